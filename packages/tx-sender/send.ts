@@ -1,5 +1,5 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
-import { type AbiName, type Abis, abis, type ChainReason, decodeReason } from "@ngpu/contracts-sdk/abis";
+import { type AbiName, type Abis, abis } from "@ngpu/contracts-sdk/abis";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { translateDatabaseError } from "@ngpu/db/pool";
@@ -10,17 +10,14 @@ import {
   type ContractFunctionArgs,
   type ContractFunctionName,
   encodeFunctionData,
-  type Hex,
   keccak256,
   type LocalAccount,
-  type ParseEventLogsReturnType,
-  parseEventLogs,
-  type TransactionReceipt,
 } from "viem";
 import { createGasOracle, type GasOracle } from "./gas.ts";
 import { allocate } from "./nonceStore.ts";
 import { registerSigner } from "./registerSigner.ts";
 import { explainRevert, refusalError } from "./revertReason.ts";
+import { outcomeOf, type SendResult } from "./sendOutcome.ts";
 import * as store from "./sendStore.ts";
 import { createTracker, type Tracker } from "./sendTracker.ts";
 
@@ -38,15 +35,6 @@ export type SendRequest<Name extends AbiName, Fn extends ContractFunctionName<Ab
   dedupeKey?: string;
   /** Milliseconds to wait for the transaction receipt; afterwards the transaction stays pending. Default 120,000. */
   timeoutMs?: number;
-};
-
-export type SendResult<Name extends AbiName> = {
-  hash: Hex;
-  receipt: TransactionReceipt;
-  /** The events of the called contract. */
-  events: ParseEventLogsReturnType<Abis[Name]>;
-  /** Items of a batch that the contract refused, by index in the batch. */
-  refusals: { index: number; error: ChainReason }[];
 };
 
 export type Sender = {
@@ -147,7 +135,7 @@ async function sendOne(parts: SenderParts, request: AnyRequest): Promise<SendRes
       throw refusalError(request.kind, await explainRevert(client, address, row, receipt), { hash });
     }
     const at = request.at ?? deployment.contracts[request.contract];
-    return outcome(request.contract, at, hash, receipt);
+    return outcomeOf(request.contract, at, receipt);
   } catch (error) {
     throw translateDatabaseError(error);
   }
@@ -187,20 +175,3 @@ type AnyRequest = Pick<
   functionName: string;
   args: readonly unknown[];
 };
-
-function outcome(
-  contract: AbiName,
-  at: Address,
-  hash: Hex,
-  receipt: TransactionReceipt,
-): SendResult<AbiName> {
-  const address = at.toLowerCase();
-  const logs = receipt.logs.filter((log) => log.address.toLowerCase() === address);
-  const events = parseEventLogs({ abi: abis[contract] as Abi, logs });
-  const refusals = events.flatMap((event) => {
-    if (event.eventName !== "ItemRefused") return [];
-    const { index, reason } = event.args as unknown as { index: bigint; reason: Hex };
-    return [{ index: Number(index), error: decodeReason(reason) }];
-  });
-  return { hash, receipt, refusals, events: events as unknown as SendResult<AbiName>["events"] };
-}

@@ -4,7 +4,8 @@ import type { Queryable } from "@ngpu/db/pool";
 import { InputError, NgpuError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { rest } from "@ngpu/runtime/loop";
-import type { Sender, SendRequest, SendResult } from "@ngpu/tx-sender/send";
+import type { Sender, SendRequest } from "@ngpu/tx-sender/send";
+import type { SendResult } from "@ngpu/tx-sender/sendOutcome";
 import type { ContractFunctionName } from "viem";
 import { bindIdempotencyKey } from "./store/calls.ts";
 
