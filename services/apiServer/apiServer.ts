@@ -1,8 +1,8 @@
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
-import { createPool, type Database } from "@ngpu/db/pool";
+import { openPool } from "@ngpu/db/open";
+import type { Database } from "@ngpu/db/pool";
 import { holdRunnerLock } from "@ngpu/db/runnerLock";
-import { requireSchema } from "@ngpu/db/schema";
 import { createApp, createHttpServer, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
@@ -39,9 +39,7 @@ export async function startApiServer(
 ): Promise<{ url: string }> {
   const { logger, signal } = context;
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
-  const db = createPool({ url: env.DATABASE_URL, name: "apiServer" });
-  context.onStop("database", () => db.end());
-  await requireSchema(db);
+  const db = await openPool(context, { url: env.DATABASE_URL, name: "apiServer" });
   const chain = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
   await requireChain(chain, deployment);
   const redis = await connectCounters(env.REDIS_URL, context);

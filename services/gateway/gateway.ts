@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool, type Database } from "@ngpu/db/pool";
-import { requireSchema } from "@ngpu/db/schema";
+import { openPool } from "@ngpu/db/open";
+import type { Database } from "@ngpu/db/pool";
 import { createApp, createHttpServer, errorHandler, listen } from "@ngpu/runtime/http";
 import { acceptedHeaderBytes } from "@ngpu/runtime/httpLimits";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -30,9 +30,7 @@ export async function startGateway(
 ): Promise<{ url: string }> {
   const { logger, signal } = context;
   const deployment = readDeployment(env.DEPLOYMENT_FILE);
-  const db = createPool({ url: env.DATABASE_URL, name: "gateway" });
-  context.onStop("database", () => db.end());
-  await requireSchema(db);
+  const db = await openPool(context, { url: env.DATABASE_URL, name: "gateway" });
 
   const registry = createRegistry("gateway");
   const metrics = createGatewayMetrics(registry);

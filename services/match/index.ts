@@ -2,9 +2,7 @@ import { createServer } from "node:http";
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool } from "@ngpu/db/pool";
-import { connectRedis, requireRedis } from "@ngpu/db/queue";
-import { requireSchema } from "@ngpu/db/schema";
+import { openPool, openRedis } from "@ngpu/db/open";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, type ServiceContext, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
@@ -64,13 +62,9 @@ type Stores = Pick<MatchOptions, "pool" | "redis" | "client">;
 async function openStores(context: ServiceContext, env: MatchEnv, deployment: Deployment): Promise<Stores> {
   const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
   await requireChain(client, deployment);
-  const pool = createPool({ url: env.DATABASE_URL, name: "match", max: 20 });
-  context.onStop("postgres", () => pool.end());
-  await requireSchema(pool);
-  await requireRedis(env.REDIS_URL);
-  const redis = connectRedis(env.REDIS_URL);
+  const pool = await openPool(context, { url: env.DATABASE_URL, name: "match", max: 20 });
+  const redis = await openRedis(context, env.REDIS_URL);
   redis.on("error", (error) => context.logger.warn({ event: "redis_error", error }));
-  context.onStop("redis", () => redis.disconnect());
   return { pool, redis, client };
 }
 

@@ -1,8 +1,7 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
-import { createPool } from "@ngpu/db/pool";
-import { requireSchema } from "@ngpu/db/schema";
+import { openPool } from "@ngpu/db/open";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, type ServiceContext, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
@@ -29,9 +28,7 @@ async function main(
 ): Promise<void> {
   const { logger, signal } = context;
   const { DATABASE_URL: databaseUrl } = env;
-  const pool = createPool({ url: databaseUrl, name: "pomc" });
-  context.onStop("postgres", () => pool.end());
-  await requireSchema(pool);
+  const pool = await openPool(context, { url: databaseUrl, name: "pomc" });
   const client = createChainClient({ rpcUrls: env.CHAIN_RPC_URLS, chainId: deployment.chainId });
   await requireChain(client, deployment);
   const account = privateKeyToAccount(env.SIGNER_KEY);
