@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
+import { cpuMs } from "./cpuTime.ts";
 import { type Options, readOptions } from "./options.ts";
 import { type Selected, selectStages } from "./select.ts";
 import type { Outcome, StageContext } from "./stage.ts";
@@ -51,7 +52,10 @@ async function runStages(
     stage.beside ? "beside" : "alone",
   );
   await Promise.all([runRow(beside), runRow(alone)]);
-  for (const line of summaryOf(runs, { ...options, ms: performance.now() - began })) print(line);
+  const ms = performance.now() - began;
+  // The time of a child process is known once it has ended.
+  await context.parts.stop();
+  for (const line of summaryOf(runs, { ...options, ms, cpuMs: cpuMs() })) print(line);
   if (context.signal.aborted) print(messageOf(context.signal.reason));
   const passed = runs.some(({ outcome }) => outcome.passed > 0);
   const failed = runs.some(({ outcome }) => outcome.failed > 0);

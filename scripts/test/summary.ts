@@ -12,16 +12,17 @@ const MESSAGE_LINES = 20;
  * repeats it, and the counts.
  *
  * @param options.ms Duration of the whole run, in which stages ran beside each other.
+ * @param options.cpuMs CPU time of the run and all its processes.
  */
 export function summaryOf(
   runs: readonly StageRun[],
-  options: { slowest: number; deep: boolean; ms: number },
+  options: { slowest: number; deep: boolean; ms: number; cpuMs: number },
 ): string[] {
   const [passed, failed] = (["passed", "failed"] as const).map((kind) =>
     runs.reduce((sum, { outcome }) => sum + outcome[kind], 0),
   );
   return [
-    ...stageTable(runs, options.ms),
+    ...stageTable(runs, options),
     ...slowestFiles(
       runs.flatMap(({ outcome }) => outcome.files ?? []),
       options.slowest,
@@ -32,7 +33,7 @@ export function summaryOf(
   ];
 }
 
-function stageTable(runs: readonly StageRun[], ms: number): string[] {
+function stageTable(runs: readonly StageRun[], { ms, cpuMs }: { ms: number; cpuMs: number }): string[] {
   const count = ({ passed, failed }: Outcome) => passed + failed;
   const tests = runs.reduce((sum, { outcome }) => sum + count(outcome), 0);
   const row = (name: string, cases: string | number, minutes: string) =>
@@ -42,6 +43,7 @@ function stageTable(runs: readonly StageRun[], ms: number): string[] {
     row("stage", "tests", "min:s"),
     ...runs.map(({ name, outcome, ms }) => row(name, count(outcome), minutesOf(ms))),
     row("all", tests, minutesOf(ms)),
+    row("CPU time", "", minutesOf(cpuMs)),
   ];
 }
 
@@ -50,7 +52,7 @@ function slowestFiles(files: readonly FileRun[], most: number): string[] {
   const slowest = [...files].sort((a, b) => b.ms - a.ms).slice(0, most);
   return [
     "",
-    "slowest files, in seconds (and of them on the CPU)",
+    "slowest files, in seconds (and seconds of CPU, child processes included)",
     ...slowest.map(({ file, ms, cpuMs }) => {
       const seconds = `${(ms / 1000).toFixed(1).padStart(7)} (${(cpuMs / 1000).toFixed(1)})`;
       return `${seconds.padEnd(16)} ${file}`;

@@ -15,19 +15,20 @@ const run = (name: string, seconds: number, outcome: Partial<Outcome> = {}) => (
   outcome: { passed: 1, failed: 0, ...outcome },
 });
 
-const shown = (runs: ReturnType<typeof run>[], { slowest = 10, deep = false, ms = 0 } = {}) =>
-  summaryOf(runs, { slowest, deep, ms }).join("\n");
+const shown = (runs: ReturnType<typeof run>[], { slowest = 10, deep = false, ms = 0, cpuMs = 0 } = {}) =>
+  summaryOf(runs, { slowest, deep, ms, cpuMs }).join("\n");
 
 describe("the summary of npm test", () => {
   it("lists the tests and duration of each stage, and the totals", () => {
     const runs = [run("style", 4.4), run("services", 187, { passed: 1_200, failed: 2 })];
     // They ran beside each other.
-    const lines = shown(runs, { ms: 188_000 }).split("\n");
-    expect(lines.slice(1, 5)).to.deep.equal([
+    const lines = shown(runs, { ms: 188_000, cpuMs: 301_000 }).split("\n");
+    expect(lines.slice(1, 6)).to.deep.equal([
       "stage        tests    min:s",
       "style            1     0:04",
       "services      1202     3:07",
       "all           1203     3:08",
+      "CPU time               5:01",
     ]);
   });
 
