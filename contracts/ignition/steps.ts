@@ -5,7 +5,7 @@ import type { NgpuParameters } from "./parameters.ts";
 import { adminRole, deployerRoles, guardianRole, type RoleLabel, roles } from "./roles.ts";
 
 /** Records the steps of a deployment. `Contract`, `Call` and `Deployer` are references to results of steps. */
-export type StepRecorder<Contract, Call, Deployer> = {
+type StepRecorder<Contract, Call, Deployer> = {
   /** The account that sends the steps. */
   deployer: Deployer;
   contract(name: ContractName, args: readonly unknown[]): Contract;
@@ -13,7 +13,7 @@ export type StepRecorder<Contract, Call, Deployer> = {
 };
 
 /** `after` lists the calls that must be made before. */
-export type CallOptions<Call> = { id?: string; after?: Call[] };
+type CallOptions<Call> = { id?: string; after?: Call[] };
 
 type Contracts<Contract> = Record<ContractName, Contract>;
 

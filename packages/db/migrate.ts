@@ -18,6 +18,11 @@ const migrationFolder = join(import.meta.dirname, "migrations");
  * @throws FatalError `migrations_not_found`; `migration_unmarked`, with the file.
  */
 export function readMigrations(folder = migrationFolder): Migration[] {
+  return readMigrationFiles(folder).map(({ name, text }) => ({ name, additive: isAdditive(name, text) }));
+}
+
+/** The text of each migration in a folder, oldest first. @throws FatalError `migrations_not_found` */
+export function readMigrationFiles(folder = migrationFolder): { name: string; text: string }[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith(".sql"))
     .sort();
@@ -28,14 +33,14 @@ export function readMigrations(folder = migrationFolder): Migration[] {
     });
   return files.map((file) => ({
     name: basename(file, ".sql"),
-    additive: isAdditive(file, readFileSync(join(folder, file), "utf8")),
+    text: readFileSync(join(folder, file), "utf8"),
   }));
 }
 
-function isAdditive(file: string, text: string): boolean {
+function isAdditive(name: string, text: string): boolean {
   const mark = /^-- (Additive|Breaking: \S.*)$/m.exec(text)?.[1];
   if (mark !== undefined) return mark === "Additive";
-  throw new FatalError(`Migration ${file} does not declare whether older services can run on it.`, {
+  throw new FatalError(`Migration ${name}.sql does not declare whether older services can run on it.`, {
     code: "migration_unmarked",
     hint: "Add a line `-- Additive` or `-- Breaking: <why>`.",
   });

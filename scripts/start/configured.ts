@@ -1,7 +1,6 @@
 // Checks the configured chain, Postgres and Redis before anything uses them. A wrong address is one message within
 // seconds, not a service that fails to start.
 
-import { pingRedis } from "@ngpu/db/queue";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import pg from "pg";
 
@@ -88,6 +87,8 @@ export async function checkPostgres(url: string): Promise<void> {
 /** @throws FatalError `redis_unreachable`. */
 export async function checkRedis(url: string): Promise<void> {
   try {
+    // Imported when it is used, because it loads hundreds of modules.
+    const { pingRedis } = await import("@ngpu/db/queue");
     await pingRedis(url, deadlineMs);
   } catch (error) {
     throw new FatalError(`Redis at ${new URL(url).host} does not answer: ${rootMessage(error)}.`, {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { migrate } from "@ngpu/db/migrate";
 import pg from "pg";
 import { createDatabase, databaseUrl, dropDatabase } from "../embedded/databases.ts";
+import { dropOtherTemplates, migratedTemplate } from "../embedded/template.ts";
 import type { MarketChain } from "./market.ts";
 
 /** Database role of each service that has one. */
@@ -44,7 +45,7 @@ export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseU
     const exists = await databaseExists(adminUrl, name);
     recreated = exists && choice.chain.embedded;
     if (recreated) await dropDatabase(adminUrl, name);
-    if (recreated || !exists) await createDatabase(adminUrl, name);
+    if (recreated || !exists) await makeDatabase(choice, name);
     admin = databaseUrl(adminUrl, name);
   }
   await migrate(admin);
@@ -52,6 +53,17 @@ export async function prepareDatabase(choice: Choice): Promise<{ urls: DatabaseU
   // Terminal commands read this file. It holds the API's read access, for a user who may read the keys beside it.
   writeFileSync(join(choice.stateDir, "database-url"), `${services.apiServer}\n`, { mode: 0o600 });
   return { urls: { admin, services }, recreated };
+}
+
+/** Of the embedded Postgres, a copy of a migrated database, so that only the first start migrates. */
+async function makeDatabase({ postgres: { adminUrl, embedded } }: Choice, name: string): Promise<void> {
+  if (!embedded) {
+    await createDatabase(adminUrl, name);
+    return;
+  }
+  const template = await migratedTemplate(adminUrl);
+  await dropOtherTemplates(adminUrl, template);
+  await createDatabase(adminUrl, name, template);
 }
 
 /** Undefined: the configured database itself. */

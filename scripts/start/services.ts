@@ -31,8 +31,8 @@ export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string
 }
 
 /**
- * Starts every service as its own process and waits until each is healthy. They start together, and those that read the
- * tables of autoExport wait for them.
+ * Starts every service as its own process and waits until each is healthy. The others start while autoExport creates the
+ * tables that they read.
  */
 export async function startServices(
   market: Market,
@@ -40,17 +40,21 @@ export async function startServices(
   given: { ports: Ports; addresses: Addresses; databases: DatabaseUrls["services"]; probeImage: string },
 ): Promise<void> {
   const own = environments(market, given);
-  const startOne = (name: ServiceName) =>
-    startService(market, name, { ...own[name], ...databaseOf(given.databases, name) }, given.ports[name]);
   const awaited = new Set(Object.keys(own) as ServiceName[]);
   progress(`waiting for ${[...awaited].join(", ")}`);
-  await allOrNothing(
-    [...awaited].map(async (name) => {
-      await startOne(name);
-      awaited.delete(name);
-      progress(`waiting for ${[...awaited].join(", ")}`);
-    }),
-  );
+  const startOne = async (name: ServiceName, onAnswer?: () => void) => {
+    const env = { ...own[name], ...databaseOf(given.databases, name) };
+    await startService(market, name, { env, port: given.ports[name], onAnswer });
+    awaited.delete(name);
+    progress(`waiting for ${[...awaited].join(", ")}`);
+  };
+  const answers = Promise.withResolvers<void>();
+  const exporting = startOne("autoExport", answers.resolve);
+  const others = [...awaited].filter((name) => name !== "autoExport");
+  await allOrNothing([
+    exporting,
+    Promise.race([answers.promise, exporting]).then(() => allOrNothing(others.map((name) => startOne(name)))),
+  ]);
 }
 
 /** The variables of each service besides those that all services have. */
@@ -95,9 +99,9 @@ function environments(
 async function startService(
   market: Market,
   name: ServiceName,
-  own: Record<string, string>,
-  port: number,
+  own: { env: Record<string, string>; port: number; onAnswer: (() => void) | undefined },
 ): Promise<void> {
+  const { port, onAnswer } = own;
   const env: Record<string, string> & { HOST: string } = {
     ...baseEnvironment(market),
     HOST: "127.0.0.1",
@@ -106,7 +110,7 @@ async function startService(
     DEPLOYMENT_FILE: market.deploymentFile,
     REDIS_URL: market.redisUrl,
     ...signerOf(market.keys, name),
-    ...own,
+    ...own.env,
   };
   const health =
     env.INTERNAL_PORT === undefined
@@ -119,6 +123,7 @@ async function startService(
     args: [],
     env,
     healthUrl: `http://${reachable(health.host)}:${health.port}/healthz`,
+    onAnswer,
   });
 }
 
@@ -143,6 +148,8 @@ export async function startProgram(
     args: string[];
     env: Record<string, string>;
     healthUrl: string;
+    /** Called when it responds, healthy or not. */
+    onAnswer?: (() => void) | undefined;
   },
 ): Promise<void> {
   const start = (signal: AbortSignal) =>
@@ -156,7 +163,9 @@ export async function startProgram(
       ready: async (signal, pid) => {
         const response = await fetch(program.healthUrl, { signal });
         // Another program may have taken the port meanwhile and respond instead.
-        return response.ok && ((await response.json()) as { pid?: number }).pid === pid;
+        if (((await response.json()) as { pid?: number }).pid !== pid) return false;
+        program.onAnswer?.();
+        return response.ok;
       },
       readyDeadlineMs: 60_000,
       stopDeadlineMs: 20_000,

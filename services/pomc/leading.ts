@@ -22,6 +22,9 @@ type LeaderOptions = {
   signal: AbortSignal;
 };
 
+/** In shorter epochs, a lease's settlement would not be exported in time. */
+const shortestReceiptSeconds = 6;
+
 type Metrics = ReturnType<typeof createPomcMetrics>;
 
 /** Closes epochs, commits receipts and posts uptime while this instance is the leader. `wake` runs the epochs loop immediately. */
@@ -55,7 +58,7 @@ function startEpochs(options: LeaderOptions, { posted, owed }: Metrics, signal: 
 }
 
 function startReceipts({ pool, sender, deployment, logger }: LeaderOptions, signal: AbortSignal): Loop {
-  const every = deployment.parameters.epochSeconds;
+  const every = Math.max(shortestReceiptSeconds, deployment.parameters.epochSeconds);
   return startLoop(
     { name: "receipts", logger, signal, interval: 2_000 },
     receiptRound({ pool, sender, deployment, logger, every, settlementTimeout: 2 * every }),
