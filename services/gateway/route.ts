@@ -60,7 +60,9 @@ async function tryReplicas(
   response: Response,
   route: { workspaceId: string; path: string },
 ): Promise<Outcome | undefined> {
-  const body = await bufferBody(request);
+  const buffered = await bufferBody(request);
+  if ("end" in buffered) return buffered;
+  const { body } = buffered;
   const tried = new Set<Replica>();
   const timeouts = timeoutsIn(request.headers, deps.timeouts);
   const common = { ...route, requestId: requestIdIn(response), request, body, response, timeouts };
@@ -91,10 +93,16 @@ async function tryReplicas(
   }
 }
 
-async function bufferBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (request.headers["transfer-encoding"] !== undefined) return undefined;
-  if (Number(request.headers["content-length"] ?? 0) > bufferedBytes) return undefined;
-  return buffer(request);
+/** `body` is undefined when it is streamed. */
+async function bufferBody(request: IncomingMessage): Promise<{ body: Buffer | undefined } | Outcome> {
+  if (request.headers["transfer-encoding"] !== undefined) return { body: undefined };
+  if (Number(request.headers["content-length"] ?? 0) > bufferedBytes) return { body: undefined };
+  try {
+    return { body: await buffer(request) };
+  } catch {
+    // Only the end of its connection ends a body early.
+    return { end: "client_gone" };
+  }
 }
 
 function requireToken(request: IncomingMessage, token: string): void {

@@ -236,6 +236,21 @@ describe("gateway: routes", () => {
     await eventually("the container's stream is closed", () => stopped, 600);
   });
 
+  it("counts a client that leaves within its body as gone, not as failed", async () => {
+    await serve([echo("one")]);
+    const leaving = request(`${market.url}/v1/route/7/x`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-length": 1_000 },
+    });
+    leaving.on("error", () => undefined);
+    await new Promise((sent) => leaving.write("a part", sent));
+    leaving.destroy();
+    const counted = /^ngpu_gateway_request_duration_seconds_count{[^}]*outcome="client_gone"[^}]*} 1$/m;
+    await eventually("the request is counted", async () =>
+      counted.test(await (await fetch(`${market.url}/metrics`)).text()),
+    );
+  });
+
   it("returns 504 when the container does not respond, and cuts an idle response", async () => {
     const silent: NodeServer = async (incoming, outgoing) => {
       if (incoming.url?.endsWith("/silent")) return;
