@@ -4,9 +4,11 @@ import { version } from "@ngpu/runtime/version";
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
+import { showReward } from "./explainReward.ts";
 import { requestTokens } from "./faucet.ts";
 import { showPrefetch } from "./prefetch.ts";
 import { showEvents, showWorkspace } from "./showWorkspace.ts";
+import { verifyEpoch, verifyReward } from "./verifyEpoch.ts";
 import { verifyPlacement } from "./verifyPlacement.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 import { updateWorkspace } from "./workspace.ts";
@@ -46,7 +48,35 @@ verify
   .option("--json", "print one JSON object", false)
   .action(verifyReceipt);
 
-program
+const epochOptions = (command: Command) =>
+  command
+    .addOption(
+      new Option("--api <url>", "API to read the deployment from")
+        .env("NGPU_API")
+        .default("http://127.0.0.1:8080"),
+    )
+    .option("--rpc-url <url>", "RPC endpoint of the chain (default: from the API)")
+    .option(
+      "--deployment <file>",
+      "deployment file; with --rpc-url, the API is not asked (default: from the API)",
+    )
+    .option("--json", "print one JSON object", false);
+epochOptions(
+  verify
+    .command("epoch")
+    .description("recompute an epoch's rewards from an RPC endpoint alone and compare the root")
+    .argument("<number>", "number of a posted epoch"),
+).action(verifyEpoch);
+epochOptions(
+  verify
+    .command("reward")
+    .description("recompute what an account was granted from an RPC endpoint alone")
+    .argument("<account>", "address of the account")
+    .option("--epoch <number>", "epoch of the stated amount (default: what the API states)")
+    .option("--cumulative <units>", "stated amount, token units (default: what the API states)"),
+).action(verifyReward);
+
+const explain = program
   .command("explain")
   .description("show where a workspace could be placed now, and why other nodes are rejected")
   .argument(
@@ -75,6 +105,14 @@ program
   .option("--uptime-percent <percent>", "minimum share of heartbeat slots in which the node was present")
   .option("--json", "print the API's JSON response", false)
   .action(explainPlacement);
+explain
+  .command("reward")
+  .description("explain what a node earned in an epoch, term by term")
+  .requiredOption("--node <id>", "id of the node", wholeNumber(1))
+  .requiredOption("--epoch <number>", "number of a posted epoch")
+  .addOption(new Option("--api <url>", "partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
+  .option("--json", "print the API's JSON response", false)
+  .action(showReward);
 
 program
   .command("prefetch")

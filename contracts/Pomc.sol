@@ -6,30 +6,38 @@ import {IEscrow} from "./interfaces/IEscrow.sol";
 import {IPomc} from "./interfaces/IPomc.sol";
 import {IToken} from "./interfaces/IToken.sol";
 import {ClaimTree} from "./libraries/ClaimTree.sol";
+import {Funds} from "./pomc/Funds.sol";
 import {Receipts} from "./pomc/Receipts.sol";
+import {RewardTerms} from "./pomc/Terms.sol";
 
-/// @notice See IPomc. Task receipts are in pomc/.
+/// @notice See IPomc. Payments, terms and task receipts are in pomc/.
 /// @dev The token is this deployment's own: it makes no calls, and returns true or reverts.
-contract Pomc is Receipts {
+contract Pomc is Receipts, RewardTerms, Funds {
     // | - 24 | isOpen 8 | lap 24 | activatesAt 40 | root 160 |: everything that a claim reads
-    // | - 64 | totalBefore 96 | total 96 |
+    // | - 56 | isAttested 8 | totalBefore 96 | total 96 |
     struct Epoch {
         bytes20 root;
         /// @dev The maximum value marks a disabled epoch.
         uint40 activatesAt;
         /// @dev number / RING: identifies the number among those that share the entry.
         uint24 lap;
-        /// @dev Whether its total was minted and nothing was paused since: a claim then checks nothing else.
+        /// @dev Whether it is active, tokens were minted for it and nothing was paused since: a claim then checks nothing else.
         bool isOpen;
         uint96 total;
         /// @dev Total of the previous valid epoch; disabling this epoch restores it.
         uint96 totalBefore;
+        /// @dev Whether a watcher attested it, which happens once.
+        bool isAttested;
     }
 
     struct Settings {
         uint40 genesis;
         uint40 epochSeconds;
+        /// @dev The time after an epoch's end in which evidence about it still counts.
+        uint40 settlementSeconds;
+        /// @dev From posting a root to its activation, without and with a watcher's attestation.
         uint40 activationDelay;
+        uint40 attestedDelay;
         uint96 emissionPerEpoch;
         /// @dev The last number of the previous contract, which keeps paying the epochs up to it; zero without one.
         uint64 epochsBefore;
@@ -43,33 +51,33 @@ contract Pomc is Receipts {
     uint64 private constant RING = 128;
     uint40 private constant DISABLED = type(uint40).max;
 
-    IToken private immutable _token;
     uint40 private immutable _genesis;
-    uint40 private immutable _epochSeconds;
+    uint40 private immutable _settlementSeconds;
     uint40 private immutable _activationDelay;
-    uint96 private immutable _emissionPerEpoch;
+    uint40 private immutable _attestedDelay;
     uint64 private immutable _epochsBefore;
     uint256 private constant MAX_GRANTS = 512;
 
     Epoch[RING] private _ring;
     mapping(address account => uint256) private _claimed;
 
-    // | lastTotal 96 | last 64 | funded 96 |
-    /// @dev Everything minted here: the highest total of a claimed epoch.
-    uint96 private _funded;
+    // | lastTotal 96 | last 64 |
     uint64 private _last;
     uint96 private _lastTotal;
 
     constructor(address authority_, IToken token, IEscrow escrow, Settings memory settings)
         Receipts(authority_, escrow, settings.batchesBefore, settings.receiptsBefore)
+        Funds(token, settings.emissionPerEpoch, settings.epochSeconds)
     {
         if (settings.epochSeconds == 0) revert EpochLengthInvalid(settings.epochSeconds);
-        _token = token;
+        if (settings.attestedDelay > settings.activationDelay) {
+            revert EpochDelayInvalid(settings.attestedDelay, settings.activationDelay);
+        }
         // Zero: epochs count from the deployment.
         _genesis = settings.genesis == 0 ? uint40(block.timestamp) : settings.genesis;
-        _epochSeconds = settings.epochSeconds;
+        _settlementSeconds = settings.settlementSeconds;
         _activationDelay = settings.activationDelay;
-        _emissionPerEpoch = settings.emissionPerEpoch;
+        _attestedDelay = settings.attestedDelay;
         _epochsBefore = settings.epochsBefore;
         _last = settings.epochsBefore;
     }
@@ -79,8 +87,8 @@ contract Pomc is Receipts {
         (uint64 last, uint96 lastTotal) = (_last, _lastTotal);
         if (root == 0) revert EpochRootZero();
         if (number <= last) revert EpochNotIncreasing(number, last);
-        uint256 endsAt = _genesis + uint256(number) * _epochSeconds;
-        if (block.timestamp < endsAt) revert EpochNotOver(number, endsAt, block.timestamp);
+        uint256 settledAt = _genesis + uint256(number) * _epochSeconds + _settlementSeconds;
+        if (block.timestamp < settledAt) revert EpochNotOver(number, settledAt, block.timestamp);
         if (total < lastTotal) revert EpochTotalDecreased(total, lastTotal);
         uint128 limit = _scheduleUpTo(number);
         if (total > limit) revert EpochScheduleExceeded(total, limit);
@@ -94,10 +102,24 @@ contract Pomc is Receipts {
             lap: uint24(number / RING),
             isOpen: false,
             total: uint96(total),
-            totalBefore: lastTotal
+            totalBefore: lastTotal,
+            isAttested: false
         });
         (_last, _lastTotal) = (number, uint96(total));
         emit EpochPosted(number, root, total, dataHash, activatesAt);
+    }
+
+    /// @inheritdoc IPomc
+    function attestEpoch(uint64 number, bytes20 root) external onlyWatcher {
+        Epoch storage epoch = _epochAt(number);
+        uint40 activatesAt = epoch.activatesAt;
+        if (activatesAt == DISABLED) revert EpochIsDisabled(number);
+        if (block.timestamp >= activatesAt) revert EpochIsActive(number, activatesAt);
+        if (epoch.isAttested) revert EpochIsAttested(number);
+        if (epoch.root != root) revert EpochRootDiffers(number, epoch.root, root);
+        activatesAt -= _activationDelay - _attestedDelay;
+        (epoch.isAttested, epoch.activatesAt) = (true, activatesAt);
+        emit EpochAttested(number, msg.sender, activatesAt);
     }
 
     /// @inheritdoc IPomc
@@ -126,10 +148,11 @@ contract Pomc is Receipts {
         if (_openRootOf(number) != ClaimTree.rootOf(grant, proof)) {
             revert ClaimProofInvalid(account, cumulative);
         }
-        amount = _take(account, cumulative);
-        if (amount == 0) return 0;
-        emit Claimed(account, cumulative);
-        _token.transfer(account, amount);
+        uint256 due = _take(account, cumulative);
+        if (due == 0) return 0;
+        amount = _pay(number, account, due);
+        if (amount != due) _claimed[account] = cumulative - (due - amount);
+        if (amount != 0) emit Claimed(account, cumulative - (due - amount));
     }
 
     /// @inheritdoc IPomc
@@ -150,14 +173,20 @@ contract Pomc is Receipts {
                 }
                 address account = address(bytes20(grant));
                 // The cast removes the account.
-                uint256 amount = _take(account, uint96(uint256(grant)));
-                if (amount == 0) continue;
+                uint256 due = _take(account, uint96(uint256(grant)));
+                if (due == 0) continue;
+                uint256 amount = _pay(number, account, due);
+                if (amount != due) {
+                    // The lowest bits of the grant are the cumulative amount, which is at least what is due.
+                    grant = bytes32(uint256(grant) - (due - amount));
+                    _claimed[account] = uint96(uint256(grant));
+                    if (amount == 0) continue;
+                }
                 // Within the bytes, which are as many as the grants.
                 assembly ("memory-safe") {
                     count := add(count, 1)
                     mstore(add(paid, shl(5, count)), grant)
                 }
-                _token.transfer(account, amount);
             }
         }
         // Truncates them to the paid ones.
@@ -205,8 +234,18 @@ contract Pomc is Receipts {
     }
 
     /// @inheritdoc IPomc
+    function settlementSeconds() external view returns (uint40) {
+        return _settlementSeconds;
+    }
+
+    /// @inheritdoc IPomc
     function activationDelay() external view returns (uint40) {
         return _activationDelay;
+    }
+
+    /// @inheritdoc IPomc
+    function attestedDelay() external view returns (uint40) {
+        return _attestedDelay;
     }
 
     /// @inheritdoc IPomc
@@ -230,7 +269,19 @@ contract Pomc is Receipts {
         }
     }
 
-    /// @dev The root of an active epoch. The first claim from it mints what previous epochs did not.
+    /// @inheritdoc RewardTerms
+    function _firstEpoch() internal view override returns (uint64) {
+        return _epochsBefore + 1;
+    }
+
+    /// @inheritdoc RewardTerms
+    function _currentEpoch() internal view override returns (uint64) {
+        if (block.timestamp < _genesis) return 0;
+        // A number of seconds, which has 40 bits.
+        return uint64((block.timestamp - _genesis) / _epochSeconds + 1);
+    }
+
+    /// @dev The root of an active epoch. The first claim from it mints for the claims that follow.
     function _openRootOf(uint64 number) private returns (bytes20 root) {
         Epoch storage epoch = _ring[number % RING];
         // One slot, read once.
@@ -249,10 +300,12 @@ contract Pomc is Receipts {
     function _open(Epoch storage epoch) private {
         _requireRunning();
         if (_isNothingPaused()) epoch.isOpen = true;
-        (uint96 total, uint96 funded) = (epoch.total, _funded);
-        if (total <= funded) return;
-        _funded = total;
-        _token.mint(address(this), total - funded);
+        _fund(epoch.total, 0);
+    }
+
+    /// @inheritdoc Funds
+    function _totalOf(uint64 number) internal view override returns (uint256) {
+        return _ring[number % RING].total;
     }
 
     /// @dev The amount that a cumulative grant pays now: zero when it is repeated.

@@ -78,7 +78,9 @@ function pomcSettings(p: NgpuParameters) {
   return {
     genesis: p.genesis,
     epochSeconds: p.epochSeconds,
+    settlementSeconds: p.settlementSeconds,
     activationDelay: p.activationDelay,
+    attestedDelay: p.attestedDelay,
     emissionPerEpoch: p.emissionPerEpoch,
     epochsBefore: BigInt(p.before.epochs),
     batchesBefore: BigInt(p.before.batches),

@@ -1,4 +1,6 @@
 import { idsBefore } from "@ngpu/contracts-sdk/deployment";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import type { RewardTerms } from "@ngpu/rewards/terms";
 import { FatalError } from "@ngpu/runtime/errors";
 import { zeroAddress } from "viem";
 import { z } from "zod";
@@ -11,8 +13,28 @@ const seconds = z.number().int().positive();
 const delay = z.number().int().nonnegative();
 const amount = z.coerce.bigint().nonnegative();
 
+const basisPoints = z.number().int().min(0).max(10_000);
+const rewardTerms = z
+  .strictObject({
+    measurerBasisPoints: basisPoints,
+    taskBasisPoints: basisPoints,
+    nodeTaskBasisPoints: basisPoints,
+    payerTaskBasisPoints: basisPoints,
+    measurerRate: amount,
+    bond: amount,
+    bondEpochs: z.number().int().min(0).max(65_535),
+    bondDays: z.number().int().min(1).max(365),
+    bondUptimePermille: z.number().int().min(1).max(1_000),
+    catalogue: z
+      .string()
+      .regex(/^0x[0-9a-fA-F]{64}$/, "is not a hash")
+      .transform((value) => value as `0x${string}`),
+    classes: z.array(z.strictObject({ weight: amount, rate: amount, ceiling: amount })).max(16),
+  })
+  .partial();
+
 /** The parameters of a deployment. Durations are seconds, amounts token units (1e-18). */
-const parametersSchema = z.strictObject({
+const givenSchema = z.strictObject({
   /** Holds ADMIN and governance; the deployer renounces its roles at the end. Default: the deployer keeps all roles. */
   admin: address.optional(),
   /** Holds the genesis supply. */
@@ -34,7 +56,12 @@ const parametersSchema = z.strictObject({
   committers: z.array(address),
   keepers: z.array(address),
   measureKeepers: z.array(address),
+  /** Posts reward epochs and uptime. */
   poster: address,
+  /** Posts task receipts; another account than the poster. Default: none, so no receipts are accepted. */
+  receiptsPoster: address.optional(),
+  /** May attest epochs that they recomputed; accounts of others than the poster's operator. */
+  watchers: z.array(address).default([]),
   slotSeconds: seconds,
   /** Time in which a heartbeat slot may be committed, disputed and challenged; at most 4096 slots. */
   heartbeatWindowSeconds: seconds.default(3_600),
@@ -59,7 +86,14 @@ const parametersSchema = z.strictObject({
   /** Unix time at which epoch 1 begins; default: the deployment. */
   genesis: z.number().int().nonnegative().default(0),
   epochSeconds: seconds,
-  activationDelay: z.number().int().nonnegative(),
+  /** Delay of a reward root, in which the guardian may disable it. */
+  activationDelay: delay,
+  /** The same for a root that a watcher attested; default: two hours, or the activation delay if that is shorter. */
+  attestedDelay: delay.optional(),
+  /** Time after an epoch's end in which evidence about it still counts; default: the heartbeat window. */
+  settlementSeconds: delay.optional(),
+  /** Terms of rewards that differ from the default ones (packages/rewards/defaultTerms.ts). */
+  rewardTerms: rewardTerms.optional(),
   emissionPerEpoch: amount,
   /** Burned part of every payout to a node, in hundredths of a percent. */
   feeBasisPoints: z.number().int().min(0).max(1_000).default(100),
@@ -75,8 +109,20 @@ const parametersSchema = z.strictObject({
   genesisSupply: amount,
 });
 
+const parametersSchema = givenSchema.transform((given) => ({
+  ...given,
+  attestedDelay: given.attestedDelay ?? Math.min(given.activationDelay, 7_200),
+  settlementSeconds: given.settlementSeconds ?? given.heartbeatWindowSeconds,
+}));
+
 export type NgpuParameters = z.infer<typeof parametersSchema>;
 export type NgpuParametersInput = z.input<typeof parametersSchema>;
+
+/** The terms that rewards begin with. */
+export function rewardTermsOf(p: NgpuParameters): RewardTerms {
+  const changed = Object.entries(p.rewardTerms ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaultTerms(p), ...(Object.fromEntries(changed) as Partial<RewardTerms>) };
+}
 
 /** @throws FatalError `parameters_invalid`, with every error. */
 export function parseParameters(value: unknown): NgpuParameters {

@@ -30,7 +30,7 @@ const operations = {
     ComputeNode: ["setHeartbeatCommitter(address,bool)", "setUptimePoster(address,bool)"],
     DockerContract: ["setKeeper(address,bool)"],
     Measure: ["setMeasureKeeper(address,bool)", "setMeasurersAdmitted(uint32[],bool)"],
-    Pomc: ["setPoster(address)"],
+    Pomc: ["setPoster(address)", "setReceiptsPoster(address)", "setWatcher(address,bool)"],
   } as May,
 } as const;
 
@@ -53,6 +53,7 @@ const governance = {
   may: {
     ComputeNode: ["addDocker(address)", "retireDocker(address)", "setMeasure(address,bool)"],
     Escrow: ["setDocker(address)"],
+    Pomc: ["setTerms((uint16,uint16,uint16,uint16,uint96,uint96,uint16,uint16,uint16,bytes32,bytes32[]))"],
     Token: ["setMinter(address,uint96)"],
     AccessManager: managerFunctions,
   } as May,

@@ -1,7 +1,8 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { packTerms } from "@ngpu/rewards/terms";
 import { toFunctionSelector } from "viem";
 import { constructorArguments, contractNames } from "./constructors.ts";
-import type { NgpuParameters } from "./parameters.ts";
+import { type NgpuParameters, rewardTermsOf } from "./parameters.ts";
 import { adminRole, deployerRoles, guardianRole, type RoleLabel, roles } from "./roles.ts";
 
 /** Records the steps of a deployment. `Contract`, `Call` and `Deployer` are references to results of steps. */
@@ -59,6 +60,11 @@ function connect<Contract, Call, Deployer>(
     m.call(Escrow, "setDocker", [DockerContract]),
     m.call(Token, "setMinter", [Pomc, parameters.cap]),
     m.call(Pomc, "setPoster", [parameters.poster]),
+    ...(parameters.receiptsPoster === undefined
+      ? []
+      : [m.call(Pomc, "setReceiptsPoster", [parameters.receiptsPoster])]),
+    m.call(Pomc, "setTerms", [packTerms(rewardTermsOf(parameters))]),
+    ...allow(Pomc, "setWatcher", "watcher", parameters.watchers),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
     ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),

@@ -1,8 +1,9 @@
 import { abis as contractAbis } from "@ngpu/contracts-sdk/abis";
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { packTerms } from "@ngpu/rewards/terms";
 import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector, zeroAddress } from "viem";
-import type { NgpuParameters } from "./parameters.ts";
+import { type NgpuParameters, rewardTermsOf } from "./parameters.ts";
 import { adminRole, type RoleLabel, roles } from "./roles.ts";
 
 type Contracts = Record<ContractName, Address>;
@@ -24,7 +25,7 @@ const constructedWith = {
   ],
   Token: ["cap", "genesisSupply"],
   Escrow: ["feeBasisPoints"],
-  Pomc: ["activationDelay", "emissionPerEpoch"],
+  Pomc: ["activationDelay", "attestedDelay", "settlementSeconds", "emissionPerEpoch", "rewardTerms"],
   DockerContract: ["clockMarginSeconds"],
   Measure: [
     ...(["quorum", "measureDraws", "openMeasurers"] as const),
@@ -158,6 +159,11 @@ function rewardCalls(
     call("governance", "Token", "setMinter", previous.contracts.Pomc, limit),
     call("governance", "Token", "setMinter", contracts.Pomc, parameters.cap),
     call("operations", "Pomc", "setPoster", parameters.poster),
+    ...(parameters.receiptsPoster === undefined
+      ? []
+      : [call("operations", "Pomc", "setReceiptsPoster", parameters.receiptsPoster)]),
+    ...parameters.watchers.map((watcher) => call("operations", "Pomc", "setWatcher", watcher, true)),
+    call("governance", "Pomc", "setTerms", packTerms(rewardTermsOf(parameters))),
   ];
 }
 

@@ -14,7 +14,8 @@ const hour = 3_600;
 
 /** The minimum values on a public chain, in seconds. */
 const shortest: Record<string, { least: number; of: (p: NgpuParameters) => number }> = {
-  activationDelay: { least: hour, of: (p) => p.activationDelay },
+  activationDelay: { least: 24 * hour, of: (p) => p.activationDelay },
+  attestedDelay: { least: 2 * hour, of: (p) => p.attestedDelay },
   uptimeDelay: { least: hour, of: (p) => p.uptimeDelay },
   heartbeatWindowSeconds: { least: 10 * minute, of: (p) => p.heartbeatWindowSeconds },
   epochSeconds: { least: 10 * minute, of: (p) => p.epochSeconds },
@@ -32,9 +33,16 @@ export function windowErrors(parameters: NgpuParameters, chainId: number): strin
       ? [`${name} is ${of(parameters)} s; a public chain needs at least ${least} s`]
       : [],
   );
+  const { settlementSeconds: settlement } = parameters;
+  const settlementErrors =
+    settlement < parameters.heartbeatWindowSeconds
+      ? [
+          `settlementSeconds is ${settlement} s, below the heartbeat window of ${parameters.heartbeatWindowSeconds} s`,
+        ]
+      : [];
   const adminErrors =
     parameters.admin === undefined ? ["no admin is set, so the deployer would keep ADMIN"] : [];
-  return [...short, ...adminErrors];
+  return [...short, ...settlementErrors, ...adminErrors];
 }
 
 /** @throws FatalError `windows_too_short` */

@@ -8,20 +8,28 @@ import {IPomc} from "../interfaces/IPomc.sol";
 /// @title The cost of tasks: one root for many receipts, never above the payments to the escrow
 abstract contract Receipts is IPomc, Pauses {
     // | lastReceipts 64 | poster 160 | paused 32 |: see Pauses
+    /// @dev Posts epochs; it shares the slot that a call reads anyway.
     address private _poster;
     uint64 private _lastReceipts;
+    address private _receiptsPoster;
 
     uint256 private constant MAX_TOTALS = 512;
 
     IEscrow private immutable _escrow;
     IPomc private immutable _before;
 
+    mapping(address account => bool) private _watchers;
     mapping(uint64 number => bytes32) private _roots;
     mapping(uint32 nodeId => uint256) private _nodeReceipts;
     mapping(address account => uint256) private _payerReceipts;
 
     modifier onlyPoster() {
         if (msg.sender != _poster) revert CallerNotPoster(msg.sender);
+        _;
+    }
+
+    modifier onlyWatcher() {
+        if (!_watchers[msg.sender]) revert CallerNotWatcher(msg.sender);
         _;
     }
 
@@ -33,25 +41,42 @@ abstract contract Receipts is IPomc, Pauses {
     }
 
     /// @inheritdoc IPomc
-    function setPoster(address poster_) external restricted {
-        _poster = poster_;
-        emit PosterSet(poster_);
+    function setPoster(address account) external restricted {
+        if (account != address(0) && (account == _receiptsPoster || _watchers[account])) {
+            revert AccountHasPower(account);
+        }
+        _poster = account;
+        emit PosterSet(account);
     }
 
     /// @inheritdoc IPomc
-    function commitReceipts(bytes32 root, bytes32[] calldata nodeTotals, bytes32[] calldata payerTotals)
+    function setReceiptsPoster(address account) external restricted {
+        if (account != address(0) && (account == _poster || _watchers[account])) revert AccountHasPower(account);
+        _receiptsPoster = account;
+        emit ReceiptsPosterSet(account);
+    }
+
+    /// @inheritdoc IPomc
+    function setWatcher(address account, bool allowed) external restricted {
+        if (allowed && (account == _poster || account == _receiptsPoster)) revert AccountHasPower(account);
+        _watchers[account] = allowed;
+        emit WatcherSet(account, allowed);
+    }
+
+    /// @inheritdoc IPomc
+    function commitReceipts(bytes32 root, bytes32[] calldata leaseTotals, bytes32[] calldata payerTotals)
         external
         pausable
-        onlyPoster
         returns (uint64 number)
     {
+        if (msg.sender != _receiptsPoster) revert CallerNotReceiptsPoster(msg.sender);
         if (root == 0) revert ReceiptsRootZero();
-        uint256 total = _addNodes(nodeTotals);
+        uint256 total = _addLeases(leaseTotals);
         uint256 paid = _addPayers(payerTotals);
         if (total != paid) revert ReceiptsUnbalanced(total, paid);
         number = ++_lastReceipts;
         _roots[number] = root;
-        emit ReceiptsCommitted(number, root, total, nodeTotals, payerTotals);
+        emit ReceiptsCommitted(number, root, total, leaseTotals, payerTotals);
     }
 
     /// @inheritdoc IPomc
@@ -79,11 +104,21 @@ abstract contract Receipts is IPomc, Pauses {
         return _poster;
     }
 
-    function _addNodes(bytes32[] calldata totals) private returns (uint256 total) {
+    /// @inheritdoc IPomc
+    function receiptsPoster() external view returns (address) {
+        return _receiptsPoster;
+    }
+
+    /// @inheritdoc IPomc
+    function isWatcher(address account) external view returns (bool) {
+        return _watchers[account];
+    }
+
+    function _addLeases(bytes32[] calldata totals) private returns (uint256 total) {
         uint256 count = _checkLength(totals.length);
         for (uint256 i; i < count; ++i) {
             // Each cast keeps exactly its field.
-            (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 96), uint96(uint256(totals[i])));
+            (uint32 nodeId, uint96 amount) = (uint32(uint256(totals[i]) >> 224), uint96(uint256(totals[i])));
             uint256 receipts = _ofNode(nodeId) + amount;
             uint256 earned = _escrow.totalEarnedBy(nodeId);
             if (receipts > earned) revert ReceiptsExceedEarned(nodeId, receipts, earned);

@@ -47,6 +47,8 @@ const deploymentSchema = z.object({
     daySeconds: z.number().int().positive(),
     uptimeDelay: z.number().int().nonnegative(),
     epochSeconds: z.number().int().positive(),
+    /** Seconds after the end of an epoch in which evidence about it still counts. */
+    settlementSeconds: z.number().int().nonnegative(),
     activationDelay: z.number().int().nonnegative(),
     /** Unix time at which epoch 1 begins. */
     genesis: z.number().int().positive(),

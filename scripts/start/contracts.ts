@@ -5,6 +5,7 @@ import { artifactOf } from "@ngpu/contracts/ignition/constructors";
 import { type Artifact, deployAtOnce } from "@ngpu/contracts/ignition/deployAtOnce";
 import { type NgpuParametersInput, parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { embeddedTerms } from "@ngpu/rewards/defaultTerms";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
@@ -52,7 +53,7 @@ export async function deployContracts(
   }
   progress(deployed ? "reading the deployment" : "deploying");
   mkdirSync(paths.journal, { recursive: true });
-  const parameters = parametersOf(context.keys, periods);
+  const parameters = parametersOf(context.keys, periods, chain.embedded);
   // The file of an earlier deployment holds the parameters it was deployed with.
   if (!deployed) writeFileSync(paths.parameters, toJson(parameters, 2));
   if (chain.embedded) {
@@ -121,7 +122,7 @@ function readPeriods(file: string): Partial<Periods> | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Periods>) : undefined;
 }
 
-function parametersOf(keys: Keys, periods: Periods) {
+function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
   const address = (holder: KeyName) => keys[holder].account.address;
   return {
     ...periods,
@@ -130,6 +131,9 @@ function parametersOf(keys: Keys, periods: Periods) {
     clockMarginSeconds: 120,
     quorum: 1,
     openMeasurers: true,
+    // Two slots: the last heartbeats of an epoch are committed by then.
+    settlementSeconds: embedded ? 2 * periods.slotSeconds : periods.heartbeatWindowSeconds,
+    ...(embedded ? { rewardTerms: embeddedTerms(periods) } : {}),
     emissionPerEpoch: parseEther("1000"),
     cap: parseEther("1000000000"),
     genesisSupply: parseEther("100000000"),
@@ -141,6 +145,7 @@ function parametersOf(keys: Keys, periods: Periods) {
     keepers: [address("match"), address("workspace"), address("dispense")],
     measureKeepers: [address("match")],
     poster: address("pomc"),
+    receiptsPoster: address("receipts"),
   };
 }
 

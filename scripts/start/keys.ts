@@ -15,6 +15,7 @@ const keyNames = [
   "workspace",
   "dispense",
   "pomc",
+  "receipts",
   "api",
   "operator",
   "measurer",

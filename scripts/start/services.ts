@@ -75,8 +75,8 @@ function environments(
     workspace: {},
     registry: { IMAGE_STORE: join(market.stateDir, "images") },
     dispense: {},
-    // A small bond, so that an embedded market shows within minutes how it is withheld and returned.
-    pomc: market.chain.embedded ? { BOND: "1000000000000000000", BOND_DAYS: "1" } : {},
+    // One process has both keys on one machine.
+    pomc: { RECEIPTS_SIGNER_KEY: market.keys.receipts.key },
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
       HOST: market.options.host,

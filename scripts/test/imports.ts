@@ -10,7 +10,14 @@ type Rule = {
 };
 
 const BASE = ["packages/runtime", "packages/contracts-sdk", "packages/protocol"];
-const READS = [...BASE, "packages/chain-reader", "packages/db", "packages/placement", "packages/queries"];
+const READS = [
+  ...BASE,
+  "packages/chain-reader",
+  "packages/db",
+  "packages/placement",
+  "packages/queries",
+  "packages/rewards",
+];
 
 /** The allowed imports between packages: arrows point downwards only. A new rule is one line. */
 const RULES: readonly Rule[] = [
@@ -24,6 +31,7 @@ const RULES: readonly Rule[] = [
     because: "the database layer does not depend on contracts",
   },
   { of: "packages/placement", may: BASE, because: "the placement engine is pure" },
+  { of: "packages/rewards", may: BASE, because: "the reward formula is pure" },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
   { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
   {
@@ -56,7 +64,7 @@ const RULES: readonly Rule[] = [
   { of: "images", may: [], because: "workspace images contain only their own code" },
   {
     of: "contracts",
-    may: ["packages/runtime", "packages/contracts-sdk"],
+    may: ["packages/runtime", "packages/contracts-sdk", "packages/rewards"],
     because: "contracts need no service",
   },
   {

@@ -1,35 +1,27 @@
 import { chainEnv, commonEnv, databaseEnv, readEnv, signerEnv } from "@ngpu/runtime/env";
-import { z } from "zod";
-import type { BondTerms } from "./bond/decide.ts";
+import { FatalError } from "@ngpu/runtime/errors";
 
-const bondEnv = {
-  BOND: z
-    .string()
-    .regex(/^\d{1,30}$/, "is not an amount in token units (1 NGPU = 10^18)")
-    .default("100000000000000000000")
-    .describe("Token units withheld from each node's first rewards until its bond is served"),
-  BOND_DAYS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(365)
-    .default(7)
-    .describe("Days of uptime after which a node's bond is returned"),
-  BOND_UPTIME_PERMILLE: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000)
-    .default(900)
-    .describe("Minimum presence per day, in thousandths of its slots, for the day to count for the bond"),
+const { SIGNER_KEY } = signerEnv;
+
+const ownEnv = {
+  SIGNER_KEY: SIGNER_KEY.optional().describe(
+    "Private key of the poster of epochs and uptime; without it, this process posts neither",
+  ),
+  RECEIPTS_SIGNER_KEY: SIGNER_KEY.optional().describe(
+    "Private key of the poster of task receipts; without it, this process posts none. A production market runs it in another process",
+  ),
 };
 
 /** Variables of pomc. */
-export const pomcVariables = { ...commonEnv, ...chainEnv, ...databaseEnv, ...signerEnv, ...bondEnv };
+export const pomcVariables = { ...commonEnv, ...chainEnv, ...databaseEnv, ...ownEnv };
 
 export const readPomcEnv = () => readEnv(pomcVariables);
 
-/** The terms of bonds from the environment. */
-export function bondTermsOf(env: ReturnType<typeof readPomcEnv>): BondTerms {
-  return { amount: BigInt(env.BOND), days: env.BOND_DAYS, uptimePermille: env.BOND_UPTIME_PERMILLE };
+/** @throws FatalError `pomc_key_missing` without any key to post with. */
+export function requireKey(env: ReturnType<typeof readPomcEnv>): void {
+  if (env.SIGNER_KEY !== undefined || env.RECEIPTS_SIGNER_KEY !== undefined) return;
+  throw new FatalError("pomc has no key to post with.", {
+    code: "pomc_key_missing",
+    hint: "Set SIGNER_KEY for epochs and uptime, or RECEIPTS_SIGNER_KEY for task receipts.",
+  });
 }

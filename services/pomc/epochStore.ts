@@ -1,11 +1,12 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
+import type { NodeBond } from "@ngpu/rewards/bonds";
+import type { Closed } from "@ngpu/rewards/close";
+import type { EpochDocument } from "@ngpu/rewards/document";
+import type { RewardContract } from "@ngpu/rewards/rewardContracts";
+import type { ProvenLeaf } from "@ngpu/rewards/tree";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
-import type { NodeBond } from "./bond/decide.ts";
-import type { EpochDocument } from "./document.ts";
-import type { RewardContract } from "./rewardContracts.ts";
-import type { ProvenLeaf } from "./tree.ts";
 
 /**
  * Deletes epochs that were closed for a Pomc they do not belong to, and all later ones. That Pomc was replaced before it accepted
@@ -41,17 +42,6 @@ export async function dropSuperseded(
   return rowCount ?? 0;
 }
 
-/** State after the last closed epoch. */
-export type Closed = {
-  /** Number of the epoch; 0 if none is closed. */
-  number: number;
-  /** Total granted to each account by the epoch's Pomc, token units (1e-18). */
-  granted: ReadonlyMap<string, bigint>;
-  bonds: ReadonlyMap<number, NodeBond>;
-  /** The last day whose uptime is counted for bonds; null before the first. */
-  throughDay: number | null;
-};
-
 /** The last closed epoch, the total grants of its Pomc, and every node's bond after it. */
 export async function lastClosed(database: Database): Promise<Closed> {
   const { rows } = await database.query<{ number: bigint; through_day: number | null }>(
@@ -65,7 +55,7 @@ export async function lastClosed(database: Database): Promise<Closed> {
     [last.number],
   );
   const bonds = await database.query<NodeBond>(
-    `select distinct on (node_id) node_id::float8 as "nodeId", account, withheld, days,
+    `select distinct on (node_id) node_id::float8 as "nodeId", account, withheld, highest, days,
             served_in::float8 as "servedIn"
        from app.node_bond order by node_id, number desc`,
   );
@@ -117,13 +107,14 @@ async function insertLeaves(db: Queryable, number: number, leaves: readonly Prov
 
 async function insertBonds(db: Queryable, number: number, bonds: EpochDocument["bonds"]): Promise<void> {
   await db.query(
-    `insert into app.node_bond (number, node_id, account, withheld, days, served_in)
-     select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::integer[], $6::bigint[])`,
+    `insert into app.node_bond (number, node_id, account, withheld, highest, days, served_in)
+     select $1, * from unnest($2::bigint[], $3::text[], $4::numeric[], $5::numeric[], $6::integer[], $7::bigint[])`,
     [
       number,
       bonds.map((bond) => bond.nodeId),
       bonds.map((bond) => bond.account),
       bonds.map((bond) => bond.withheld),
+      bonds.map((bond) => bond.highest),
       bonds.map((bond) => bond.days),
       bonds.map((bond) => bond.servedIn),
     ],

@@ -14,9 +14,11 @@ import { uptimeRound } from "./uptime/round.ts";
 type LeaderOptions = {
   databaseUrl: string;
   pool: Database;
-  sender: Sender;
+  /** Posts epochs and uptime; undefined: this process posts neither. */
+  epochSender: Sender | undefined;
+  /** Posts task receipts, with another key; undefined: this process posts none. */
+  receiptSender: Sender | undefined;
   deployment: Deployment;
-  terms: Parameters<typeof closeEpochs>[0]["terms"];
   registry: Registry;
   logger: Logger;
   signal: AbortSignal;
@@ -27,37 +29,51 @@ const shortestReceiptSeconds = 6;
 
 type Metrics = ReturnType<typeof createPomcMetrics>;
 
-/** Closes epochs, commits receipts and posts uptime while this instance is the leader. `wake` runs the epochs loop immediately. */
+/**
+ * Closes epochs and posts uptime, and commits receipts, while this instance leads the one or the other. `wake` runs the epochs
+ * loop immediately.
+ */
 export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<void> } {
-  const { databaseUrl: url, logger, signal } = options;
+  const { epochSender, receiptSender, databaseUrl: url, logger, signal } = options;
   const metrics = createPomcMetrics(options.registry);
   let epochs: Loop | undefined;
-  const lead = async (leading: AbortSignal) => {
+  const leadEpochs = async (sender: Sender, leading: AbortSignal) => {
     metrics.leading.set(1);
-    epochs = startEpochs(options, metrics, leading);
-    await Promise.all([
-      epochs.done,
-      startReceipts(options, leading).done,
-      startUptime(options, leading).done,
-    ]);
+    epochs = startEpochs({ ...options, sender }, metrics, leading);
+    await Promise.all([epochs.done, startUptime({ ...options, sender }, leading).done]);
     metrics.leading.set(0);
   };
-  const done = holdLeadership({ url, leadership: "pomc", logger, signal, lead });
-  return { wake: () => epochs?.wake(), done };
+  const done = Promise.all([
+    epochSender &&
+      holdLeadership({
+        ...{ url, logger, signal },
+        leadership: "pomc",
+        lead: (leading) => leadEpochs(epochSender, leading),
+      }),
+    receiptSender &&
+      holdLeadership({
+        ...{ url, logger, signal },
+        leadership: "receipts",
+        lead: (leading) => startReceipts({ ...options, sender: receiptSender }, leading).done,
+      }),
+  ]);
+  return { wake: () => epochs?.wake(), done: done.then(() => undefined) };
 }
 
-function startEpochs(options: LeaderOptions, { posted, owed }: Metrics, signal: AbortSignal): Loop {
-  const { pool, sender, deployment, terms, logger } = options;
+type Sending = LeaderOptions & { sender: Sender };
+
+function startEpochs(options: Sending, { posted, owed }: Metrics, signal: AbortSignal): Loop {
+  const { pool, sender, deployment, logger } = options;
   const lastReported = { owed: 0n };
   return startLoop({ name: "epochs", logger, signal, interval: 2_000 }, async () => {
-    await closeEpochs({ database: pool, deployment, terms, logger, signal });
+    await closeEpochs({ database: pool, deployment, logger, signal });
     const number = await postEpoch({ pool, sender, deployment, logger });
     if (number !== undefined) posted.set(number);
     await watchPrevious({ pool, deployment, logger, gauge: owed, lastReported });
   });
 }
 
-function startReceipts({ pool, sender, deployment, logger }: LeaderOptions, signal: AbortSignal): Loop {
+function startReceipts({ pool, sender, deployment, logger }: Sending, signal: AbortSignal): Loop {
   const every = Math.max(shortestReceiptSeconds, deployment.parameters.epochSeconds);
   return startLoop(
     { name: "receipts", logger, signal, interval: 2_000 },
@@ -65,7 +81,7 @@ function startReceipts({ pool, sender, deployment, logger }: LeaderOptions, sign
   );
 }
 
-function startUptime({ pool, sender, deployment, logger }: LeaderOptions, signal: AbortSignal): Loop {
+function startUptime({ pool, sender, deployment, logger }: Sending, signal: AbortSignal): Loop {
   return startLoop({ name: "uptime", logger, signal, interval: 2_000 }, () =>
     uptimeRound({ pool, sender, deployment, logger }),
   );

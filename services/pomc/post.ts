@@ -1,10 +1,10 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
+import { currentRewardContract } from "@ngpu/rewards/rewardContracts";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Gauge } from "prom-client";
 import { epochToPost, owedByPrevious } from "./epochStore.ts";
-import { currentRewardContract } from "./rewardContracts.ts";
 
 type PostDeps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
 

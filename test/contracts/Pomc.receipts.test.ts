@@ -5,7 +5,9 @@ import { expectRevert, zeroHash } from "./support/reverts.ts";
 import { loadPartner, type PartnerFixture, partner, place, report, state } from "./support/workspaces.ts";
 
 const root = keccak256("0x4e");
-const ofNode = (nodeId: number, amount: bigint): Hex => toHex((BigInt(nodeId) << 96n) | amount, { size: 32 });
+/** The first lease of the node's first workspace. */
+const ofNode = (nodeId: number, amount: bigint): Hex =>
+  toHex((BigInt(nodeId) << 224n) | (1n << 160n) | (1n << 112n) | amount, { size: 32 });
 const ofPayer = (account: Hex, amount: bigint): Hex =>
   concatHex([account, toHex(amount, { size: 12 })]).toLowerCase() as Hex;
 
@@ -21,8 +23,12 @@ async function paid() {
   return { market, earned };
 }
 
-const commit = ({ pomc, people }: PartnerFixture, nodes: Hex[], payers: Hex[], account = people.poster) =>
-  pomc.write.commitReceipts([root, nodes, payers], { account });
+const commit = (
+  { pomc, people }: PartnerFixture,
+  nodes: Hex[],
+  payers: Hex[],
+  account = people.receiptsPoster,
+) => pomc.write.commitReceipts([root, nodes, payers], { account });
 
 describe("Pomc: task receipts", () => {
   it("are recorded as a root with its totals, up to the payments to the escrow", async () => {
@@ -36,7 +42,7 @@ describe("Pomc: task receipts", () => {
       number: 1n,
       root,
       total: earned - 7n,
-      nodeTotals: nodes,
+      leaseTotals: nodes,
       payerTotals: payers,
     });
     expect(await pomc.read.receiptsRootOf([1n])).to.equal(root);
@@ -62,15 +68,15 @@ describe("Pomc: task receipts", () => {
     const { market, earned } = await paid();
     const { pomc, people } = market;
     const outsider = { caller: people.outsider };
-    await expectRevert(commit(market, [], [], people.outsider), "CallerNotPoster", outsider);
+    await expectRevert(commit(market, [], [], people.outsider), "CallerNotReceiptsPoster", outsider);
     await expectRevert(
-      pomc.write.commitReceipts([zeroHash, [], []], { account: people.poster }),
+      pomc.write.commitReceipts([zeroHash, [], []], { account: people.receiptsPoster }),
       "ReceiptsRootZero",
     );
     await expectRevert(
       commit(market, [ofNode(1, 5n)], [ofPayer(partner.address, 6n)]),
       "ReceiptsUnbalanced",
-      { nodesTotal: 5n, payersTotal: 6n },
+      { leasesTotal: 5n, payersTotal: 6n },
     );
     await expectRevert(commit(market, [ofNode(2, 1n)], []), "ReceiptsExceedEarned", {
       nodeId: 2,

@@ -1,14 +1,18 @@
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import { packTerms } from "@ngpu/rewards/terms";
 import { expect } from "chai";
-import { type Hex, keccak256, parseEther, parseEventLogs, slice } from "viem";
+import { type Hex, keccak256, parseEther, parseEventLogs, slice, zeroAddress } from "viem";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
-import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { keyOf, loadMarket, type MarketFixture, marketFixture } from "./support/market.ts";
 import { expectRevert } from "./support/reverts.ts";
 
 const dataHash = keccak256("0xda");
 const someRoot = slice(dataHash, 0, 20);
 type Share = [Hex, bigint];
+
+const patient = () => marketFixture({ settlementSeconds: 1_800 });
 
 function treeOf(shares: Share[]) {
   const tree = claimTreeOf(shares.map(([account, cumulative]) => ({ account, cumulative })));
@@ -59,6 +63,70 @@ describe("Pomc: epochs", () => {
     await pomc.write.claim([1n, account, 10n, "0x"]);
   });
 
+  it("accepts no root before the evidence about its epoch is complete", async () => {
+    const market = await loadMarket(patient);
+    const { pomc, people, deployment } = market;
+    const { genesis, epochSeconds, settlementSeconds } = deployment.parameters;
+    expect(await pomc.read.settlementSeconds()).to.equal(settlementSeconds);
+    const call = () => pomc.write.postEpoch([1n, someRoot, 1n, dataHash], { account: people.poster });
+    const settledAt = genesis + epochSeconds + settlementSeconds;
+    await market.time.setNextBlockTimestamp(settledAt - 1);
+    await expectRevert(call(), "EpochNotOver", { number: 1n, settledAt: BigInt(settledAt) });
+    await market.time.setNextBlockTimestamp(settledAt);
+    await market.mined(call());
+  });
+
+  it("activates an epoch sooner once a watcher attests the same root", async () => {
+    const market = await loadMarket();
+    const { pomc, people, deployment, mined } = market;
+    const { attestedDelay, activationDelay } = deployment.parameters;
+    expect(await pomc.read.attestedDelay()).to.equal(attestedDelay);
+    const { root } = treeOf([[account, 10n]]);
+    const attest = (number: bigint, of: Hex, caller = people.watcher) =>
+      pomc.write.attestEpoch([number, of], { account: caller });
+    await expectRevert(attest(1n, root), "EpochUnknown", { number: 1n });
+    const { activatesAt } = await post(market, 1, [[account, 10n]]);
+    for (const caller of [people.poster, people.outsider]) {
+      await expectRevert(attest(1n, root, caller), "CallerNotWatcher", { caller });
+    }
+    await expectRevert(attest(1n, someRoot), "EpochRootDiffers", { number: 1n, attested: someRoot });
+    await mined(attest(1n, root));
+    const sooner = activatesAt - activationDelay + attestedDelay;
+    expect((await pomc.read.epochOf([1n]))[2]).to.equal(sooner);
+    await expectRevert(attest(1n, root), "EpochIsAttested", { number: 1n });
+    await expectRevert(pomc.write.claim([1n, account, 10n, "0x"]), "EpochNotActive", { activatesAt: sooner });
+    await market.time.increaseTo(sooner);
+    await pomc.write.claim([1n, account, 10n, "0x"]);
+    await expectRevert(attest(1n, root), "EpochIsActive", { number: 1n });
+    // An attested epoch can be disabled until it is active, and not be attested afterwards.
+    const second = await post(market, 2, [[account, 20n]]);
+    await attest(2n, second.root);
+    await pomc.write.disableEpoch([2n], { account: people.guardian });
+    await expectRevert(attest(2n, second.root), "EpochIsDisabled", { number: 2n });
+    // A corrected one is posted with the complete delay again.
+    const corrected = await post(market, 2, [[account, 15n]]);
+    expect((await pomc.read.epochOf([2n]))[2]).to.equal(corrected.activatesAt);
+  });
+
+  it("gives each account one power", async () => {
+    const { pomc, people } = await loadMarket();
+    const { poster, receiptsPoster, watcher } = people;
+    for (const taken of [receiptsPoster, watcher]) {
+      await expectRevert(pomc.write.setPoster([taken]), "AccountHasPower", { account: taken });
+    }
+    for (const taken of [poster, watcher]) {
+      await expectRevert(pomc.write.setReceiptsPoster([taken]), "AccountHasPower", { account: taken });
+    }
+    for (const taken of [poster, receiptsPoster]) {
+      await expectRevert(pomc.write.setWatcher([taken, true]), "AccountHasPower", { account: taken });
+      await pomc.write.setWatcher([taken, false]);
+    }
+    // The zero address stands for no account.
+    await pomc.write.setPoster([zeroAddress]);
+    await pomc.write.setReceiptsPoster([zeroAddress]);
+    await pomc.write.setPoster([receiptsPoster]);
+  });
+
   it("refuses numbers that do not rise, totals that fall and totals beyond the schedule", async () => {
     const market = await loadMarket();
     const { pomc, people } = market;
@@ -107,7 +175,10 @@ describe("Pomc: epochs", () => {
     await expectRevert(pomc.write.claim([3n, account, parseEther("2500"), "0x"]), "EpochIsDisabled");
     const corrected = await post(market, 3, [[account, parseEther("2100")]]);
     await market.time.increaseTo(corrected.activatesAt);
-    await pomc.write.claim([3n, account, parseEther("2100"), "0x"]);
+    for (let hours = 0; hours < 4; hours += 1) {
+      await pomc.write.claim([3n, account, parseEther("2100"), "0x"]);
+      await market.time.increase(3_600);
+    }
     expect(await market.token.read.balanceOf([account])).to.equal(parseEther("2100"));
   });
 
@@ -251,10 +322,102 @@ describe("Pomc: claims", () => {
     await pomc.write.postEpoch([1n, tree.root, 149n, dataHash], { account: people.poster });
     await market.time.increase(600);
     await pomc.write.claim([1n, one, 100n, tree.proof(one)]);
-    await expectRevert(pomc.write.claim([1n, two, 50n, tree.proof(two)]), "ERC20InsufficientBalance", {
-      balance: 49n,
-      needed: 50n,
+    // In part: what there is.
+    const claim = () => pomc.write.claim([1n, two, 50n, tree.proof(two)]);
+    const [event] = parseEventLogs({
+      abi: pomcAbi,
+      eventName: "Claimed",
+      logs: (await market.mined(claim())).logs,
     });
+    expect(event?.args).to.deep.equal({ account: two, cumulative: 49n });
+    await market.time.increase(36_000);
+    expect((await market.mined(claim())).logs).to.deep.equal([]);
+    expect(await pomc.read.claimedOf([two])).to.equal(49n);
+    expect(await market.token.read.balanceOf([two])).to.equal(49n);
+  });
+
+  it("a stolen poster key takes at most two emissions in an hour, and honest claimants are paid in part and later in full", async () => {
+    const market = await loadMarket();
+    const { pomc, token } = market;
+    const thief = keyOf("thief").address;
+    // Honest claimants are owed 20 emissions.
+    const honest = await post(market, 20, [
+      [one, parseEther("19000")],
+      [two, parseEther("1000")],
+    ]);
+    await market.time.increaseTo(honest.activatesAt);
+    const stolen = await post(market, 40, [[thief, parseEther("40000")]]);
+    await market.time.increaseTo(stolen.activatesAt);
+    const emission = parseEther("1000");
+    const begin = await market.time.latest();
+    for (let minutes = 0; minutes < 60; minutes += 5) {
+      await pomc.write.claim([40n, thief, parseEther("40000"), "0x"]);
+      await market.time.setNextBlockTimestamp(begin + (minutes + 5) * 60);
+    }
+    const taken = await token.read.balanceOf([thief]);
+    expect(taken > emission && taken <= 2n * emission).to.equal(true);
+    // Honest claims get what accrues meanwhile.
+    await pomc.write.claim([20n, two, parseEther("1000"), honest.proof(two)]);
+    expect((await token.read.balanceOf([two])) > 0n).to.equal(true);
+    for (let hours = 0; hours < 40; hours += 1) {
+      await market.time.increase(3_600);
+      await pomc.write.claim([20n, two, parseEther("1000"), honest.proof(two)]);
+      await pomc.write.claim([20n, one, parseEther("19000"), honest.proof(one)]);
+    }
+    expect(await token.read.balanceOf([two])).to.equal(parseEther("1000"));
+    // A root pays up to its total. The corrected root that follows includes what the thief took.
+    expect(await token.read.balanceOf([one])).to.equal(parseEther("19000") - taken);
+    const corrected = await post(market, 90, [
+      [one, parseEther("19000")],
+      [two, parseEther("1000")],
+      [keyOf("lost").address, parseEther("20000")],
+    ]);
+    await market.time.increaseTo(corrected.activatesAt);
+    for (let hours = 0; hours < 4; hours += 1) {
+      await pomc.write.claim([90n, one, parseEther("19000"), corrected.proof(one)]);
+      await market.time.increase(3_600);
+    }
+    expect(await token.read.balanceOf([one])).to.equal(parseEther("19000"));
+  });
+
+  it("pays the others of a batch in which one account can receive nothing", async () => {
+    const market = await loadMarket();
+    const { pomc, token } = market;
+    const tree = await post(market, 1, [
+      [zeroAddress, 10n],
+      [two, 50n],
+    ]);
+    await market.time.increaseTo(tree.activatesAt);
+    const { grants, proof, flags } = tree.manyOf([0, 1]);
+    const receipt = await market.mined(pomc.write.claimMany([1n, grants, proof, flags]));
+    const [event] = parseEventLogs({ abi: pomcAbi, eventName: "ClaimedMany", logs: receipt.logs });
+    expect(event?.args.grants).to.equal((tree.grants[1] as Hex).toLowerCase());
+    expect(await token.read.balanceOf([two])).to.equal(50n);
+    expect(await pomc.read.claimedOf([zeroAddress])).to.equal(0n);
+  });
+
+  it("pays many in part when there is less, and says how far each was paid", async () => {
+    const market = await loadMarket();
+    const { pomc, token } = market;
+    const tree = await post(market, 3, [
+      [one, parseEther("900")],
+      [two, parseEther("2000")],
+    ]);
+    await market.time.increaseTo(tree.activatesAt);
+    const { grants, proof, flags } = tree.manyOf([0, 1]);
+    const claim = () => market.mined(pomc.write.claimMany([3n, grants, proof, flags]));
+    const [event] = parseEventLogs({ abi: pomcAbi, eventName: "ClaimedMany", logs: (await claim()).logs });
+    // The credit of three quarters of an emission.
+    const paid = (await token.read.balanceOf([one])) + (await token.read.balanceOf([two]));
+    expect(paid).to.equal(parseEther("750"));
+    expect(BigInt(`0x${event?.args.grants.slice(-24)}`)).to.equal(paid);
+    for (let hours = 0; hours < 4; hours += 1) {
+      await market.time.increase(3_600);
+      await claim();
+    }
+    expect(await token.read.balanceOf([one])).to.equal(parseEther("900"));
+    expect(await token.read.balanceOf([two])).to.equal(parseEther("2000"));
+    expect(await token.read.balanceOf([pomc.address])).to.equal(0n);
   });
 
   it("pays many with one proof, and nothing to those who have claimed already", async () => {
@@ -316,5 +479,40 @@ describe("Pomc: claims", () => {
         "ClaimManyProofInvalid",
       );
     }
+  });
+});
+
+describe("Pomc: the terms of rewards", () => {
+  const terms = packTerms(defaultTerms({ slotSeconds: 60 }));
+
+  it("apply from the first epoch on, and later ones from the next epoch on", async () => {
+    const market = await loadMarket();
+    const { pomc } = market;
+    expect((await pomc.read.newestTerms())[0]).to.equal(1n);
+    expect((await pomc.read.newestTerms())[1]).to.deep.equal(terms);
+    await endOf(market, 5);
+    await pomc.write.setTerms([{ ...terms, bondDays: 9 }]);
+    const [fromEpoch, newest] = await pomc.read.newestTerms();
+    expect([fromEpoch, newest.bondDays]).to.deep.equal([7n, 9]);
+  });
+
+  it("are refused when parts, weights or bonds are out of bounds", async () => {
+    const { pomc } = await loadMarket();
+    const refused = (changes: Partial<typeof terms>, error: string, args?: Record<string, unknown>) =>
+      expectRevert(pomc.write.setTerms([{ ...terms, ...changes }]), error, args);
+    await refused({ measurerBasisPoints: 5_000, taskBasisPoints: 5_001 }, "TermsPartsInvalid");
+    await refused({ nodeTaskBasisPoints: 9_000, payerTaskBasisPoints: 1 }, "TermsTasksInvalid", {
+      nodeTaskBasisPoints: 9_000n,
+      payerTaskBasisPoints: 1n,
+    });
+    await refused({ bondDays: 0 }, "TermsBondInvalid");
+    await refused({ bondUptimePermille: 0 }, "TermsBondInvalid");
+    await refused({ bondUptimePermille: 1_001 }, "TermsBondInvalid");
+    await refused({ classes: terms.classes.slice(1) }, "TermsWeightsInvalid", { classes: 3n, sum: 980_000n });
+    const none: Hex = `0x${"0".repeat(64)}`;
+    await refused({ classes: [...terms.classes, ...Array(13).fill(none)] }, "TermsWeightsInvalid", {
+      classes: 17n,
+    });
+    await pomc.write.setTerms([{ ...terms, measurerBasisPoints: 5_000, taskBasisPoints: 5_000 }]);
   });
 });

@@ -1,5 +1,7 @@
 import { parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import { packTerms } from "@ngpu/rewards/terms";
 import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { isGasReal } from "./support/gas.ts";
@@ -29,6 +31,9 @@ describe("Deployment", () => {
     expect(await computeNode.read.dockerOf([docker.address])).to.deep.equal([true, false, 0n]);
     expect(await computeNode.read.isMeasure([measure.address])).to.equal(true);
     expect(await pomc.read.poster()).to.equal(people.poster);
+    expect(await pomc.read.receiptsPoster()).to.equal(people.receiptsPoster);
+    expect(await pomc.read.isWatcher([people.watcher])).to.equal(true);
+    expect(await pomc.read.isWatcher([people.outsider])).to.equal(false);
     expect(await computeNode.read.isHeartbeatCommitter([people.committer])).to.equal(true);
     expect(await docker.read.isKeeper([people.keeper])).to.equal(true);
     expect(await measure.read.isMeasureKeeper([people.keeper])).to.equal(true);
@@ -47,6 +52,9 @@ describe("Deployment", () => {
       escrow.write.setDocker([people.outsider], account),
       measure.write.setMeasureKeeper([people.outsider, true], account),
       pomc.write.setPoster([people.outsider], account),
+      pomc.write.setReceiptsPoster([people.outsider], account),
+      pomc.write.setWatcher([people.outsider, true], account),
+      pomc.write.setTerms([packTerms(defaultTerms({ slotSeconds: 60 }))], account),
       pomc.write.disableEpoch([1n], account),
       token.write.setMinter([people.outsider, 1n], account),
     ];

@@ -1,4 +1,6 @@
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import { packTerms } from "@ngpu/rewards/terms";
 import { expect } from "chai";
 import { type Hex, keccak256, zeroAddress, zeroHash } from "viem";
 import { eventsOf } from "./support/events.ts";
@@ -44,6 +46,19 @@ describe("Events: an act emits all of its changes, with every value in its field
     }
     expect(await said(market, pomc.write.setPoster([other]))).to.deep.equal([
       { of: "pomc", name: "PosterSet", args: { poster: other } },
+    ]);
+    expect(await said(market, pomc.write.setReceiptsPoster([account]))).to.deep.equal([
+      { of: "pomc", name: "ReceiptsPosterSet", args: { poster: account } },
+    ]);
+    const third = keyOf("a watcher").address;
+    for (const allowed of [true, false]) {
+      expect(await said(market, pomc.write.setWatcher([third, allowed]))).to.deep.equal([
+        { of: "pomc", name: "WatcherSet", args: { account: third, allowed } },
+      ]);
+    }
+    const terms = packTerms(defaultTerms({ slotSeconds: 60 }));
+    expect(await said(market, pomc.write.setTerms([terms]))).to.deep.equal([
+      { of: "pomc", name: "TermsSet", args: { fromEpoch: 2n, terms } },
     ]);
     expect(await said(market, token.write.setMinter([account, 9n]))).to.deep.equal([
       { of: "token", name: "MinterSet", args: { minter: account, limit: 9n } },
@@ -173,9 +188,18 @@ describe("Events: an act emits all of its changes, with every value in its field
       market,
       pomc.write.postEpoch([1n, root, 10n, dataHash], { account: people.poster }),
     );
-    const activatesAt = (await time.latest()) + activationDelay;
+    const postedAt = await time.latest();
     expect(posted).to.deep.equal([
-      { of: "pomc", name: "EpochPosted", args: { number: 1n, root, total: 10n, dataHash, activatesAt } },
+      {
+        of: "pomc",
+        name: "EpochPosted",
+        args: { number: 1n, root, total: 10n, dataHash, activatesAt: postedAt + activationDelay },
+      },
+    ]);
+    const { watcher } = people;
+    const activatesAt = postedAt + deployment.parameters.attestedDelay;
+    expect(await said(market, pomc.write.attestEpoch([1n, root], { account: watcher }))).to.deep.equal([
+      { of: "pomc", name: "EpochAttested", args: { number: 1n, watcher, activatesAt } },
     ]);
     await time.increaseTo(activatesAt);
     expect(await said(market, pomc.write.claim([1n, account, 10n, "0x"]))).to.deep.equal([
@@ -184,8 +208,8 @@ describe("Events: an act emits all of its changes, with every value in its field
         name: "Transfer",
         args: { from: zeroAddress, to: pomc.address, value: 10n },
       },
-      { of: "pomc", name: "Claimed", args: { account, cumulative: 10n } },
       { of: "token", name: "Transfer", args: { from: pomc.address, to: account, value: 10n } },
+      { of: "pomc", name: "Claimed", args: { account, cumulative: 10n } },
     ]);
     // A repeat pays nothing and emits nothing.
     expect(await said(market, pomc.write.claim([1n, account, 10n, "0x"]))).to.deep.equal([]);

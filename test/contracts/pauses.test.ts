@@ -31,7 +31,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
   Escrow: ["setDocker", "open", "setClock", "close", "revoke"],
   Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
-  Pomc: ["setPoster", "disableEpoch"],
+  Pomc: ["setPoster", "setReceiptsPoster", "setWatcher", "setTerms", "attestEpoch", "disableEpoch"],
 };
 /** The values of IPauses.Pausability. */
 const entry = 1;

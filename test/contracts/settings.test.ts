@@ -26,7 +26,9 @@ const round = {
 const epoch = {
   genesis: 1_700_000_000,
   epochSeconds: hour,
+  settlementSeconds: 0,
   activationDelay: 600,
+  attestedDelay: 600,
   emissionPerEpoch: 5n,
   epochsBefore: 0n,
   batchesBefore: 0n,
@@ -82,6 +84,10 @@ describe("Settings", () => {
       await expectRevert(measure({ quorum, draws }), "MeasureQuorumInvalid", { quorum, draws });
     }
     await expectRevert(pomc({ epochSeconds: 0 }), "EpochLengthInvalid", { epochSeconds: 0 });
+    await expectRevert(pomc({ attestedDelay: 601 }), "EpochDelayInvalid", {
+      attestedDelay: 601,
+      activationDelay: 600,
+    });
     await expectRevert(token(10n, 11n), "TokenCapExceeded", { supply: 11n, cap: 10n });
   });
 

@@ -26,6 +26,8 @@ const settingEvents = new Set([
   "MeasureSet",
   "MinterSet",
   "PosterSet",
+  "ReceiptsPosterSet",
+  "WatcherSet",
   "UptimePosterSet",
   "HeartbeatCommitterSet",
   "KeeperSet",

@@ -13,7 +13,7 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, committers, keepers, measureKeepers } = parameters;
+  const { poster, receiptsPoster, watchers, committers, keepers, measureKeepers } = parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   const last = (of: ContractName, event: string, expected: Address, at = contracts) =>
@@ -37,6 +37,8 @@ export function settingErrors(
     ),
     ...difference("Token: minters", mintersOf(events), minters(parameters, contracts, generations)),
     ...last("Pomc", "PosterSet", poster),
+    ...(receiptsPoster === undefined ? [] : last("Pomc", "ReceiptsPosterSet", receiptsPoster)),
+    ...allowed("Pomc", "WatcherSet", watchers),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
     ...allowed("DockerContract", "KeeperSet", keepers),

@@ -9654,7 +9654,17 @@ export const pomcAbi = [
           },
           {
             "internalType": "uint40",
+            "name": "settlementSeconds",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
             "name": "activationDelay",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint40",
+            "name": "attestedDelay",
             "type": "uint40"
           },
           {
@@ -9728,11 +9738,44 @@ export const pomcAbi = [
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "AccountHasPower",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "caller",
         "type": "address"
       }
     ],
     "name": "CallerNotPoster",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "CallerNotReceiptsPoster",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "CallerNotWatcher",
     "type": "error"
   },
   {
@@ -9775,6 +9818,22 @@ export const pomcAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint40",
+        "name": "attestedDelay",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint40",
+        "name": "activationDelay",
+        "type": "uint40"
+      }
+    ],
+    "name": "EpochDelayInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint64",
         "name": "number",
         "type": "uint64"
@@ -9786,6 +9845,17 @@ export const pomcAbi = [
       }
     ],
     "name": "EpochIsActive",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      }
+    ],
+    "name": "EpochIsAttested",
     "type": "error"
   },
   {
@@ -9851,7 +9921,7 @@ export const pomcAbi = [
       },
       {
         "internalType": "uint256",
-        "name": "endsAt",
+        "name": "settledAt",
         "type": "uint256"
       },
       {
@@ -9861,6 +9931,27 @@ export const pomcAbi = [
       }
     ],
     "name": "EpochNotOver",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes20",
+        "name": "root",
+        "type": "bytes20"
+      },
+      {
+        "internalType": "bytes20",
+        "name": "attested",
+        "type": "bytes20"
+      }
+    ],
+    "name": "EpochRootDiffers",
     "type": "error"
   },
   {
@@ -10016,7 +10107,7 @@ export const pomcAbi = [
     "inputs": [
       {
         "internalType": "uint256",
-        "name": "nodesTotal",
+        "name": "leasesTotal",
         "type": "uint256"
       },
       {
@@ -10026,6 +10117,70 @@ export const pomcAbi = [
       }
     ],
     "name": "ReceiptsUnbalanced",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint16",
+        "name": "bondDays",
+        "type": "uint16"
+      },
+      {
+        "internalType": "uint16",
+        "name": "bondUptimePermille",
+        "type": "uint16"
+      }
+    ],
+    "name": "TermsBondInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "measurerBasisPoints",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "taskBasisPoints",
+        "type": "uint256"
+      }
+    ],
+    "name": "TermsPartsInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "nodeTaskBasisPoints",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "payerTaskBasisPoints",
+        "type": "uint256"
+      }
+    ],
+    "name": "TermsTasksInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "classes",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "sum",
+        "type": "uint256"
+      }
+    ],
+    "name": "TermsWeightsInvalid",
     "type": "error"
   },
   {
@@ -10077,6 +10232,31 @@ export const pomcAbi = [
       }
     ],
     "name": "ClaimedMany",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "watcher",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "activatesAt",
+        "type": "uint40"
+      }
+    ],
+    "name": "EpochAttested",
     "type": "event"
   },
   {
@@ -10204,7 +10384,7 @@ export const pomcAbi = [
       {
         "indexed": false,
         "internalType": "bytes32[]",
-        "name": "nodeTotals",
+        "name": "leaseTotals",
         "type": "bytes32[]"
       },
       {
@@ -10218,8 +10398,147 @@ export const pomcAbi = [
     "type": "event"
   },
   {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "poster",
+        "type": "address"
+      }
+    ],
+    "name": "ReceiptsPosterSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "fromEpoch",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "measurerBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "taskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "nodeTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "payerTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint96",
+            "name": "measurerRate",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "bond",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondEpochs",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondDays",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondUptimePermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "catalogue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "classes",
+            "type": "bytes32[]"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct IPomc.Terms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "TermsSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "WatcherSet",
+    "type": "event"
+  },
+  {
     "inputs": [],
     "name": "activationDelay",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "number",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes20",
+        "name": "root",
+        "type": "bytes20"
+      }
+    ],
+    "name": "attestEpoch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "attestedDelay",
     "outputs": [
       {
         "internalType": "uint40",
@@ -10333,7 +10652,7 @@ export const pomcAbi = [
       },
       {
         "internalType": "bytes32[]",
-        "name": "nodeTotals",
+        "name": "leaseTotals",
         "type": "bytes32[]"
       },
       {
@@ -10498,6 +10817,25 @@ export const pomcAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "isWatcher",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "lastEpoch",
     "outputs": [
@@ -10518,6 +10856,81 @@ export const pomcAbi = [
         "internalType": "uint64",
         "name": "",
         "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "newestTerms",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "fromEpoch",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "measurerBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "taskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "nodeTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "payerTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint96",
+            "name": "measurerRate",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "bond",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondEpochs",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondDays",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondUptimePermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "catalogue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "classes",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct IPomc.Terms",
+        "name": "terms",
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
@@ -10635,6 +11048,19 @@ export const pomcAbi = [
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "receiptsPoster",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint64",
@@ -10670,13 +11096,127 @@ export const pomcAbi = [
     "inputs": [
       {
         "internalType": "address",
-        "name": "poster_",
+        "name": "account",
         "type": "address"
       }
     ],
     "name": "setPoster",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "setReceiptsPoster",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "measurerBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "taskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "nodeTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "payerTaskBasisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint96",
+            "name": "measurerRate",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint96",
+            "name": "bond",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondEpochs",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondDays",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "bondUptimePermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "catalogue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "classes",
+            "type": "bytes32[]"
+          }
+        ],
+        "internalType": "struct IPomc.Terms",
+        "name": "terms",
+        "type": "tuple"
+      }
+    ],
+    "name": "setTerms",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setWatcher",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "settlementSeconds",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {

@@ -1,6 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { generationsOf } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
+import { explainedDocument, explainReward } from "@ngpu/rewards/explain";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
@@ -8,7 +9,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { nextAfter } from "../paging.ts";
 import { address, page } from "../schemas/common.ts";
-import { epochAnswer, epochList, rewardAnswer } from "../schemas/market.ts";
+import { epochAnswer, epochList, rewardAnswer, rewardExplanation } from "../schemas/market.ts";
 import {
   type BondRow,
   chainTime,
@@ -24,7 +25,7 @@ import {
 const maxLeavesRead = 100;
 
 export function rewardRoutes(deps: ApiDeps): Endpoint[] {
-  return [epochs(deps), epoch(deps), reward(deps)];
+  return [epochs(deps), epoch(deps), explanation(deps), reward(deps)];
 }
 
 const epochs = ({ db }: ApiDeps) =>
@@ -64,6 +65,40 @@ const epoch = ({ db }: ApiDeps) =>
       throw new InputError(`Epoch ${params.number} is not posted.`, {
         code: "epoch_not_found",
         hint: "GET /v1/epochs lists the epochs.",
+        status: 404,
+      });
+    },
+  );
+
+const explanation = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/epochs/:number/nodes/:nodeId",
+      tag: "Rewards",
+      summary: "Explain what a node earned in an epoch",
+      description: "One sentence for each term of the formula, with its figures, from the epoch's document.",
+      access: "public",
+      params: z.object({
+        number: z.string().regex(/^\d{1,18}$/, "is not an epoch"),
+        nodeId: z.string().regex(/^\d{1,9}$/, "is not the id of a node"),
+      }),
+      answer: rewardExplanation,
+    },
+    async ({ params }) => {
+      const row = await findEpoch(db, params.number);
+      if (row?.document === undefined || row.document === null) {
+        throw new InputError(`Epoch ${params.number} is not posted, or its document is not stored here.`, {
+          code: "epoch_not_found",
+          hint: "GET /v1/epochs lists the epochs.",
+          status: 404,
+        });
+      }
+      const found = explainReward(explainedDocument.parse(row.document), Number(params.nodeId));
+      if (found !== undefined) return { ...found, earned: String(found.earned) };
+      throw new InputError(`Node ${params.nodeId} was not registered in epoch ${params.number}.`, {
+        code: "node_not_found",
+        hint: "GET /v1/nodes lists the nodes.",
         status: 404,
       });
     },

@@ -117,6 +117,16 @@ export const epochAnswer = epochEntry.extend({
     .meta({ description: "Document the root was computed from; null if it is not stored here" }),
 });
 
+export const rewardExplanation = z
+  .object({
+    nodeId: z.number().int(),
+    epoch: z.number().int(),
+    account: z.string().nullable(),
+    earned: amount("Earned in the epoch, before the bond"),
+    sentences: z.array(z.string()).meta({ description: "One sentence for each term, with its figures" }),
+  })
+  .meta({ id: "RewardExplanation" });
+
 const nodeBond = z
   .object({
     nodeId: z.number().int(),

@@ -1,10 +1,10 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { addressFor, byContract } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
+import { escrowOf } from "@ngpu/rewards/rewardContracts";
 import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
-import { escrowOf } from "../rewardContracts.ts";
 import { makeBatch } from "./decide.ts";
 import { paidFor } from "./payments.ts";
 import {
@@ -67,7 +67,7 @@ async function settle({ pool, sender, deployment }: Deps): Promise<boolean> {
 }
 
 async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchToCommit): Promise<void> {
-  const { root, nodeTotals, payerTotals, workspaceId } = batch;
+  const { root, leaseTotals, payerTotals, workspaceId } = batch;
   const at = addressFor(deployment, "Pomc", { workspaceId });
   try {
     const { hash } = await sender.send({
@@ -75,11 +75,11 @@ async function commit({ pool, sender, deployment, logger }: Deps, batch: BatchTo
       contract: "Pomc",
       at,
       functionName: "commitReceipts",
-      args: [root, nodeTotals, payerTotals],
+      args: [root, leaseTotals, payerTotals],
       // Without the address: a batch that one Pomc of an escrow has accepted must not be sent to its successor.
       dedupeKey: `receipts:${root}`,
     });
-    logger.info({ event: "receipts_committed", root, nodes: nodeTotals.length, txHash: hash });
+    logger.info({ event: "receipts_committed", root, leases: leaseTotals.length, txHash: hash });
   } catch (error) {
     if (!(error instanceof NgpuError) || error.code !== "transaction_reverted") throw error;
     logger.warn({ event: "receipts_refused", root, error });

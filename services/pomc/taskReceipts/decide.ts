@@ -1,7 +1,7 @@
 import { type TaskReceipt, taskHashOf, taskReceiptTreeOf } from "@ngpu/protocol/taskReceiptTree";
 import { concatHex, type Hex, toHex } from "viem";
 
-/** Maximum number of nodes, and of payers, in one batch; Pomc's limit. */
+/** Maximum number of leases, and of payers, in one batch; Pomc's limit. */
 const maxTotals = 512;
 
 /** A task that a replica served, with its lease. */
@@ -25,8 +25,8 @@ export type ProvenReceipt = TaskReceipt & { taskId: string; proof: Hex[] };
 export type Batch = {
   root: Hex;
   total: bigint;
-  /** | - 128 | nodeId 32 | amount 96 | each. */
-  nodeTotals: Hex[];
+  /** | nodeId 32 | workspaceId 64 | replica 16 | lease 32 | - 16 | amount 96 | each. */
+  leaseTotals: Hex[];
   /** | account 160 | amount 96 | each. */
   payerTotals: Hex[];
   receipts: ProvenReceipt[];
@@ -46,11 +46,12 @@ export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | und
   const leases = new Map(paid.leases);
   const payers = new Map(paid.payers);
   const nodes = new Map(paid.nodes);
-  const nodeTotals = new Map<number, bigint>();
+  const leaseTotals = new Map<Hex, bigint>();
   const payerTotals = new Map<Hex, bigint>();
   const receipts: (TaskReceipt & { taskId: string })[] = [];
   for (const { id, rate, pending, ...task } of tasks) {
-    if (!fits(nodeTotals, task.nodeId) || !fits(payerTotals, task.payer)) break;
+    const word = leaseWord(task);
+    if (!fits(leaseTotals, word) || !fits(payerTotals, task.payer)) break;
     const key = leaseKey(task);
     const left = [leases.get(key), payers.get(task.payer), nodes.get(task.nodeId)].map((sum) => sum ?? 0n);
     const cost = (rate * BigInt(task.durationMs)) / 1_000n;
@@ -59,7 +60,7 @@ export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | und
     add(leases, key, -amount);
     add(payers, task.payer, -amount);
     add(nodes, task.nodeId, -amount);
-    add(nodeTotals, task.nodeId, amount);
+    add(leaseTotals, word, amount);
     add(payerTotals, task.payer, amount);
     receipts.push({ ...task, taskId: id, taskHash: taskHashOf(id), amount });
   }
@@ -68,14 +69,25 @@ export function makeBatch(tasks: readonly ServedTask[], paid: Paid): Batch | und
   return {
     root: tree.root,
     total: receipts.reduce((sum, { amount }) => sum + amount, 0n),
-    nodeTotals: [...nodeTotals]
+    leaseTotals: [...leaseTotals]
       .filter(([, amount]) => amount > 0n)
-      .map(([nodeId, amount]) => toHex((BigInt(nodeId) << 96n) | amount, { size: 32 })),
+      .map(([word, amount]) => concatHex([word, toHex(amount, { size: 12 })])),
     payerTotals: [...payerTotals]
       .filter(([, amount]) => amount > 0n)
       .map(([payer, amount]) => concatHex([payer, toHex(amount, { size: 12 })])),
     receipts: receipts.map((receipt, index) => ({ ...receipt, proof: tree.proofOf(index) })),
   };
+}
+
+/** The first 20 bytes of a lease's total. */
+function leaseWord({ nodeId, workspaceId, replica, lease }: Omit<TaskReceipt, "taskHash" | "amount">): Hex {
+  return concatHex([
+    toHex(nodeId, { size: 4 }),
+    toHex(workspaceId, { size: 8 }),
+    toHex(replica, { size: 2 }),
+    toHex(lease, { size: 4 }),
+    "0x0000",
+  ]);
 }
 
 function fits<Key>(totals: ReadonlyMap<Key, bigint>, key: Key): boolean {

@@ -1,5 +1,5 @@
 import type { Queryable } from "@ngpu/db/pool";
-import type { EscrowContract } from "../rewardContracts.ts";
+import type { EscrowContract } from "@ngpu/rewards/rewardContracts";
 import { leaseKey, type Paid, type ServedTask } from "./decide.ts";
 
 /** SQL: the receipt is of a payment from the escrow whose ids follow $2, up to $3. */

@@ -8,17 +8,17 @@ const maxTasks = 10_000;
 export type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
 
 /** A batch to commit. `workspaceId` is any of its workspaces; it identifies the escrow that all of them are paid from. */
-export type BatchToCommit = Pick<Batch, "root" | "nodeTotals" | "payerTotals"> & { workspaceId: bigint };
+export type BatchToCommit = Pick<Batch, "root" | "leaseTotals" | "payerTotals"> & { workspaceId: bigint };
 
 /** The oldest batch that is not on the chain; null if there is none. */
 export async function batchToCommit(database: Database): Promise<BatchToCommit | null> {
   const { rows } = await database.query<{
     root: Hex;
-    node_totals: Hex[];
+    lease_totals: Hex[];
     payer_totals: Hex[];
     workspace_id: bigint;
   }>(
-    `select root, node_totals, payer_totals, (
+    `select root, lease_totals, payer_totals, (
          select workspace_id::int8 from app.receipt where receipt.root = batch.root limit 1) as workspace_id
        from app.receipt_batch as batch
       where not exists (select from chain.receipt_batch as known where known.root = batch.root)
@@ -26,8 +26,8 @@ export async function batchToCommit(database: Database): Promise<BatchToCommit |
   );
   const found = rows[0];
   if (found === undefined) return null;
-  const { root, node_totals, payer_totals, workspace_id } = found;
-  return { root, nodeTotals: node_totals, payerTotals: payer_totals, workspaceId: workspace_id };
+  const { root, lease_totals, payer_totals, workspace_id } = found;
+  return { root, leaseTotals: lease_totals, payerTotals: payer_totals, workspaceId: workspace_id };
 }
 
 /** Whether the last batch is at least `seconds` seconds old, or there is none. */
@@ -113,8 +113,8 @@ export async function servedTasks(database: Database, settlementTimeout: number)
 export async function saveBatch(database: Database, batch: Batch): Promise<void> {
   await transaction(database, async (connection) => {
     await connection.query(
-      "insert into app.receipt_batch (root, total, node_totals, payer_totals) values ($1, $2, $3, $4)",
-      [batch.root, batch.total, batch.nodeTotals, batch.payerTotals],
+      "insert into app.receipt_batch (root, total, lease_totals, payer_totals) values ($1, $2, $3, $4)",
+      [batch.root, batch.total, batch.leaseTotals, batch.payerTotals],
     );
     const { receipts } = batch;
     // As JSON: proofs differ in length, and an array of arrays in Postgres is rectangular.

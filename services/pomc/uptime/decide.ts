@@ -1,5 +1,6 @@
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import type { LeaseDowntime, UptimeLeaf } from "@ngpu/protocol/uptimeTree";
+import { slotsOfDay } from "@ngpu/rewards/epochs";
 
 /** Chain data of a day. A day's number is its Unix time divided by `daySeconds`. Times are Unix seconds. */
 export type DayFacts = Omit<PresenceFacts, "firstSlot" | "endSlot"> & {
@@ -10,22 +11,13 @@ export type DayFacts = Omit<PresenceFacts, "firstSlot" | "endSlot"> & {
   runs: (Omit<LeaseDowntime, "day" | "downSeconds"> & { from: number; to: number })[];
 };
 
-/** The slots that begin in a day. */
-export function slotsOfDay(day: bigint, periods: { daySeconds: number; slotSeconds: number }) {
-  const begin = Number(day) * periods.daySeconds;
-  return {
-    firstSlot: Math.ceil(begin / periods.slotSeconds),
-    endSlot: Math.ceil((begin + periods.daySeconds) / periods.slotSeconds),
-  };
-}
-
 /** The leaves of a day's uptime tree. */
 export function uptimeLeaves(facts: DayFacts): UptimeLeaf[] {
   const { day, slots, disputes, challenges } = facts;
   const leased = new Set(facts.runs.map(({ nodeId }) => nodeId));
   const downSlots = new Map<number, number[]>();
   const presence = countPresence(
-    { ...slotsOfDay(day, facts), slots, disputes, challenges },
+    { ...slotsOfDay(Number(day), facts), slots, disputes, challenges },
     (nodeId, slot) => {
       if (!leased.has(nodeId)) return;
       const down = downSlots.get(nodeId);

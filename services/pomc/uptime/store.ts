@@ -1,9 +1,10 @@
 import { type Database, transaction } from "@ngpu/db/pool";
 import type { LeaseDowntime } from "@ngpu/protocol/uptimeTree";
 import { readPresence } from "@ngpu/queries/presence";
+import { slotsOfDay } from "@ngpu/rewards/epochs";
 import type { Hex } from "viem";
 import type { BlockRef } from "../store.ts";
-import { type DayFacts, slotsOfDay } from "./decide.ts";
+import type { DayFacts } from "./decide.ts";
 
 /** Maximum number of refunds in one transaction. */
 const maxRefunds = 100;
@@ -45,7 +46,11 @@ export async function dayFacts(
 ): Promise<DayFacts> {
   const begin = Number(day) * periods.daySeconds;
   const end = (Number(day) + 1) * periods.daySeconds;
-  const { slots, disputes, challenges } = await readPresence(database, asOf.block, slotsOfDay(day, periods));
+  const { slots, disputes, challenges } = await readPresence(
+    database,
+    asOf.block,
+    slotsOfDay(Number(day), periods),
+  );
   const { daySeconds, slotSeconds } = periods;
   const runs = await runsIn(database, { begin, end, asOf });
   return { day, daySeconds, slotSeconds, slots, disputes, challenges, runs };

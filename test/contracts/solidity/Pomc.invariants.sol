@@ -35,6 +35,11 @@ contract PomcInvariants is Invariants {
         holds(_market.granted() <= epochs * _market.pomc().emissionPerEpoch(), "granted beyond the schedule");
     }
 
+    /// @notice Whatever a stolen poster posts: twice the emission within the length of an epoch.
+    function invariant_paidWithinTwoEmissionsAnEpoch() external view {
+        holds(_market.paidLately() <= 2 * uint256(_market.pomc().emissionPerEpoch()), "more than two emissions were paid");
+    }
+
     function invariant_theLastEpochGoesBackWhereOneWasDisabled() external view {
         holds(_market.pomc().lastEpoch() == _market.last(), "the last epoch is another");
     }
@@ -46,10 +51,13 @@ contract PomcInvariants is Invariants {
             if (i % 4 == 0) _market.pass(seed);
             else if (i % 4 == 1) _market.post(seed);
             else if (seed % 16 == 1) _market.disable(seed >> 8);
+            else if (seed % 16 == 2) _market.attest(seed >> 8);
             else if (i % 4 == 2) _market.claim(seed);
             else _market.claimMany(seed);
         }
         none(_market.fault());
         holds(_market.claims() > 20, "nothing was paid");
+        holds(_market.partialClaims() > 0, "nothing was paid in part");
+        holds(_market.attestations() > 0, "nothing was attested");
     }
 }

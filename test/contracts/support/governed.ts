@@ -26,6 +26,8 @@ export async function governedFixture() {
     committer: at(7),
     outsider: at(8),
     measureKeeper: at(9),
+    receiptsPoster: at(10),
+    watcher: at(11),
   };
   const deployment = await deployNgpu({
     connection,
@@ -38,6 +40,8 @@ export async function governedFixture() {
       guardian: people.guardian,
       treasury: keyOf("treasury").address,
       poster: people.poster,
+      receiptsPoster: people.receiptsPoster,
+      watchers: [people.watcher],
       committers: [people.committer],
       keepers: [people.keeper],
       measureKeepers: [people.measureKeeper],

@@ -31,6 +31,8 @@ const periods = {
   registrationSeconds: 3_600,
   epochSeconds: 3_600,
   activationDelay: 600,
+  attestedDelay: 60,
+  settlementSeconds: 0,
   measureLeadSeconds: 10,
   measureWindowSeconds: 300,
   measureTtlSeconds: 86_400,
@@ -42,9 +44,35 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
   const connection = await opChain();
   const wallets = await connection.viem.getWalletClients();
   const accounts = wallets.map((wallet) => getAddress(wallet.account.address));
-  const [deployer, treasury, keeper, committer, poster, guardian, owner, delegate, outsider, unpauser] =
-    accounts as [`0x${string}`, ...`0x${string}`[]] & Record<number, `0x${string}`>;
-  if (!(treasury && keeper && committer && poster && guardian && owner && delegate && outsider && unpauser)) {
+  const [
+    deployer,
+    treasury,
+    keeper,
+    committer,
+    poster,
+    guardian,
+    owner,
+    delegate,
+    outsider,
+    unpauser,
+    receiptsPoster,
+    watcher,
+  ] = accounts as [`0x${string}`, ...`0x${string}`[]] & Record<number, `0x${string}`>;
+  if (
+    !(
+      treasury &&
+      keeper &&
+      committer &&
+      poster &&
+      guardian &&
+      owner &&
+      delegate &&
+      outsider &&
+      unpauser &&
+      receiptsPoster &&
+      watcher
+    )
+  ) {
     throw new Error("The simulated chain has too few accounts.");
   }
   const people = {
@@ -58,6 +86,8 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
     delegate,
     outsider,
     unpauser,
+    receiptsPoster,
+    watcher,
   };
   const deployment = await deployNgpu({
     connection,
@@ -72,6 +102,8 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       keepers: [keeper],
       measureKeepers: [keeper],
       poster,
+      receiptsPoster,
+      watchers: [watcher],
       quorum: 1,
       measureDraws: 8,
       openMeasurers: true,

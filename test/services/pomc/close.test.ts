@@ -1,15 +1,17 @@
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { type NodeBond, settleBonds } from "@ngpu/rewards/bonds";
+import { addShares, windowOf } from "@ngpu/rewards/epochs";
+import { currentRewardContract } from "@ngpu/rewards/rewardContracts";
+import type { RewardTerms } from "@ngpu/rewards/terms";
 import { expect } from "chai";
 import type pg from "pg";
-import { type BondTerms, type NodeBond, settleBonds } from "../../../services/pomc/bond/decide.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
-import { addShares, windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost } from "../../../services/pomc/epochStore.ts";
-import { currentRewardContract } from "../../../services/pomc/rewardContracts.ts";
 import { insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
 import { createTestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
+import { insertTerms } from "../support/rewardTerms.ts";
 
 const deployment = parseDeployment(deploymentDocument);
 const { slotSeconds, emissionPerEpoch, genesis } = deployment.parameters;
@@ -79,15 +81,14 @@ async function addMeasurement(
   });
 }
 
-const noBond: BondTerms = { amount: 0n, days: 1, uptimePermille: 900 };
-
 async function setup() {
   const { chain, db: pool, close } = await openChainTables("ngpu_pomc");
   const { logger, signal } = createTestContext("pomc");
   return {
     chain,
     pool,
-    close: (terms = noBond) => closeEpochs({ database: pool, deployment, terms, logger, signal }),
+    close: () => closeEpochs({ database: pool, deployment, logger, signal }),
+    setTerms: (terms: Partial<RewardTerms> & { fromEpoch?: number }) => insertTerms(chain, terms),
     stop: close,
   };
 }
@@ -97,6 +98,7 @@ describe("closing an epoch from the exported chain", () => {
 
   beforeEach(async () => {
     market = await setup();
+    await market.setTerms({});
     await insertNode(market.chain, { node_id: 1, key: key(1), wallet: null });
     await addMeasurement(market.chain, 1, 1);
     await addSlots(market.chain, 1, [1], 1);
@@ -146,12 +148,12 @@ describe("closing an epoch from the exported chain", () => {
     await addBlocks(market.chain, 1, blockAt(first.settledAt));
     await market.close();
     const { rows } = await market.pool.query("select document->'shares' as shares from app.epoch");
-    const [one, two] = rows[0].shares as { units: string; weight: string }[];
-    expect(two?.weight).to.equal(two?.units);
-    expect(Number(one?.weight)).to.be.greaterThan(Number(two?.weight));
+    const [one, two] = rows[0].shares as { units: string; slots: number }[];
+    expect(two?.slots).to.equal(1);
+    expect(one?.slots).to.be.greaterThan(1);
   });
 
-  it("grants nothing for tasks: payments of leases and task receipts change no share", async () => {
+  it("grants no task incentive before a payout burned the fee: payments and receipts change no share", async () => {
     const at = { block_hash: hash(2), block_time: new Date(genesis * 1000), tx_hash: hash(9) };
     await insertRow(market.chain, "chain.event_settled", {
       ...at,
@@ -171,7 +173,7 @@ describe("closing an epoch from the exported chain", () => {
       number: 1,
       root: hash(1),
       total: 10n ** 24n,
-      node_totals: [hash(1)],
+      lease_totals: [hash(1)],
       payer_totals: [hash(1)],
     });
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
@@ -180,6 +182,112 @@ describe("closing an epoch from the exported chain", () => {
     await market.close();
     const { rows } = await market.pool.query("select account, cumulative from app.epoch_leaf");
     expect(rows).to.deep.equal([{ account: key(1), cumulative: emissionPerEpoch }]);
+  });
+
+  it("grants a lease's task incentive once, when a payout has burned the fee of its days", async () => {
+    const { daySeconds } = deployment.parameters;
+    const day = Math.floor(genesis / daySeconds);
+    // Two days after its own, the day has matured.
+    const payout = (day + 2) * daySeconds;
+    const epoch = Math.floor((payout - genesis) / deployment.parameters.epochSeconds) + 1;
+    const paid = 10n ** 20n;
+    const at = { block_hash: hash(2), tx_hash: hash(9), log_index: 0 };
+    await market.chain.query("delete from chain.event_terms_set");
+    await market.setTerms({ taskBasisPoints: 1_000 });
+    await insertRow(market.chain, "chain.spending_authorization", {
+      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, total: paid },
+      ...{ scope: hash(0), expiry: 2_000_000_000, revoked: false, block_number: 1 },
+    });
+    await insertRow(market.chain, "chain.lease", {
+      ...{ workspace_id: 1, replica: 0, lease: 1, generation: 1, node_id: 1, authorization_id: 1, rate: 1 },
+      ...{ running: true, closed: false, settled: paid, refunded: 0, block_number: 2 },
+    });
+    await insertRow(market.chain, "chain.lease_receipt", {
+      ...{ workspace_id: 1, replica: 0, lease: 1, amount: paid / 2n, block_number: 2 },
+    });
+    await insertRow(market.chain, "chain.event_refunded", {
+      ...at,
+      ...{
+        block_number: 3,
+        block_time: new Date((genesis + 6) * 1_000),
+        workspace_id: 1,
+        node_id: 1,
+        replica: 0,
+      },
+      ...{ lease: 1, owner: key(5), day, down_seconds: 1, amount: paid / 10n },
+    });
+    await insertRow(market.chain, "chain.event_collected", {
+      ...at,
+      ...{ block_number: blockAt(payout), block_time: new Date(payout * 1_000), node_id: 1, '"to"': key(1) },
+      ...{ amount: paid, fee: paid / 100n },
+    });
+    await addBlocks(market.chain, 1, blockAt(windowOf(epoch + 1, deployment.parameters).settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select number, document->'tasks' as tasks from app.epoch");
+    const granted = rows.filter(({ tasks }) => tasks.length > 0);
+    expect(granted.map(({ number }) => Number(number))).to.deep.equal([epoch]);
+    const incentive = ((paid * 9n) / 10n + paid / 2n) / 200n;
+    expect(granted[0].tasks[0]).to.include({
+      ...{ node: key(1), payer: key(5), incentive: String(incentive) },
+      ...{ nodeAmount: String((incentive * 45n) / 100n), payerAmount: String((incentive * 45n) / 100n) },
+    });
+  });
+
+  it("grants measurers their part, and nothing to one whose result differs from what the others saw", async () => {
+    await market.chain.query("delete from chain.event_terms_set");
+    await market.setTerms({ measurerBasisPoints: 200, measurerRate: 10n ** 18n });
+    const at = {
+      block_hash: hash(2),
+      block_time: new Date((genesis + 4) * 1_000),
+      tx_hash: hash(9),
+      block_number: 2,
+    };
+    const values = (prefix: string, down: number) => ({
+      ...{ [`${prefix}_absent`]: false, [`${prefix}_down_mbps`]: down, [`${prefix}_up_mbps`]: 50 },
+      ...{ [`${prefix}_latency_tenth_ms`]: 10, [`${prefix}_ports_reachable`]: 1 },
+      ...{ [`${prefix}_disk_free_gib`]: 10, [`${prefix}_disk_write_mibps`]: 300 },
+    });
+    for (const [place, down] of [100, 90, 5_000].entries()) {
+      await insertRow(market.chain, "chain.measurer", {
+        ...{ measurer_id: place + 1, key: key(50 + place), wallet: null, region: null, block_number: 1 },
+      });
+      await insertRow(market.chain, "chain.event_measure_submitted", {
+        ...{ ...at, log_index: place, round_id: 9, node_id: 1, measurer_id: place + 1, port: 1 },
+        ...values("result", down),
+      });
+    }
+    await insertRow(market.chain, "chain.event_measure_finalized", {
+      ...{ ...at, log_index: 5, round_id: 9, node_id: 1, submissions: 3, expires_at: genesis + 3_600 },
+      ...values("median", 100),
+    });
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select document->'measurers' as measurers from app.epoch");
+    expect(
+      rows[0].measurers.map((one: { account: string; amount: string }) => [one.account, one.amount]),
+    ).to.deep.equal([50, 51].map((n) => [key(n), String(10n ** 18n)]));
+  });
+
+  it("applies new terms from their epoch on", async () => {
+    await market.chain.query("delete from chain.event_terms_set");
+    await market.setTerms({});
+    await market.setTerms({ fromEpoch: 2, classes: [{ weight: 1_000_000n, rate: 1n, ceiling: 1n }] });
+    await addSlots(market.chain, 2, [1], 1);
+    await addBlocks(market.chain, 1, blockAt(windowOf(2, deployment.parameters).settledAt));
+    await market.close();
+    const { rows } = await market.pool.query("select total from app.epoch order by number");
+    const slots = BigInt(deployment.parameters.epochSeconds / slotSeconds);
+    expect(rows.map(({ total }) => total)).to.deep.equal([
+      emissionPerEpoch,
+      emissionPerEpoch + 8_000n * slots,
+    ]);
+  });
+
+  it("waits for terms that are not exported", async () => {
+    await market.chain.query("delete from chain.event_terms_set");
+    await addBlocks(market.chain, 1, blockAt(first.settledAt));
+    const refused = await market.close().catch((error: unknown) => error);
+    expect(refused).to.include({ code: "terms_not_exported" });
   });
 
   it("counts nothing that reached the chain after the epoch's last block", async () => {
@@ -227,13 +335,14 @@ describe("closing an epoch from the exported chain", () => {
 
   it("withholds a bond until its days are served, then returns it, as computed from the documents alone", async () => {
     const half = emissionPerEpoch / 2n;
-    const terms = { amount: half, days: 1, uptimePermille: 900 };
+    await market.chain.query("delete from chain.event_terms_set");
+    await market.setTerms({ bond: half });
     const { daySeconds, heartbeatWindowSeconds, epochSeconds } = deployment.parameters;
     const dayOver = (Math.floor(genesis / daySeconds) + 1) * daySeconds + heartbeatWindowSeconds;
     const last = Math.ceil((dayOver - genesis - 2 * slotSeconds) / epochSeconds);
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
     await addBlocks(market.chain, 1, blockAt(windowOf(last - 1, deployment.parameters).settledAt));
-    await market.close(terms);
+    await market.close();
     const read = async () =>
       (await market.pool.query("select number, total, data_hash, document from app.epoch order by number"))
         .rows;
@@ -247,7 +356,7 @@ describe("closing an epoch from the exported chain", () => {
       blockAt(windowOf(last - 1, deployment.parameters).settledAt) + 1,
       blockAt(windowOf(last, deployment.parameters).settledAt),
     );
-    expect(await market.close(terms)).to.equal(1);
+    expect(await market.close()).to.equal(1);
     const closed = await read();
     expect(closed.at(-1)?.total).to.equal(emissionPerEpoch);
     expect((await market.pool.query(bonds)).rows).to.deep.equal([
@@ -275,7 +384,7 @@ describe("closing an epoch from the exported chain", () => {
     }
 
     await market.chain.query("delete from app.epoch");
-    await market.close(terms);
+    await market.close();
     expect(await read()).to.deep.equal(closed);
   });
 });

@@ -2,16 +2,15 @@ import { retirement, type Succession } from "@ngpu/contracts/ignition/succession
 import { pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { createPool } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import type { EpochDocument } from "@ngpu/rewards/document";
+import { windowOf } from "@ngpu/rewards/epochs";
+import { rewardContractsOf } from "@ngpu/rewards/rewardContracts";
 import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import fc from "fast-check";
 import { encodeFunctionData, type Hex } from "viem";
-import type { BondTerms } from "../../../services/pomc/bond/decide.ts";
 import { closeEpochs } from "../../../services/pomc/close.ts";
-import { windowOf } from "../../../services/pomc/decide.ts";
-import type { EpochDocument } from "../../../services/pomc/document.ts";
 import { postEpoch } from "../../../services/pomc/post.ts";
-import { rewardContractsOf } from "../../../services/pomc/rewardContracts.ts";
 import { insertRow } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { accounts, freshChain, genesisSupply, nodeKey, type TestChain } from "../workspace/chain.ts";
@@ -30,7 +29,6 @@ const history = fc.record({
   between: epochs(1),
   after: epochs(2),
 });
-const terms: BondTerms = { amount: 400n * 10n ** 18n, days: 2, uptimePermille: 250 };
 
 type Fact = [table: string, row: Record<string, unknown>];
 
@@ -122,7 +120,7 @@ async function leader({ market, pool }: Setup) {
       );
       return rows.length === 1;
     });
-    await closeEpochs({ database: pool, deployment, terms, logger, signal });
+    await closeEpochs({ database: pool, deployment, logger, signal });
     await postEpoch({ pool, sender, deployment, logger });
     await market.exported();
   };

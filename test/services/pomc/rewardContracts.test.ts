@@ -1,15 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool, type Database } from "@ngpu/db/pool";
+import { currentRewardContract, escrowOf, rewardContractsOf } from "@ngpu/rewards/rewardContracts";
 import type { Sender, SendRequest } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { dropSuperseded, epochToPost, owedByPrevious } from "../../../services/pomc/epochStore.ts";
-import {
-  currentRewardContract,
-  escrowOf,
-  rewardContractsOf,
-} from "../../../services/pomc/rewardContracts.ts";
 import { receiptRound } from "../../../services/pomc/taskReceipts/commit.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { createChainTables, insertRow } from "../support/chainTables.ts";
@@ -190,8 +186,8 @@ describe("pomc after the market was replaced", () => {
     }
     const sent: [string | undefined, bigint][] = [];
     const send = async (request: SendRequest<"Pomc", "commitReceipts">) => {
-      const [, nodeTotals] = request.args;
-      sent.push([request.at, BigInt(`0x${nodeTotals[0]?.slice(-24)}`)]);
+      const [, leaseTotals] = request.args;
+      sent.push([request.at, BigInt(`0x${leaseTotals[0]?.slice(-24)}`)]);
       return { hash: "0x" };
     };
     const { logger } = createTestContext("pomc");

@@ -88,7 +88,7 @@ describe("task receipts", () => {
             const { rate = 0n } = tasks.find(({ id }) => id === receipt.taskId) ?? {};
             expect(receipt.amount <= (rate * BigInt(receipt.durationMs)) / 1_000n).to.equal(true);
           }
-          for (const totals of [batch.nodeTotals, batch.payerTotals]) {
+          for (const totals of [batch.leaseTotals, batch.payerTotals]) {
             expect(totals.reduce((total, word) => total + amountIn(word), 0n)).to.equal(batch.total);
           }
         },
@@ -97,7 +97,7 @@ describe("task receipts", () => {
     );
   });
 
-  it("end a batch before the 513th node or payer, and need at least one task", () => {
+  it("end a batch before the 513th lease or payer, and need at least one task", () => {
     const tasks = Array.from(
       { length: 600 },
       (_, index): ServedTask => ({

@@ -20,6 +20,7 @@ export const deploymentDocument = {
     daySeconds: 3_600,
     uptimeDelay: 60,
     epochSeconds: 60,
+    settlementSeconds: 20,
     activationDelay: 2,
     genesis: 1_700_000_000,
     measureWindowSeconds: 60,

@@ -11,6 +11,9 @@ import { strategyOf } from "@ngpu/placement/preferences";
 import { readChanges, readHead, readNodes, readUptimes } from "@ngpu/queries/fleet";
 import { readWanted } from "@ngpu/queries/wanted";
 import { loadSpecs } from "@ngpu/queries/workspaceSpecs";
+import { closeEpoch } from "@ngpu/rewards/close";
+import { windowOf } from "@ngpu/rewards/epochs";
+import { currentRewardContract } from "@ngpu/rewards/rewardContracts";
 import { createLogger } from "@ngpu/runtime/logger";
 import { createKey } from "../../../services/apiServer/access.ts";
 import { createApiApp } from "../../../services/apiServer/app.ts";
@@ -28,11 +31,9 @@ import { openRounds, overdueRounds } from "../../../services/match/measurement/o
 import * as prefetch from "../../../services/match/prefetch/store.ts";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { subjectIds } from "../../../services/match/sessions/sessionStore.ts";
-import { windowOf } from "../../../services/pomc/decide.ts";
 import { epochToPost, owedByPrevious } from "../../../services/pomc/epochStore.ts";
-import { currentRewardContract } from "../../../services/pomc/rewardContracts.ts";
-import { shareEmission } from "../../../services/pomc/score.ts";
-import { lastBlockBefore, nodeFacts, safeTime } from "../../../services/pomc/store.ts";
+import { epochFacts } from "../../../services/pomc/facts/index.ts";
+import { lastBlockBefore, safeTime } from "../../../services/pomc/store.ts";
 import { leasesToSettle, servedTasks } from "../../../services/pomc/taskReceipts/store.ts";
 import { uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
 import { dayFacts } from "../../../services/pomc/uptime/store.ts";
@@ -159,15 +160,17 @@ async function readRewards(db: Database, isHealthy: (nodeId: number) => boolean)
     Awaited<ReturnType<typeof lastBlockBefore>>
   >;
   const number = Math.floor((time - parameters.genesis) / parameters.epochSeconds) + 1;
-  const nodes = await nodeFacts(db, windowOf(number, parameters), asOf, parameters.slotSeconds);
-  shareEmission(nodes, parameters.emissionPerEpoch);
   const contract = currentRewardContract(deployment);
+  const window = windowOf(number, parameters);
+  const before = { number: number - 1, granted: new Map(), bonds: new Map(), throughDay: null };
+  const facts = await epochFacts(db, { deployment, pomc: contract, window, before });
+  closeEpoch({ window, schedule: contract, facts, before });
   await Promise.all([safeTime(db), epochToPost(db, contract), owedByPrevious(db, contract)]);
   await Promise.all([leasesToSettle(db), servedTasks(db, 10)]);
   const day = BigInt(Math.floor(time / parameters.daySeconds));
   uptimeLeaves(await dayFacts(db, day, asOf, parameters));
   await followProgress({ pool: db, deadlines, batchSize: 10, deployment, logger: silent } as never);
-  return nodes.filter(({ nodeId }) => isHealthy(nodeId));
+  return facts.nodes.filter(({ nodeId }) => isHealthy(nodeId));
 }
 
 export type Api = {

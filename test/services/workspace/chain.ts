@@ -166,7 +166,13 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       measureTtlSeconds: 86_400,
       clockMarginSeconds: 5,
       epochSeconds: 3_600,
+      settlementSeconds: 120,
       activationDelay: 60,
+      rewardTerms: {
+        ...{ measurerBasisPoints: 0, taskBasisPoints: 0 },
+        ...{ bond: parseEther("13"), bondEpochs: 0, bondDays: 2, bondUptimePermille: 250 },
+        classes: [{ weight: 1_000_000n, rate: 10n ** 15n, ceiling: 2n ** 63n }],
+      },
       emissionPerEpoch: parseEther("1000"),
       cap: parseEther("1000000"),
       genesisSupply,

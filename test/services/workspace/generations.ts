@@ -40,9 +40,10 @@ export type PostedEpoch = { number: bigint; root: Hex; total: bigint; proofs: He
 
 /** Ends an epoch, posts its root and waits until it is active. */
 export async function postEpoch(chain: TestChain, number: bigint, leaves: Leaf[]): Promise<PostedEpoch> {
-  const { genesis, epochSeconds, activationDelay } = chain.deployment.parameters;
+  const { genesis, epochSeconds, settlementSeconds, activationDelay } = chain.deployment.parameters;
   const { timestamp } = await chain.client.getBlock();
-  await chain.pass(Math.max(1, genesis + Number(number) * epochSeconds - Number(timestamp)));
+  const settledAt = genesis + Number(number) * epochSeconds + settlementSeconds;
+  await chain.pass(Math.max(1, settledAt - Number(timestamp)));
   const tree = claimTreeOf(leaves);
   const total = leaves.reduce((sum, { cumulative }) => sum + cumulative, 0n);
   const args = [number, tree.root, total, keccak256("0xda")] as const;

@@ -94,7 +94,7 @@ abstract contract Generations is Signing {
         pomc = IPomc(
             _deploy(
                 "Pomc.sol:Pomc",
-                abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION, last, WIDE_IDS, 0)
+                abi.encode(manager, token, escrow, START, EPOCH_SECONDS, 0, ACTIVATION_DELAY, ATTESTED_DELAY, EMISSION, last, WIDE_IDS, 0)
             )
         );
         docker = IDockerContract(
@@ -107,6 +107,7 @@ abstract contract Generations is Signing {
         docker.setKeeper(address(this), true);
         token.setMinter(address(pomc), 1_000_000 ether);
         pomc.setPoster(address(this));
+        pomc.setReceiptsPoster(RECEIPTS_POSTER);
         _generations.push(Generation(docker, escrow, pomc));
         _settleIn(1);
     }

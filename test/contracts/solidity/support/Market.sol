@@ -16,6 +16,9 @@ abstract contract Market {
     uint40 internal constant MARGIN_SECONDS = 120;
     uint40 internal constant EPOCH_SECONDS = 3_600;
     uint40 internal constant ACTIVATION_DELAY = 600;
+    uint40 internal constant ATTESTED_DELAY = 200;
+    address internal constant RECEIPTS_POSTER = address(0x4ece);
+    address internal constant WATCHER = address(0x3a7c);
     uint64 internal constant DAY_SECONDS = 21_600;
     uint40 internal constant UPTIME_DELAY = 300;
     /// @dev In hundredths of a percent.
@@ -46,7 +49,7 @@ abstract contract Market {
         pomc = IPomc(
             _deploy(
                 "Pomc.sol:Pomc",
-                abi.encode(manager, token, escrow, START, EPOCH_SECONDS, ACTIVATION_DELAY, EMISSION, 0, 0, 0)
+                abi.encode(manager, token, escrow, START, EPOCH_SECONDS, 0, ACTIVATION_DELAY, ATTESTED_DELAY, EMISSION, 0, 0, 0)
             )
         );
         docker = IDockerContract(
@@ -62,6 +65,8 @@ abstract contract Market {
         measure.setMeasureKeeper(address(this), true);
         token.setMinter(address(pomc), 1_000_000 ether);
         pomc.setPoster(address(this));
+        pomc.setReceiptsPoster(RECEIPTS_POSTER);
+        pomc.setWatcher(WATCHER, true);
     }
 
     /// @dev What the runner draws is often small, an edge value or one that it drew before: most parts of such a seed say the same, and

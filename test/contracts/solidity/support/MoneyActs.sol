@@ -128,8 +128,9 @@ abstract contract MoneyActs is NodeActs {
         (uint32 nodeId, address payer) = (uint32(seed % 3 + 1), ownerOf(seed >> 8));
         uint256 amount = (seed >> 16) % 2_000;
         (bytes32[] memory nodes, bytes32[] memory payers) = (new bytes32[](1), new bytes32[](1));
-        nodes[0] = bytes32((uint256(nodeId) << 96) | amount);
+        nodes[0] = bytes32((uint256(nodeId) << 224) | amount);
         payers[0] = bytes32((uint256(uint160(payer)) << 96) | ((seed >> 60) % 8 == 0 ? amount + 1 : amount));
+        vm.prank(RECEIPTS_POSTER);
         try pomc.commitReceipts(bytes32(uint256(1)), nodes, payers) {
             if (nodes[0] << 160 != payers[0] << 160) moneyFault = "receipts do not balance";
             if (pomc.receiptsOfPayer(payer) > escrow.totalSpentBy(payer)) moneyFault = "receipts above what was spent";

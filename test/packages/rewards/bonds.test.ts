@@ -1,15 +1,15 @@
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
-import { expect } from "chai";
-import fc from "fast-check";
-import { nodesThatServed } from "../../../services/pomc/bond/days.ts";
 import {
   type BondTerms,
   dueBonds,
   type NodeBond,
+  nodesThatServed,
   reservedForBonds,
   settleBonds,
-} from "../../../services/pomc/bond/decide.ts";
-import { addShares } from "../../../services/pomc/decide.ts";
+} from "@ngpu/rewards/bonds";
+import { addShares } from "@ngpu/rewards/epochs";
+import { expect } from "chai";
+import fc from "fast-check";
 
 const emission = 1_000n;
 const nodes = 6;
@@ -26,6 +26,7 @@ const epoch = fc.record({
 });
 const terms = fc.record({
   amount: fc.bigInt({ min: 0n, max: 600n }),
+  epochs: fc.integer({ min: 0, max: 3 }),
   days: fc.integer({ min: 1, max: 6 }),
   uptimePermille: fc.constant(900),
 });
@@ -119,10 +120,13 @@ describe("bonds", () => {
   it("withhold at most the bond of each node, and nothing once it is served", () => {
     fc.assert(
       fc.property(history, (epochs) => {
-        play(epochs, ({ bonds, before, terms: { amount, days } }) => {
+        play(epochs, ({ bonds, before, terms: { amount, epochs: times, days } }) => {
           for (const [nodeId, bond] of bonds) {
             const known = before.get(nodeId);
-            if (known !== bond) expect(bond.withheld <= larger(amount, known?.withheld ?? 0n)).to.equal(true);
+            if (known !== bond) {
+              const needed = larger(amount, BigInt(times) * bond.highest);
+              expect(bond.withheld <= larger(needed, known?.withheld ?? 0n)).to.equal(true);
+            }
             if (bond.servedIn === null) continue;
             expect(bond.withheld).to.equal(0n);
             if (before.get(nodeId) !== bond) expect(bond.days).to.be.at.least(days);
@@ -157,7 +161,7 @@ describe("bonds", () => {
   });
 
   it("are returned when they are served: in one epoch by their own Pomc, over several epochs by its successor", () => {
-    const bond: BondTerms = { amount: 600n, days: 1, uptimePermille: 900 };
+    const bond: BondTerms = { amount: 600n, epochs: 0, days: 1, uptimePermille: 900 };
     const facts = (replaced: boolean, served: number): [Epoch, BondTerms] => [
       {
         replaced,
@@ -189,7 +193,7 @@ describe("bonds", () => {
     });
     fc.assert(
       fc.property(work, fc.bigInt({ min: 1n, max: 600n }), (epochs, amount) => {
-        const bond: BondTerms = { amount, days: 7, uptimePermille: 900 };
+        const bond: BondTerms = { amount, epochs: 2, days: 7, uptimePermille: 900 };
         const grantedTo = (ofEpoch: (parts: bigint[]) => bigint[]) => {
           let before = new Map<number, NodeBond>();
           let total = 0n;
@@ -217,7 +221,7 @@ describe("bonds", () => {
   });
 
   it("are returned in one epoch, to the account that receives the node's rewards then", () => {
-    const bond: BondTerms = { amount: 100n, days: 2, uptimePermille: 900 };
+    const bond: BondTerms = { amount: 100n, epochs: 0, days: 2, uptimePermille: 900 };
     const share = (amount: bigint, account = "0xa") => [{ nodeId: 1, account, amount }];
     const first = settleBonds(new Map(), {
       epoch: 1,
@@ -238,7 +242,7 @@ describe("bonds", () => {
     });
     expect(second.grants).to.deep.equal([{ account: "0xb", amount: 5n }]);
     expect(second.bonds).to.deep.equal([
-      { nodeId: 1, account: "0xb", withheld: 100n, days: 1, servedIn: null },
+      { nodeId: 1, account: "0xb", withheld: 100n, highest: 130n, days: 1, servedIn: null },
     ]);
     const half = new Map(second.bonds.map((one) => [one.nodeId, one]));
     const third = settleBonds(half, {
@@ -249,12 +253,36 @@ describe("bonds", () => {
       grantLimit: unbounded,
     });
     expect(third.grants).to.deep.equal([{ account: "0xb", amount: 100n }]);
-    expect(third.bonds).to.deep.equal([{ nodeId: 1, account: "0xb", withheld: 0n, days: 2, servedIn: 3 }]);
+    expect(third.bonds).to.deep.equal([
+      { nodeId: 1, account: "0xb", withheld: 0n, highest: 130n, days: 2, servedIn: 3 },
+    ]);
+  });
+
+  it("grow with the highest rewards of an epoch, and do not shrink when a node earns less", () => {
+    const bond: BondTerms = { amount: 100n, epochs: 3, days: 9, uptimePermille: 900 };
+    let known: ReadonlyMap<number, NodeBond> = new Map();
+    const grants: bigint[] = [];
+    for (const [index, amount] of [80n, 80n, 80n, 200n, 1n, 400n].entries()) {
+      const settled = settleBonds(known, {
+        ...{ epoch: index + 1, terms: bond, served: [], grantLimit: unbounded },
+        shares: [{ nodeId: 1, account: "0xa", amount }],
+      });
+      grants.push(sum(settled.grants.map((grant) => grant.amount)));
+      known = new Map([...known, ...settled.bonds.map((one) => [one.nodeId, one] as const)]);
+    }
+    // The bond is 240, then 600 and 1,200 at most; nothing is granted before it is complete.
+    expect(grants).to.deep.equal([0n, 0n, 0n, 0n, 0n, 0n]);
+    expect(known.get(1)).to.include({ withheld: 841n, highest: 400n });
+    const { grants: rest } = settleBonds(known, {
+      ...{ epoch: 7, terms: bond, served: [], grantLimit: unbounded },
+      shares: [{ nodeId: 1, account: "0xa", amount: 390n }],
+    });
+    expect(rest).to.deep.equal([{ account: "0xa", amount: 31n }]);
   });
 });
 
 describe("a day that counts for a bond", () => {
-  const terms: BondTerms = { amount: 1n, days: 1, uptimePermille: 900 };
+  const terms: BondTerms = { amount: 1n, epochs: 0, days: 1, uptimePermille: 900 };
   const slots = (count: number, present: (slot: number) => number[], nodeCount: (slot: number) => number) =>
     Array.from({ length: count }, (_, slot) => ({
       slot,

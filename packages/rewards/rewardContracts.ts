@@ -47,11 +47,6 @@ export function currentRewardContract(deployment: Deployment): RewardContract {
   return rewardContractsOf(deployment).at(-1) as RewardContract;
 }
 
-/** Maximum total grants of a Pomc up to one of its epochs, token units (1e-18). */
-export function scheduleUpTo({ epochsBefore, emission }: RewardContract, epoch: number): bigint {
-  return BigInt(epoch - epochsBefore) * emission;
-}
-
 /** An escrow by its generation, and its workspaces: ids above `above`, up to `upTo` (null: no limit). */
 export type EscrowContract = { generation: number; above: bigint; upTo: bigint | null };
 

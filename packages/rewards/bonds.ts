@@ -1,7 +1,14 @@
+import { isReadable } from "@ngpu/protocol/heartbeatBits";
+import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
+import { larger, smaller } from "./amounts.ts";
+import type { RewardTerms } from "./terms.ts";
+
 /** The amount of a bond and how it is served. Part of each epoch's document. */
 export type BondTerms = {
-  /** Token units (1e-18) withheld from a node's first rewards. */
+  /** Least token units (1e-18) withheld from a node's first rewards. */
   amount: bigint;
+  /** The bond is at least this many times the node's highest earnings of an epoch, so it grows with what is at stake. */
+  epochs: number;
   /** Days of uptime after which the bond is returned. */
   days: number;
   /** Minimum presence for a day to count, in thousandths of its slots. */
@@ -15,6 +22,8 @@ export type NodeBond = {
   account: string;
   /** Token units (1e-18). */
   withheld: bigint;
+  /** The node's highest earnings of an epoch while the bond was withheld, token units. */
+  highest: bigint;
   /** Days served. */
   days: number;
   /** The epoch from which nothing is withheld; null until the bond is served and returned. */
@@ -34,6 +43,33 @@ export type BondFacts = {
   /** Maximum grants of the epoch; at least the sum of the shares. */
   grantLimit: bigint;
 };
+
+/** The terms of bonds among those of rewards. */
+export function bondTermsOf(terms: RewardTerms): BondTerms {
+  return {
+    amount: terms.bond,
+    epochs: terms.bondEpochs,
+    days: terms.bondDays,
+    uptimePermille: terms.bondUptimePermille,
+  };
+}
+
+/**
+ * The nodes that were present in enough of a day's slots. Slots that were never committed do not count against a node. Slots
+ * committed before its registration do: only a full day counts.
+ */
+export function nodesThatServed(
+  facts: PresenceFacts,
+  { uptimePermille }: Pick<BondTerms, "uptimePermille">,
+): number[] {
+  const committed = facts.slots.filter(isReadable).length;
+  return [...countPresence(facts)]
+    .filter(([, { presentSlots, totalSlots }]) => {
+      const slots = Math.max(totalSlots, committed);
+      return presentSlots * 1_000 >= uptimePermille * slots;
+    })
+    .map(([nodeId]) => nodeId);
+}
 
 /** The bonds to return: those of nodes that have served their days. */
 export function dueBonds(
@@ -82,23 +118,29 @@ export function settleBonds(
   // Shares take precedence over returned bonds.
   let left = grantLimit - shares.reduce((sum, { amount }) => sum + amount, 0n);
   for (const [nodeId, { account, amount, days }] of [...changes].sort(([a], [b]) => a - b)) {
-    const bond = before.get(nodeId) ?? { nodeId, account, withheld: 0n, days: 0, servedIn: null };
+    const bond = before.get(nodeId) ?? {
+      nodeId,
+      account,
+      withheld: 0n,
+      highest: 0n,
+      days: 0,
+      servedIn: null,
+    };
     if (bond.servedIn !== null) {
       grants.push({ account, amount });
       continue;
     }
     const due = bond.withheld + amount;
     const total = bond.days + days;
-    const kept = total >= terms.days ? 0n : smaller(due, terms.amount);
+    const highest = larger(amount, bond.highest);
+    const needed = larger(terms.amount, BigInt(terms.epochs) * highest);
+    const kept = total >= terms.days ? 0n : smaller(due, needed);
     const withheld = larger(kept, bond.withheld - left);
     left -= bond.withheld - withheld;
     grants.push({ account, amount: due - withheld });
     const isServed = total >= terms.days && withheld === 0n;
     if (!isServed && withheld === bond.withheld && days === 0) continue;
-    bonds.push({ nodeId, account, withheld, days: total, servedIn: isServed ? epoch : null });
+    bonds.push({ nodeId, account, withheld, highest, days: total, servedIn: isServed ? epoch : null });
   }
   return { grants: grants.filter(({ amount }) => amount > 0n), bonds };
 }
-
-const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
-const larger = (a: bigint, b: bigint) => (a > b ? a : b);

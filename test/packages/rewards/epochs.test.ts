@@ -1,10 +1,10 @@
+import { type EpochDocument, hashDocument } from "@ngpu/rewards/document";
+import { addShares, decideEpoch, windowOf } from "@ngpu/rewards/epochs";
+import { buildTree } from "@ngpu/rewards/tree";
 import { expect } from "chai";
 import { concat, type Hex, keccak256, slice, toHex } from "viem";
-import { addShares, decideEpoch, windowOf } from "../../../services/pomc/decide.ts";
-import { type EpochDocument, hashDocument } from "../../../services/pomc/document.ts";
-import { buildTree } from "../../../services/pomc/tree.ts";
 
-const periods = { genesis: 1_000, epochSeconds: 100, slotSeconds: 10 };
+const periods = { genesis: 1_000, epochSeconds: 100, settlementSeconds: 20 };
 const alice = "0x00000000000000000000000000000000000000a1";
 const bob = "0x00000000000000000000000000000000000000b0";
 
@@ -25,7 +25,7 @@ describe("closing epochs", () => {
     expect(windowOf(2, periods).startsAt).to.equal(windowOf(1, periods).endsAt);
   });
 
-  it("waits until the last slot's heartbeats can have been posted", () => {
+  it("waits until the evidence about an epoch can have come", () => {
     expect(decideEpoch(1_119, 0, periods)).to.deep.equal({ type: "wait", until: 1_120 });
     expect(decideEpoch(1_120, 0, periods)).to.deep.equal({ type: "close", from: 1, to: 1 });
   });

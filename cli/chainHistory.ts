@@ -1,0 +1,117 @@
+import { readLogRange } from "@ngpu/chain-reader/logRange";
+import { type ChainLog as RawLog, type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
+import { abis } from "@ngpu/contracts-sdk/abis";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { generationsOf } from "@ngpu/contracts-sdk/generations";
+import { type ChainLog, rewardEvents } from "@ngpu/rewards/chainLogs";
+import { type RewardLogs, sortLogs } from "@ngpu/rewards/logFacts";
+import { FatalError } from "@ngpu/runtime/errors";
+import { type Abi, type Address, decodeEventLog, type Hex, toEventSelector } from "viem";
+
+/** Blocks of one request; the endpoint may allow fewer. */
+const rangeSize = 2_000n;
+
+type Contract = keyof typeof rewardEvents;
+type Source = { contract: Contract; generation: number };
+
+/** Blocks of a chain by their time, read from an endpoint. */
+export type BlockClock = {
+  /** The last block before a time, Unix seconds. */
+  lastBefore: (time: number) => Promise<{ block: bigint; hash: Hex }>;
+  timeOf: (block: bigint) => Promise<number>;
+};
+
+/** @param latest The newest block that counts. */
+export function createBlockClock(client: RpcClient, latest: bigint): BlockClock {
+  const headers = new Map<bigint, Promise<{ time: number; hash: Hex }>>();
+  const headerOf = (block: bigint) => {
+    const known =
+      headers.get(block) ??
+      readHeader(client, block).then(({ timestamp, hash }) => ({ time: Number(timestamp), hash }));
+    headers.set(block, known);
+    return known;
+  };
+  return {
+    timeOf: async (block) => (await headerOf(block)).time,
+    lastBefore: async (time) => {
+      let [low, high] = [0n, latest];
+      while (low < high) {
+        const middle = (low + high + 1n) / 2n;
+        if ((await headerOf(middle)).time < time) low = middle;
+        else high = middle - 1n;
+      }
+      return { block: low, hash: (await headerOf(low)).hash };
+    },
+  };
+}
+
+/** Every log that rewards depend on, up to a block, read from an endpoint. */
+export async function readRewardLogs(
+  client: RpcClient,
+  deployment: Deployment,
+  { upTo, clock }: { upTo: bigint; clock: BlockClock },
+): Promise<RewardLogs> {
+  const sources = sourcesOf(deployment);
+  const topics = [selectors()];
+  const logs: ChainLog[] = [];
+  for (let fromBlock = deployment.startBlock; fromBlock <= upTo; fromBlock += rangeSize) {
+    const end = fromBlock + rangeSize - 1n;
+    const range = { fromBlock, toBlock: end < upTo ? end : upTo };
+    for (const raw of await readLogRange(client, { addresses: [...sources.keys()], topics }, range)) {
+      const source = sources.get(raw.address);
+      if (source !== undefined) logs.push(await decode(raw, source, clock));
+    }
+  }
+  return sortLogs(logs);
+}
+
+function sourcesOf(deployment: Deployment): Map<Address, Source> {
+  const names = Object.keys(rewardEvents) as Contract[];
+  return new Map(
+    names.flatMap((contract) =>
+      generationsOf(deployment, contract).map(
+        ({ address, generation }) => [address.toLowerCase() as Address, { contract, generation }] as const,
+      ),
+    ),
+  );
+}
+
+function selectors(): Hex[] {
+  return (Object.entries(rewardEvents) as [Contract, readonly string[]][]).flatMap(([contract, names]) =>
+    (abis[contract] as Abi).flatMap((item) =>
+      item.type === "event" && names.includes(item.name) ? [toEventSelector(item)] : [],
+    ),
+  );
+}
+
+/** Presence and measurements do not depend on the time of their block, so it is not read for them. */
+const timeless = new Set([
+  ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged", "TermsSet"],
+  ...["MeasureSubmitted", "MeasureFinalized", "MeasurerRegistered"],
+]);
+
+async function decode(raw: RawLog, { contract, generation }: Source, clock: BlockClock): Promise<ChainLog> {
+  const { eventName, args } = decodedLog(raw, contract);
+  const time = timeless.has(eventName) ? 0 : await clock.timeOf(raw.blockNumber);
+  return {
+    contract,
+    generation,
+    name: eventName,
+    args,
+    block: raw.blockNumber,
+    logIndex: raw.logIndex,
+    time,
+  };
+}
+
+function decodedLog(raw: RawLog, contract: Contract): { eventName: string; args: Record<string, unknown> } {
+  try {
+    return decodeEventLog({ abi: abis[contract] as Abi, data: raw.data, topics: raw.topics }) as never;
+  } catch (cause) {
+    throw new FatalError(`A log of ${contract} in block ${raw.blockNumber} cannot be decoded.`, {
+      code: "log_undecodable",
+      hint: "Use a version of this program that knows the deployed contracts.",
+      cause,
+    });
+  }
+}

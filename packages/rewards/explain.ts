@@ -1,0 +1,122 @@
+import { formatEther } from "viem";
+import { z } from "zod";
+import { sum } from "./amounts.ts";
+import { classNames, cpuClass } from "./catalogue.ts";
+
+const units = z.coerce.bigint();
+
+/** The parts of an epoch's document that explain a node's reward, as stored in JSON. */
+export const explainedDocument = z.object({
+  number: z.number(),
+  emission: units,
+  terms: z.object({
+    measurerBasisPoints: z.number(),
+    taskBasisPoints: z.number(),
+    nodeTaskBasisPoints: z.number(),
+    classes: z.array(z.object({ weight: units, rate: units, ceiling: units })),
+  }),
+  nodes: z.array(
+    z.object({
+      nodeId: z.number(),
+      account: z.string(),
+      reached: z.boolean(),
+      present: z.number(),
+      counted: z.number(),
+    }),
+  ),
+  classes: z.array(z.object({ class: z.number(), pot: units, weight: units, granted: units })),
+  shares: z.array(
+    z.object({ nodeId: z.number(), class: z.number(), units, slots: z.number(), amount: units }),
+  ),
+  tasks: z.array(
+    z.object({
+      ...{ workspaceId: units, replica: z.number(), lease: z.number(), nodeId: z.number() },
+      ...{ feeBasisPoints: z.number(), incentive: units, nodeAmount: units },
+    }),
+  ),
+  bonds: z.array(
+    z.object({
+      nodeId: z.number(),
+      withheld: units,
+      highest: units,
+      days: z.number(),
+      servedIn: z.number().nullable(),
+    }),
+  ),
+  bond: z.object({ amount: units, epochs: z.number(), days: z.number() }),
+});
+
+type Document = z.infer<typeof explainedDocument>;
+
+export type RewardExplanation = {
+  nodeId: number;
+  epoch: number;
+  account: string | null;
+  /** Earned in the epoch, before the bond; token units (1e-18). */
+  earned: bigint;
+  /** One sentence for each term, with its figures. */
+  sentences: string[];
+};
+
+const ngpu = (amount: bigint) => `${formatEther(amount)} NGPU`;
+const plural = (count: number | bigint, noun: string) => `${count} ${noun}${BigInt(count) === 1n ? "" : "s"}`;
+
+/** Explains what a node earned in an epoch, from the epoch's document; undefined when the epoch does not list the node. */
+export function explainReward(document: Document, nodeId: number): RewardExplanation | undefined {
+  const node = document.nodes.find((one) => one.nodeId === nodeId);
+  if (node === undefined) return undefined;
+  const shares = document.shares.filter((one) => one.nodeId === nodeId);
+  const tasks = document.tasks.filter((one) => one.nodeId === nodeId);
+  const earned = sum([...shares.map(({ amount }) => amount), ...tasks.map(({ nodeAmount }) => nodeAmount)]);
+  return {
+    ...{ nodeId, epoch: document.number, account: node.account, earned },
+    sentences: [
+      `Node ${nodeId} was present in ${plural(node.present, "slot")} of epoch ${document.number}; ${node.counted} of them ` +
+        "count, in which it was Online at a price at or under the ceiling throughout.",
+      node.reached
+        ? "A valid measurement reached it at a mapped port."
+        : "No valid measurement reached it at a mapped port, so it has no share.",
+      ...shares.flatMap((share) => shareSentences(document, share)),
+      ...tasks.map((task) => taskSentence(document, task)),
+      ...bondSentences(document, nodeId),
+      `It earned ${ngpu(earned)} in this epoch, for ${node.account}.`,
+    ],
+  };
+}
+
+function shareSentences(
+  { emission, terms, classes }: Document,
+  { class: place, units: own, slots, amount }: Document["shares"][number],
+): string[] {
+  const pot = classes.find((one) => one.class === place);
+  const { weight, rate } = terms.classes[place] ?? { weight: 0n, rate: 0n };
+  if (pot === undefined) return [];
+  const name = classNames[place] ?? `class ${place}`;
+  const unit = place === cpuClass ? "thousandths of a core" : "MiB of GPU memory";
+  const parts = 10_000 - terms.measurerBasisPoints - terms.taskBasisPoints;
+  return [
+    `Class ${name}: the pot is ${ngpu(pot.pot)}, which is the emission of ${ngpu(emission)} × ${parts} ÷ 10,000 × ${weight} ÷ 1,000,000.`,
+    `All nodes of the class together have ${pot.weight} unit-slots. At ${rate} token units for each, at most the pot, ` +
+      `${ngpu(pot.granted)} are granted.`,
+    `Its ${own} units (${unit}) in ${plural(slots, "slot")} are ${own * BigInt(slots)} unit-slots, so its share is ${ngpu(amount)}.`,
+  ];
+}
+
+function taskSentence({ terms }: Document, task: Document["tasks"][number]): string {
+  const { workspaceId, replica, lease, incentive, nodeAmount, feeBasisPoints } = task;
+  return (
+    `Lease ${workspaceId}/${replica}/${lease} earned a task incentive of ${ngpu(incentive)}, at most the fee of ` +
+    `${feeBasisPoints} hundredths of a percent that it burned; the node's part of ${terms.nodeTaskBasisPoints} ÷ 10,000 is ${ngpu(nodeAmount)}.`
+  );
+}
+
+function bondSentences({ number, bonds, bond }: Document, nodeId: number): string[] {
+  const own = bonds.find((one) => one.nodeId === nodeId);
+  if (own === undefined) return [];
+  if (own.servedIn === number)
+    return [`Its bond was served after ${plural(own.days, "day")} and is returned in this epoch.`];
+  return [
+    `Of its first rewards ${ngpu(own.withheld)} are withheld as its bond: up to ${ngpu(bond.amount)} or ${bond.epochs} times its ` +
+      `highest reward of an epoch (${ngpu(own.highest)}), until it has served ${plural(bond.days, "day")}; it has served ${own.days}.`,
+  ];
+}

@@ -1,0 +1,205 @@
+import { implausiblePart } from "@ngpu/protocol/measurementBounds";
+import type { PresenceFacts } from "@ngpu/protocol/presence";
+import { nodesThatServed } from "./bonds.ts";
+import {
+  amount,
+  by,
+  type ChainLog,
+  heartbeatsOf,
+  number,
+  type rewardEvents,
+  text,
+  walletOf,
+} from "./chainLogs.ts";
+import type { EpochFacts } from "./close.ts";
+import type { BlockRef } from "./document.ts";
+import { type EpochWindow, finalDays, type Periods, slotsOfDay, slotsOfEpoch } from "./epochs.ts";
+import type { MeasuredValues, MeasurerResult } from "./measurers.ts";
+import { leasesOf } from "./moneyLogs.ts";
+import { historiesOf, nodesOf } from "./nodeLogs.ts";
+import { type RewardTerms, type TermsArgument, termsOf, unpackTerms } from "./terms.ts";
+
+export type MarketPeriods = Periods & {
+  slotSeconds: number;
+  daySeconds: number;
+  heartbeatWindowSeconds: number;
+  feeBasisPoints: number;
+};
+
+type Measured = MeasuredValues & { absent: boolean; latencyTenthMs: bigint; diskFreeGib: bigint };
+
+/** Presence of the slots from `firstSlot` to before `endSlot`, as of a block. */
+function presenceOf(
+  logs: readonly ChainLog[],
+  upTo: bigint,
+  { firstSlot, endSlot }: { firstSlot: number; endSlot: number },
+): PresenceFacts {
+  const within = (slot: number) => slot >= firstSlot && slot < endSlot;
+  const known = logs.filter(by(upTo));
+  const named = (name: string) => known.filter((log) => log.name === name);
+  return {
+    ...{ firstSlot, endSlot },
+    slots: named("HeartbeatsCommitted")
+      .map(heartbeatsOf)
+      .filter(({ slot }) => within(slot))
+      .sort((a, b) => a.slot - b.slot),
+    disputes: named("HeartbeatDisputed")
+      .map(({ args }) => ({ slot: number(args.slot), nodeId: number(args.nodeId) }))
+      .filter(({ slot }) => within(slot)),
+    challenges: named("PresenceChallenged")
+      .map(({ args }) => ({
+        nodeId: number(args.nodeId),
+        firstSlot: number(args.firstSlot),
+        lastSlot: number(args.lastSlot),
+      }))
+      .filter((one) => one.lastSlot >= firstSlot && one.firstSlot < endSlot),
+  };
+}
+
+/** The nodes that the latest valid measurement reached at a mapped port. */
+function reachedNodes(logs: readonly ChainLog[], upTo: bigint, startsAt: number): Set<number> {
+  const latest = new Map<number, { round: bigint; ports: number }>();
+  for (const { name, args } of logs.filter(by(upTo))) {
+    if (name !== "MeasureFinalized" || number(args.expiresAt) <= startsAt) continue;
+    const median = args.median as Measured;
+    const bounded = Object.fromEntries(Object.entries(median).map(([key, value]) => [key, Number(value)]));
+    if (!median.absent && implausiblePart(bounded as never) !== undefined) continue;
+    const [nodeId, round] = [number(args.nodeId), amount(args.roundId)];
+    if ((latest.get(nodeId)?.round ?? -1n) < round) {
+      latest.set(nodeId, { round, ports: number(median.portsReachable) });
+    }
+  }
+  return new Set([...latest].filter(([, { ports }]) => ports > 0).map(([nodeId]) => nodeId));
+}
+
+function measurerResultsOf(
+  logs: readonly ChainLog[],
+  { after, upTo }: { after: bigint; upTo: bigint },
+): MeasurerResult[] {
+  const accounts = new Map<number, string>();
+  const submitted = new Map<string, ChainLog[]>();
+  const results: MeasurerResult[] = [];
+  for (const log of logs.filter(by(upTo))) {
+    const { name, args } = log;
+    const round = text(args.roundId);
+    if (name === "MeasurerRegistered")
+      accounts.set(number(args.measurerId), walletOf(args.wallet) ?? text(args.key));
+    if (name === "MeasureSubmitted") submitted.set(round, [...(submitted.get(round) ?? []), log]);
+    if (name !== "MeasureFinalized" || log.block <= after) continue;
+    for (const one of submitted.get(round) ?? []) {
+      const measurerId = number(one.args.measurerId);
+      const account = accounts.get(measurerId) as string;
+      results.push({ measurerId, account, result: valuesOf(one.args.result), median: valuesOf(args.median) });
+    }
+  }
+  return results;
+}
+
+function valuesOf(measured: unknown): MeasuredValues | null {
+  const { absent, downMbps, upMbps, portsReachable, diskWriteMibps } = measured as Measured;
+  if (absent) return null;
+  return {
+    downMbps: amount(downMbps),
+    upMbps: amount(upMbps),
+    portsReachable: amount(portsReachable),
+    diskWriteMibps: amount(diskWriteMibps),
+  };
+}
+
+/** The terms of an epoch at a generation of Pomc; undefined before there are any. */
+export function termsInLogs(
+  logs: readonly ChainLog[],
+  generation: number,
+  epoch: number,
+): RewardTerms | undefined {
+  const sets = logs.filter((log) => log.name === "TermsSet" && log.generation === generation);
+  return termsOf(
+    sets.map(({ args }) => ({
+      fromEpoch: number(args.fromEpoch),
+      terms: unpackTerms(lowerCased(args.terms as TermsArgument)),
+    })),
+    epoch,
+  );
+}
+
+/** The fields as numbers and bigints, whatever the decoder made of small integers. */
+function lowerCased(terms: TermsArgument): TermsArgument {
+  const { measurerBasisPoints, taskBasisPoints, nodeTaskBasisPoints, payerTaskBasisPoints } = terms;
+  const { measurerRate, bond, bondEpochs, bondDays, bondUptimePermille, catalogue, classes } = terms;
+  return {
+    ...{ measurerBasisPoints, taskBasisPoints, nodeTaskBasisPoints, payerTaskBasisPoints },
+    ...{ measurerRate, bond, bondEpochs, bondDays, bondUptimePermille, catalogue, classes },
+  };
+}
+
+/** Logs in the chain's order, by contract, as rewards need them. */
+export type RewardLogs = Record<keyof typeof rewardEvents, readonly ChainLog[]>;
+
+export function sortLogs(logs: readonly ChainLog[]): RewardLogs {
+  const sorted = [...logs].sort((a, b) =>
+    a.block === b.block ? a.logIndex - b.logIndex : a.block < b.block ? -1 : 1,
+  );
+  const of = (contract: keyof typeof rewardEvents) => sorted.filter((log) => log.contract === contract);
+  return { ComputeNode: of("ComputeNode"), Measure: of("Measure"), Escrow: of("Escrow"), Pomc: of("Pomc") };
+}
+
+/**
+ * What the logs say about an epoch: the same facts that pomc reads from the exported chain.
+ *
+ * @param options.firstTime Time of the first block of the market.
+ * @param options.blockBefore The last block before a time, of those used: the end of a settlement or of a day's evidence.
+ */
+export function factsOfLogs(
+  logs: RewardLogs,
+  options: {
+    window: EpochWindow;
+    periods: MarketPeriods;
+    terms: RewardTerms;
+    throughDay: number | null;
+    firstTime: number;
+    asOf: BlockRef;
+    /** The last block of the previous epoch's settlement; 0 without one. */
+    after: bigint;
+    blockBefore: (time: number) => bigint;
+  },
+): EpochFacts {
+  const { window, periods, terms, asOf, after } = options;
+  const { slotSeconds } = periods;
+  const blocks = { after, upTo: asOf.block };
+  const slots = slotsOfEpoch(window, slotSeconds);
+  const nodes = historiesOf(
+    nodesOf(logs.ComputeNode, asOf.block),
+    reachedNodes(logs.Measure, asOf.block, window.startsAt),
+    { from: slots.firstSlot * slotSeconds, to: slots.endSlot * slotSeconds },
+  );
+  const accounts = new Map(nodes.map(({ nodeId, account }) => [nodeId, account]));
+  return {
+    ...{ asOf, terms, slotSeconds, nodes },
+    presence: presenceOf(logs.ComputeNode, asOf.block, slots),
+    results: measurerResultsOf(logs.Measure, blocks),
+    leases: leasesOf([...logs.Escrow, ...logs.Pomc], accounts, blocks, periods),
+    days: servedDays(logs, options),
+  };
+}
+
+function servedDays(
+  logs: RewardLogs,
+  { window, periods, terms, throughDay, firstTime, blockBefore }: Parameters<typeof factsOfLogs>[1],
+): EpochFacts["days"] {
+  const after = throughDay ?? Math.floor(firstTime / periods.daySeconds) - 1;
+  const days = finalDays(window.settledAt, after, periods);
+  const served = new Map<number, number>();
+  for (const day of days) {
+    const upTo = blockBefore((day + 1) * periods.daySeconds + periods.heartbeatWindowSeconds);
+    const facts = presenceOf(logs.ComputeNode, upTo, slotsOfDay(day, periods));
+    for (const nodeId of nodesThatServed(facts, { uptimePermille: terms.bondUptimePermille })) {
+      served.set(nodeId, (served.get(nodeId) ?? 0) + 1);
+    }
+  }
+  return {
+    throughDay: days.at(-1) ?? throughDay,
+    served: [...served]
+      .map(([nodeId, count]) => ({ nodeId, days: count }))
+      .sort((a, b) => a.nodeId - b.nodeId),
+  };
+}

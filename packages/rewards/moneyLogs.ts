@@ -1,0 +1,104 @@
+import { amount, by, type ChainLog, number, text } from "./chainLogs.ts";
+import type { LeaseFacts, LeaseSums } from "./tasks.ts";
+
+type Periods = { daySeconds: number; feeBasisPoints: number };
+type Blocks = { after: bigint; upTo: bigint };
+
+const keyOf = ({ workspaceId, replica, lease }: Record<string, unknown>) =>
+  `${workspaceId}/${replica}/${lease}`;
+
+/** Totals by lease in a batch of receipts: | nodeId 32 | workspaceId 64 | replica 16 | lease 32 | - 16 | amount 96 | each. */
+function receiptsOf(log: ChainLog): { key: string; amount: bigint }[] {
+  return (log.args.leaseTotals as string[]).map((word) => {
+    const value = BigInt(word);
+    const field = (shift: bigint, bits: bigint) => (value >> shift) & (2n ** bits - 1n);
+    return { key: `${field(160n, 64n)}/${field(144n, 16n)}/${field(112n, 32n)}`, amount: field(0n, 96n) };
+  });
+}
+
+/** What a lease had paid, and the receipts for it, by the end of a day, as the logs up to `asOf` state. */
+function sumsBy(
+  own: readonly ChainLog[],
+  key: string,
+  day: number,
+  asOf: bigint,
+  daySeconds: number,
+): LeaseSums {
+  const sums = { paid: 0n, receipts: 0n };
+  for (const log of own.filter(by(asOf))) {
+    const isBefore = log.time < (day + 1) * daySeconds;
+    if (log.name === "Settled" && isBefore) sums.paid += amount(log.args.amount);
+    if (log.name === "Refunded" && number(log.args.day) <= day) sums.paid -= amount(log.args.amount);
+    if (log.name !== "ReceiptsCommitted" || !isBefore) continue;
+    for (const one of receiptsOf(log)) if (one.key === key) sums.receipts += one.amount;
+  }
+  return sums;
+}
+
+/** The logs that concern each lease. */
+function byLease(logs: readonly ChainLog[]): Map<string, ChainLog[]> {
+  const leases = new Map<string, ChainLog[]>();
+  const add = (key: string, log: ChainLog) => leases.set(key, [...(leases.get(key) ?? []), log]);
+  for (const log of logs) {
+    if (log.name === "Settled" || log.name === "Refunded") add(keyOf(log.args), log);
+    if (log.name !== "ReceiptsCommitted") continue;
+    for (const key of new Set(receiptsOf(log).map((one) => one.key))) add(key, log);
+  }
+  return leases;
+}
+
+/**
+ * The leases of nodes that were paid out in blocks after `after`, up to `upTo`. A payout burns the fee of every day that had
+ * matured: a day matures when the day after it ends.
+ */
+export function leasesOf(
+  logs: readonly ChainLog[],
+  accounts: ReadonlyMap<number, string>,
+  { after, upTo }: Blocks,
+  { daySeconds, feeBasisPoints }: Periods,
+): LeaseFacts[] {
+  const collected = logs.filter(({ name }) => name === "Collected").filter(by(upTo));
+  const lastDay = (own: readonly ChainLog[]) => {
+    const time = own.reduce((latest, log) => Math.max(latest, log.time), -1);
+    return time < 0 ? -1 : Math.floor(time / daySeconds) - 2;
+  };
+  const owners = new Map(
+    logs
+      .filter(({ name }) => name === "Authorized")
+      .map(({ args }) => [text(args.authorizationId), text(args.owner)]),
+  );
+  const books = byLease(logs);
+  const opened = logs.filter(({ name }) => name === "LeaseOpened").filter(by(upTo));
+  return opened
+    .flatMap(({ args, generation }): LeaseFacts[] => {
+      const nodeId = number(args.nodeId);
+      const payouts = collected.filter(
+        (log) => log.generation === generation && number(log.args.nodeId) === nodeId,
+      );
+      const now = lastDay(payouts);
+      const earlier = lastDay(payouts.filter(by(after)));
+      const [node, payer] = [accounts.get(nodeId), owners.get(text(args.authorizationId))];
+      if (now <= earlier || node === undefined || payer === undefined) return [];
+      const key = keyOf(args);
+      const own = books.get(key) ?? [];
+      const sums = sumsBy(own, key, now, upTo, daySeconds);
+      if (sums.paid <= 0n) return [];
+      const before = sumsBy(own, key, earlier, after, daySeconds);
+      return [
+        {
+          ...{
+            workspaceId: amount(args.workspaceId),
+            replica: number(args.replica),
+            lease: number(args.lease),
+          },
+          ...{ nodeId, node, payer, feeBasisPoints, before, now: sums },
+        },
+      ];
+    })
+    .sort(byId);
+}
+
+function byId(a: LeaseFacts, b: LeaseFacts): number {
+  if (a.workspaceId !== b.workspaceId) return a.workspaceId < b.workspaceId ? -1 : 1;
+  return a.replica - b.replica || a.lease - b.lease;
+}

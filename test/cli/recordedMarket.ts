@@ -1,0 +1,116 @@
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AbiName } from "@ngpu/contracts-sdk/abis";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import { packTerms, type RewardTerms } from "@ngpu/rewards/terms";
+import { type Address, type Hex, numberToHex, pad } from "viem";
+import { eventLog, type ScriptedLog } from "../packages/chain-reader/scriptedChain.ts";
+import { deploymentDocument } from "../services/support/deployment.ts";
+
+/** A market whose only node earns exactly `earned` in epoch 1, as a chain's logs record it. Blocks are two seconds apart. */
+export const { genesis, slotSeconds, epochSeconds, settlementSeconds } = deploymentDocument.parameters;
+export const account = pad("0xacc0", { size: 20 });
+const key = pad("0xce1", { size: 20 });
+const rate = 10n ** 15n;
+const slots = epochSeconds / slotSeconds;
+export const earned = 8_000n * BigInt(slots) * rate;
+
+const terms: RewardTerms = {
+  ...defaultTerms({ slotSeconds }),
+  ...{ measurerBasisPoints: 0, taskBasisPoints: 0, bond: 0n, bondEpochs: 0 },
+  classes: [{ weight: 1_000_000n, rate, ceiling: 2n ** 63n }],
+};
+
+const measured = {
+  ...{ absent: false, downMbps: 10, upMbps: 10, latencyTenthMs: 10, portsReachable: 1, diskFreeGib: 10 },
+  diskWriteMibps: 10,
+};
+const resources = { gpus: 0, cpuMilli: 8_000, memoryMib: 1_024, diskGib: 10, ports: 4 };
+const spec = {
+  ...{ gpuModel: pad("0x", { size: 8 }), vramMib: 0, computeCapability: 0, region: "0x4445" },
+  total: resources,
+};
+const word = (digit: string): Hex => `0x${digit.repeat(64)}`;
+const blockAt = (time: number) => Math.ceil((time - genesis) / 2);
+
+type Placed = { block: number; log: ScriptedLog };
+
+/** The logs of the market: registration, terms, a measurement, heartbeats and the root of epoch 1. */
+export function marketLogs(root: Hex, total: bigint): Placed[] {
+  const at = (block: number, contract: AbiName, name: string, args: Record<string, unknown>): Placed => ({
+    block,
+    log: eventLog(contract, name, args, deploymentDocument.contracts[contract] as Address),
+  });
+  const first = Math.ceil(genesis / slotSeconds);
+  const heartbeats = Array.from({ length: slots }, (_, place) => {
+    const { encoding, bits } = encodeHeartbeats(1, new Set([1]));
+    const slot = first + place;
+    return at(blockAt((slot + 1) * slotSeconds), "ComputeNode", "HeartbeatsCommitted", {
+      ...{ slot: BigInt(slot), encoding: encoding === "bitmap" ? 0 : 1, nodeCount: 1, bits },
+    });
+  });
+  const finalized = { roundId: 1n, nodeId: 1, submissions: 1, median: measured, expiresAt: genesis + 9_000 };
+  const settled = blockAt(genesis + epochSeconds + settlementSeconds) + 1;
+  const registered = { nodeId: 1, key, wallet: account, spec, pricePerSecond: 1n, gpuName: "", gpuUuids: [] };
+  return [
+    at(1, "Pomc", "TermsSet", { fromEpoch: 1n, terms: packTerms(terms) }),
+    at(1, "ComputeNode", "NodeRegistered", registered),
+    at(2, "Measure", "MeasureFinalized", finalized),
+    ...heartbeats,
+    at(settled, "Pomc", "EpochPosted", {
+      ...{ number: 1n, root, total, dataHash: word("d"), activatesAt: genesis + 9_000 },
+    }),
+  ];
+}
+
+export type RecordedMarket = { rpcUrl: string; deployment: string; close(): Promise<void> };
+
+/** Serves the logs over JSON-RPC, and writes the deployment's file. */
+export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMarket> {
+  const newest = Math.max(...placed.map(({ block }) => block)) + 10;
+  const hashOf = (block: number) => pad(numberToHex(block + 1), { size: 32 });
+  const header = (block: number) => ({
+    ...{ number: numberToHex(block), hash: hashOf(block), parentHash: hashOf(block - 1) },
+    ...{ timestamp: numberToHex(genesis + 2 * block), logsBloom: `0x${"f".repeat(512)}` },
+  });
+  const logs = placed.map(({ block, log }, index) => ({
+    ...log,
+    ...{ blockNumber: numberToHex(block), blockHash: hashOf(block), transactionHash: hashOf(index + 500) },
+    ...{ logIndex: numberToHex(index), transactionIndex: "0x0", removed: false },
+  }));
+  const answer = (method: string, [first]: [string & { fromBlock: Hex; toBlock: Hex }]) => {
+    if (method === "eth_chainId") return numberToHex(deploymentDocument.chainId);
+    if (method === "eth_blockNumber") return numberToHex(newest);
+    if (method === "eth_getBlockByNumber") return header(first === "latest" ? newest : Number(first));
+    const [from, to] = [Number(first.fromBlock), Number(first.toBlock)];
+    return logs.filter(({ blockNumber }) => Number(blockNumber) >= from && Number(blockNumber) <= to);
+  };
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString());
+    const one = ({ id, method, params }: { id: number; method: string; params: [never] }) => ({
+      ...{ jsonrpc: "2.0", id, result: answer(method, params ?? []) },
+    });
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify(Array.isArray(body) ? body.map(one) : one(body)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const folder = await mkdtemp(join(tmpdir(), "ngpu-verify-"));
+  const deployment = join(folder, "deployment.json");
+  writeFileSync(deployment, JSON.stringify(deploymentDocument));
+  return {
+    rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    deployment,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    },
+  };
+}

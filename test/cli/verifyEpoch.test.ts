@@ -1,0 +1,86 @@
+import { claimTreeOf } from "@ngpu/protocol/claimTree";
+import { expect } from "chai";
+import type { Hex } from "viem";
+import { recomputeEpoch } from "../../cli/recompute.ts";
+import { verifyEpoch, verifyReward } from "../../cli/verifyEpoch.ts";
+import { account, earned, marketLogs, type RecordedMarket, serveMarket } from "./recordedMarket.ts";
+
+const honest = claimTreeOf([{ account, cumulative: earned }]);
+
+/** What a command prints, and its exit code. */
+async function run(command: () => Promise<void>): Promise<{ code: number; output: Record<string, unknown> }> {
+  const write = process.stdout.write.bind(process.stdout);
+  const before = process.exitCode;
+  let text = "";
+  process.stdout.write = (chunk) => {
+    text += String(chunk);
+    return true;
+  };
+  try {
+    await command();
+    return { code: Number(process.exitCode), output: JSON.parse(text) };
+  } finally {
+    process.stdout.write = write;
+    process.exitCode = before;
+  }
+}
+
+describe("verify epoch and verify reward, from an RPC endpoint alone", () => {
+  let market: RecordedMarket | undefined;
+
+  const serve = async (root: Hex, total: bigint) => {
+    market = await serveMarket(marketLogs(root, total));
+    const { rpcUrl, deployment } = market;
+    // Nothing listens there: the API is not asked.
+    return { api: "http://127.0.0.1:9", rpcUrl, deployment, json: true };
+  };
+  afterEach(async () => {
+    await market?.close();
+    market = undefined;
+  });
+
+  it("recompute an honest epoch's root and each account's grant", async () => {
+    const options = await serve(honest.root, earned);
+    const { root, total, leaves } = await recomputeEpoch(1, options);
+    expect([root, total]).to.deep.equal([honest.root, earned]);
+    expect(leaves.map((leaf) => [leaf.account, leaf.cumulative])).to.deep.equal([[account, earned]]);
+    const stated = { ...options, epoch: "1", cumulative: String(earned) };
+    const { output } = await run(() => verifyReward(account, stated));
+    expect(output.checks).to.include({ root: true, total: true, cumulative: true });
+  });
+
+  it("find a root that grants one unit more, and a root that grants another account", async () => {
+    for (const leaf of [
+      { account, cumulative: earned + 1n },
+      { account: `0x${"7".repeat(40)}`, cumulative: earned },
+    ]) {
+      const options = await serve(claimTreeOf([leaf]).root, leaf.cumulative);
+      const { code, output } = await run(() => verifyEpoch("1", options));
+      expect(code).to.equal(2);
+      expect(output).to.deep.include({ holds: false });
+      expect(output.checks).to.include({ root: false, total: leaf.cumulative === earned });
+      await market?.close();
+      market = undefined;
+    }
+  });
+
+  it("find an amount that was stated falsely although the root is honest", async () => {
+    const options = await serve(honest.root, earned);
+    const stated = { ...options, epoch: "1", cumulative: String(earned - 1n) };
+    const { code, output } = await run(() => verifyReward(account, stated));
+    expect(code).to.equal(2);
+    expect(output.checks).to.include({ root: true, cumulative: false });
+  });
+
+  it("refuse what is no epoch, no posted epoch and no account", async () => {
+    const options = await serve(honest.root, earned);
+    const codeOf = (refused: Promise<void>) =>
+      refused.then(
+        () => "",
+        ({ code }: { code: string }) => code,
+      );
+    expect(await codeOf(verifyEpoch("0", options))).to.equal("epoch_number_invalid");
+    expect(await codeOf(verifyEpoch("2", options))).to.equal("epoch_not_posted");
+    expect(await codeOf(verifyReward("0x12", options))).to.equal("account_address_invalid");
+  });
+});
