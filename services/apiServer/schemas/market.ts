@@ -166,7 +166,9 @@ export const rewardAnswer = z
     activatesAt: unixTime.nullable(),
     active: z.boolean(),
     claimed: amount("Amount claimed so far"),
-    claimable: amount("Amount a claim would pay now"),
+    claimable: amount(
+      "Amount a claim would pay now; a very large one is paid in part, and a repeat pays the rest",
+    ),
     pending: amount("Granted by an epoch that is posted and not active yet"),
     earned: amount("Total granted by this contract, active or not, and the withheld amount"),
     withheld: amount("Total of the bonds still withheld from its nodes"),

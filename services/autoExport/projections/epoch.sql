@@ -18,3 +18,6 @@ from event
 
 -- on EpochDisabled
 select number, generation, block_number, log_index, jsonb_build_object('disabled', true) from event
+
+-- on EpochAttested
+select number, generation, block_number, log_index, jsonb_build_object('activates_at', activates_at) from event

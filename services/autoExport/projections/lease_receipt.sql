@@ -8,7 +8,7 @@ create table lease_receipt (
   amount numeric(78,0) not null
 );
 
--- Reads unsigned bits of a 32-byte word, from a byte on.
+-- The bytes of a 32-byte word from a byte on, at most 8. Ids above the highest bigint become negative, so no log stops the export.
 create function word_bits(word text, from_byte integer, bytes integer) returns bigint language sql immutable parallel safe
 return ('x' || lpad(substr(word, 3 + 2 * from_byte, 2 * bytes), 16, '0'))::bit(64)::bigint;
 
@@ -16,8 +16,7 @@ return ('x' || lpad(substr(word, 3 + 2 * from_byte, 2 * bytes), 16, '0'))::bit(6
 , item as (
   select block_number, log_index, word_bits(word, 4, 8) as workspace_id, word_bits(word, 12, 2)::integer as replica,
     word_bits(word, 14, 4) as lease,
-    word_bits(word, 20, 4)::numeric * 18446744073709551616 + word_bits(word, 24, 4)::numeric * 4294967296
-      + word_bits(word, 28, 4) as amount
+    ('0x' || substr(word, 43, 24))::numeric as amount
   from event cross join lateral unnest(lease_totals) as word
 )
 select workspace_id, replica, lease, block_number, log_index, '{}'::jsonb as patch, sum(amount) as amount

@@ -161,7 +161,7 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
           number: idsBefore[generation] + state.generations[generation].receipts,
           root: word(upTo(1e9)),
           total: BigInt(upTo(1e9)),
-          nodeTotals: [word(nodeId), word(2)],
+          leaseTotals: [word(nodeId), word(2)],
           payerTotals: [],
         }),
       ];

@@ -22,6 +22,12 @@ const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, 
 const settled = (amount: bigint, settledAt: number): ScriptedLog =>
   eventLog("Escrow", "Settled", { ...ref, amount, settledAt });
 
+/** A lease's total in a batch of receipts: of node 9, replica 1 and the highest lease number. */
+const totalOf = (workspaceId: bigint, amount: bigint): Hex =>
+  toHex((9n << 224n) | (workspaceId << 160n) | (1n << 144n) | ((2n ** 32n - 1n) << 112n) | amount, {
+    size: 32,
+  });
+
 describe("projections of money", function () {
   this.timeout(60_000);
   const { mined, rows, row, current } = useExportedChain();
@@ -126,7 +132,10 @@ describe("projections of money", function () {
         claimed(4n, pomc),
       ],
       [claimed(5n), granted(6n, pomc), granted(7n), ...paid(later + 1n, 20n), deposited(1n, escrow)],
-      [eventLog("Pomc", "EpochDisabled", { number: 1n }, pomc)],
+      [
+        eventLog("Pomc", "EpochDisabled", { number: 1n }, pomc),
+        eventLog("Pomc", "EpochAttested", { number: 1n, watcher: bob, activatesAt: 77 }),
+      ],
     );
     const of = (sql: string) => rows(`${sql} order by 1, generation`);
     expect(await of("select account, generation, deposited, settled from escrow_account")).to.deep.equal([
@@ -147,6 +156,10 @@ describe("projections of money", function () {
       { number: 1n, generation: 1, total: 10n, disabled: true },
       { number: 1n, generation: 2, total: 20n, disabled: false },
     ]);
+    expect(await of("select activates_at, generation from epoch")).to.deep.include({
+      activates_at: 77n,
+      generation: 2,
+    });
     expect(await of("select account, generation, claimed from claim")).to.deep.equal([
       { account: bob, generation: 1, claimed: 6n },
       { account: bob, generation: 2, claimed: 7n },
@@ -198,15 +211,22 @@ describe("projections of money", function () {
         number: 1n,
         root: word(5),
         total: 9n,
-        nodeTotals: [word(6)],
+        leaseTotals: [totalOf(3n, 5n), totalOf(3n, 2n), totalOf(2n ** 64n - 1n, 2n)],
         payerTotals: [word(7), word(8)],
       }),
+    ]);
+    // By lease; an id that no bigint holds stops nothing.
+    expect(
+      await rows("select workspace_id, replica, lease, amount from lease_receipt order by amount"),
+    ).to.deep.equal([
+      { workspace_id: -1n, replica: 1, lease: 2n ** 32n - 1n, amount: 2n },
+      { workspace_id: 3n, replica: 1, lease: 2n ** 32n - 1n, amount: 7n },
     ]);
     expect(await current("receipt_batch")).to.deep.equal([
       { number: 1n, root: word(5), total: 9n, block_number: 1n },
     ]);
-    expect(await row("select node_totals, payer_totals from event_receipts_committed")).to.deep.equal({
-      node_totals: [word(6)],
+    expect(await row("select lease_totals, payer_totals from event_receipts_committed")).to.deep.equal({
+      lease_totals: [totalOf(3n, 5n), totalOf(3n, 2n), totalOf(2n ** 64n - 1n, 2n)],
       payer_totals: [word(7), word(8)],
     });
   });
