@@ -43,7 +43,7 @@ export function embeddedTerms(periods: { slotSeconds: number }): RewardTerms {
   const terms = defaultTerms(periods);
   return {
     ...terms,
-    bond: token,
+    bond: token / 10n,
     bondEpochs: 0,
     bondDays: 1,
     classes: terms.classes.map((one) => ({ ...one, rate: token / 1_000n, ceiling: 2n ** 64n - 1n })),
