@@ -65,7 +65,8 @@ epochOptions(
   verify
     .command("epoch")
     .description("recompute an epoch's rewards from an RPC endpoint alone and compare the root")
-    .argument("<number>", "number of a posted epoch"),
+    .argument("<number>", "number of a posted epoch")
+    .option("--attest-with <file>", "file with a watcher's private key: attests the epoch if it is valid"),
 ).action(verifyEpoch);
 epochOptions(
   verify

@@ -5,6 +5,7 @@ import { finalDays, windowOf } from "@ngpu/rewards/epochs";
 import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
 import { rewardContractOf } from "@ngpu/rewards/rewardContracts";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
+import type { Address } from "viem";
 import { z } from "zod";
 import { callApi } from "./api.ts";
 import { type BlockClock, createBlockClock, readRewardLogs } from "./chainHistory.ts";
@@ -17,7 +18,12 @@ type History = { deployment: Deployment; logs: RewardLogs; clock: BlockClock };
 /** The root that the chain has for an epoch. */
 export type PostedEpoch = { root: string; total: bigint; dataHash: string };
 
-export type RecomputedEpoch = ClosedEpoch & { total: bigint; posted: PostedEpoch };
+export type RecomputedEpoch = ClosedEpoch & {
+  total: bigint;
+  posted: PostedEpoch;
+  /** Where the epoch was read from. */
+  source: { chainId: number; rpcUrls: string[]; pomc: Address };
+};
 
 const networkSchema = z.object({
   rpcUrls: z.array(z.string()),
@@ -64,7 +70,12 @@ export async function recomputeEpoch(number: number, options: SourceOptions): Pr
     before = found.closed;
   }
   const recomputed = found as ClosedEpoch;
-  return { ...recomputed, posted, total: recomputed.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n) };
+  return {
+    ...recomputed,
+    posted,
+    total: recomputed.leaves.reduce((sum, leaf) => sum + leaf.cumulative, 0n),
+    source: { chainId: deployment.chainId, rpcUrls, pomc: recomputed.document.pomc },
+  };
 }
 
 /** The last root posted under a number. @throws InputError `epoch_not_posted` */

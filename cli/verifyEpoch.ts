@@ -3,6 +3,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { z } from "zod";
 import { callApi } from "./api.ts";
+import { attestEpoch } from "./attest.ts";
 import { epochNumber, type RecomputedEpoch, recomputeEpoch, type SourceOptions } from "./recompute.ts";
 
 type Options = SourceOptions & { json: boolean };
@@ -19,15 +20,22 @@ function checksOf({ root, total, document, posted }: RecomputedEpoch): EpochChec
 }
 
 /** Recomputes an epoch's root from an RPC endpoint and prints whether it is the posted one. The exit code is 0 if it is, else 2. */
-export async function verifyEpoch(text: string, options: Options): Promise<void> {
+export async function verifyEpoch(text: string, options: Options & { attestWith?: string }): Promise<void> {
   const number = epochNumber(text);
   const recomputed = await recomputeEpoch(number, options);
-  const { root, total, posted, document } = recomputed;
+  const { root, total, posted, document, source } = recomputed;
   const checks = checksOf(recomputed);
-  print(options, checks, { number, root, total, posted, document }, [
+  const isValid = Object.values(checks).every(Boolean);
+  const { attestWith: keyFile } = options;
+  const attested =
+    keyFile === undefined || root === null || !isValid
+      ? undefined
+      : await attestEpoch({ ...source, keyFile, number, root });
+  print(options, checks, { number, root, total, posted, document, attested }, [
     `Epoch ${number}: the chain has root ${posted.root}, total ${posted.total}.`,
     `Recomputed from the logs up to block ${document.asOf.block}: root ${root}, total ${total}.`,
     `${document.shares.length} shares, ${document.tasks.length} task incentives, ${document.measurers.length} measurers.`,
+    ...(attested === undefined ? [] : [`Attested in transaction ${attested}.`]),
   ]);
 }
 

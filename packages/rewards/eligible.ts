@@ -49,11 +49,12 @@ export function claimantsOf(facts: Facts): { nodes: CountedNode[]; claimants: Cl
   const ceilings = terms.classes.map(({ ceiling }) => ceiling);
   const judged = histories.map((history) => ({ history, ...judge(history, facts, ceilings) }));
   const present = countPresence(presence);
+  const excluded = judged.flatMap((one) => one.excluded);
   // A slot that does not count is treated as an absence.
-  const counted = countPresence({
-    ...presence,
-    challenges: [...presence.challenges, ...judged.flatMap(({ excluded }) => excluded)],
-  });
+  const counted =
+    excluded.length === 0
+      ? present
+      : countPresence({ ...presence, challenges: [...presence.challenges, ...excluded] });
   const nodes = histories.map(({ nodeId, account, reached }) => ({
     nodeId,
     account,

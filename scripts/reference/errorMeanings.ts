@@ -250,6 +250,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   upgrade_unsupported: "The connection cannot be upgraded to this protocol here.",
   wait_timeout: "A condition did not become true in time.",
   wallet_already_funded: "The wallet already has test tokens.",
+  watcher_key_invalid: "The file of the watcher's key holds no private key.",
   windows_too_short: "A public chain's deployment has too short windows.",
   workspace_changed: "Another order changed the workspace.",
   workspace_closed: "The workspace is closed.",

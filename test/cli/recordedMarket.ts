@@ -41,7 +41,7 @@ const blockAt = (time: number) => Math.ceil((time - genesis) / 2);
 type Placed = { block: number; log: ScriptedLog };
 
 /** The logs of the market: registration, terms, a measurement, heartbeats and the root of epoch 1. */
-export function marketLogs(root: Hex, total: bigint): Placed[] {
+export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Placed[] {
   const at = (block: number, contract: AbiName, name: string, args: Record<string, unknown>): Placed => ({
     block,
     log: eventLog(contract, name, args, deploymentDocument.contracts[contract] as Address),
@@ -63,7 +63,7 @@ export function marketLogs(root: Hex, total: bigint): Placed[] {
     at(2, "Measure", "MeasureFinalized", finalized),
     ...heartbeats,
     at(settled, "Pomc", "EpochPosted", {
-      ...{ number: 1n, root, total, dataHash: word("d"), activatesAt: genesis + 9_000 },
+      ...{ number: 1n, root, total, dataHash, activatesAt: genesis + 9_000 },
     }),
   ];
 }

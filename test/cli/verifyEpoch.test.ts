@@ -1,4 +1,5 @@
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
+import { hashDocument } from "@ngpu/rewards/document";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { recomputeEpoch } from "../../cli/recompute.ts";
@@ -28,8 +29,8 @@ async function run(command: () => Promise<void>): Promise<{ code: number; output
 describe("verify epoch and verify reward, from an RPC endpoint alone", () => {
   let market: RecordedMarket | undefined;
 
-  const serve = async (root: Hex, total: bigint) => {
-    market = await serveMarket(marketLogs(root, total));
+  const serve = async (root: Hex, total: bigint, dataHash?: Hex) => {
+    market = await serveMarket(marketLogs(root, total, dataHash));
     const { rpcUrl, deployment } = market;
     // Nothing listens there: the API is not asked.
     return { api: "http://127.0.0.1:9", rpcUrl, deployment, json: true };
@@ -41,12 +42,28 @@ describe("verify epoch and verify reward, from an RPC endpoint alone", () => {
 
   it("recompute an honest epoch's root and each account's grant", async () => {
     const options = await serve(honest.root, earned);
-    const { root, total, leaves } = await recomputeEpoch(1, options);
+    const { root, total, leaves, document } = await recomputeEpoch(1, options);
     expect([root, total]).to.deep.equal([honest.root, earned]);
     expect(leaves.map((leaf) => [leaf.account, leaf.cumulative])).to.deep.equal([[account, earned]]);
-    const stated = { ...options, epoch: "1", cumulative: String(earned) };
-    const { output } = await run(() => verifyReward(account, stated));
-    expect(output.checks).to.include({ root: true, total: true, cumulative: true });
+    await market?.close();
+    const valid = await serve(honest.root, earned, hashDocument(document));
+    expect(await run(() => verifyEpoch("1", valid))).to.deep.include({ code: 0 });
+    const stated = { ...valid, epoch: "1", cumulative: String(earned) };
+    const { code, output } = await run(() => verifyReward(account, stated));
+    expect(code).to.equal(0);
+    expect(output.checks).to.deep.equal({ root: true, total: true, dataHash: true, cumulative: true });
+    // A watcher attests only with a key.
+    const refused = await verifyEpoch("1", { ...valid, attestWith: valid.deployment }).catch(
+      (error) => error,
+    );
+    expect(refused).to.include({ code: "watcher_key_invalid" });
+  });
+
+  it("find a document that was stated falsely although the root is honest, and attest nothing then", async () => {
+    const options = await serve(honest.root, earned);
+    const { code, output } = await run(() => verifyEpoch("1", { ...options, attestWith: "/nowhere" }));
+    expect(code).to.equal(2);
+    expect(output.checks).to.deep.equal({ root: true, total: true, dataHash: false });
   });
 
   it("find a root that grants one unit more, and a root that grants another account", async () => {

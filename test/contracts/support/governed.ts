@@ -47,7 +47,7 @@ export async function governedFixture() {
       measureKeepers: [people.measureKeeper],
       slotSeconds: 60,
       epochSeconds: 3_600,
-      activationDelay: 3_600,
+      activationDelay: 86_400,
       clockMarginSeconds: 120,
       measureWindowSeconds: 300,
       measureTtlSeconds: 86_400,

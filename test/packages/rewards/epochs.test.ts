@@ -1,3 +1,4 @@
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import { type EpochDocument, hashDocument } from "@ngpu/rewards/document";
 import { addShares, decideEpoch, windowOf } from "@ngpu/rewards/epochs";
 import { buildTree } from "@ngpu/rewards/tree";
@@ -75,8 +76,14 @@ describe("the epoch document", () => {
     asOf: { block: 3n, hash: "0xabc" },
     emission: 10n,
     grantLimit: 10n,
-    shares: [{ nodeId: 1, account: alice, units: 2n, weight: 4n, amount: 10n }],
-    bond: { amount: 0n, days: 7, uptimePermille: 900, throughDay: null },
+    settledAt: 3,
+    terms: defaultTerms({ slotSeconds: 60 }),
+    nodes: [{ nodeId: 1, account: alice, reached: true, present: 2, counted: 2 }],
+    classes: [{ class: 0, pot: 10n, weight: 4n, granted: 10n }],
+    shares: [{ nodeId: 1, account: alice, class: 0, units: 2n, slots: 2, amount: 10n }],
+    measurers: [],
+    tasks: [],
+    bond: { amount: 0n, epochs: 0, days: 7, uptimePermille: 900, throughDay: null },
     served: [],
     bonds: [],
     leaves: [{ account: alice, cumulative: 10n }],
