@@ -153,7 +153,7 @@ describe("Checking a deployment", () => {
     const short = { ...parameters, activationDelay: 4, delays: { ...delays, admin: 0 }, admin: undefined };
     expect(windowErrors(short, 31_337)).to.deep.equal([]);
     expect(windowErrors(short, 10)).to.deep.equal([
-      "activationDelay is 4 s; a public chain needs at least 3600 s",
+      "activationDelay is 4 s; a public chain needs at least 86400 s",
       "delays.admin is 0 s; a public chain needs at least 86400 s",
       "no admin is set, so the deployer would keep ADMIN",
     ]);
