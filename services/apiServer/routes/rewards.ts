@@ -87,14 +87,18 @@ const explanation = ({ db }: ApiDeps) =>
     },
     async ({ params }) => {
       const row = await findEpoch(db, params.number);
-      if (row?.document === undefined || row.document === null) {
-        throw new InputError(`Epoch ${params.number} is not posted, or its document is not stored here.`, {
-          code: "epoch_not_found",
-          hint: "GET /v1/epochs lists the epochs.",
-          status: 404,
-        });
+      const document = explainedDocument.safeParse(row?.document);
+      if (!document.success) {
+        throw new InputError(
+          `Epoch ${params.number} is not posted, or no document that explains it is stored here.`,
+          {
+            code: "epoch_not_found",
+            hint: "GET /v1/epochs lists the epochs.",
+            status: 404,
+          },
+        );
       }
-      const found = explainReward(explainedDocument.parse(row.document), Number(params.nodeId));
+      const found = explainReward(document.data, Number(params.nodeId));
       if (found !== undefined) return { ...found, earned: String(found.earned) };
       throw new InputError(`Node ${params.nodeId} was not registered in epoch ${params.number}.`, {
         code: "node_not_found",

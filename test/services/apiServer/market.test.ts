@@ -172,6 +172,48 @@ describe("apiServer: public data", () => {
     expect((await api.client.get("/v1/rewards/0x12")).status).to.equal(400);
   });
 
+  it("explains a node's reward from the epoch's document, and not where there is no such document", async () => {
+    const account = `0x${"c3".repeat(20)}`;
+    const document = {
+      number: 4,
+      emission: "1000",
+      terms: {
+        ...{ measurerBasisPoints: 0, taskBasisPoints: 0, nodeTaskBasisPoints: 4_500 },
+        classes: [{ weight: "1000000", rate: "2", ceiling: "1" }],
+      },
+      nodes: [{ nodeId: 7, account, reached: true, present: 3, counted: 2 }],
+      classes: [{ class: 0, pot: "1000", weight: "20", granted: "40" }],
+      shares: [{ nodeId: 7, account, class: 0, units: "10", slots: 2, amount: "40" }],
+      ...{
+        tasks: [],
+        bonds: [],
+        bond: { amount: "0", epochs: 0, days: 7, uptimePermille: 900, throughDay: null },
+      },
+    };
+    await api.db.query(
+      "insert into app.epoch (number, root, total, data_hash, document) values (4, '0x04', 40, '0x04', $1)",
+      [toJson(document)],
+    );
+    await api.db.query(
+      `insert into chain.epoch (number, generation, root, total, data_hash, activates_at, disabled, block_number)
+       values (4, 1, '0x04', 40, '0x04', 1, false, 1)`,
+    );
+    const { body } = await api.client.get<{ sentences: string[] }>("/v1/epochs/4/nodes/7");
+    expect(body).to.deep.include({ nodeId: 7, epoch: 4, account, earned: "40" });
+    expect(body.sentences.join(" ")).to.include(
+      "Its 10 units (thousandths of a core) in 2 slots are 20 unit-slots",
+    );
+    for (const [path, code] of [
+      ["/v1/epochs/4/nodes/8", "node_not_found"],
+      ["/v1/epochs/1/nodes/7", "epoch_not_found"],
+      ["/v1/epochs/9/nodes/7", "epoch_not_found"],
+    ] as const) {
+      expect(await api.client.get(path)).to.deep.include({ status: 404 });
+      expect((await api.client.get(path)).body).to.deep.include({ code });
+    }
+    expect((await api.client.get("/v1/epochs/4/nodes/x")).status).to.equal(400);
+  });
+
   it("describes every endpoint in OpenAPI 3.1, with the limits it enforces", async () => {
     const { body } = await api.client.get<{
       openapi: string;
