@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Placement} from "./docker/Placement.sol";
+import {DockerExtension} from "./DockerExtension.sol";
+import {Extended} from "./Extended.sol";
 import {DockerState} from "./docker/DockerState.sol";
+import {Placement} from "./docker/Placement.sol";
 import {Releases} from "./docker/Releases.sol";
 import {Reports} from "./docker/Reports.sol";
-import {Workspaces} from "./docker/Workspaces.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 
-/// @notice See IDockerContract. The parts are in docker/, one for each kind of caller: partners publish, keepers place,
-/// nodes report. One part ends leases.
-contract DockerContract is Workspaces, Placement, Reports, Releases {
+/// @notice See IDockerContract. The parts are in docker/, one for each kind of caller: keepers place, nodes report, and one part ends
+/// leases. What partners publish is in the extension (see Extended).
+contract DockerContract is Extended, Placement, Reports, Releases {
+    /// @param authority_ The AccessManager.
+    /// @param computeNode The registry of nodes, whose capacity assignments reserve.
+    /// @param escrow The deposits that leases are paid from.
+    /// @param clockMarginSeconds_ Seconds added to an exclusive workspace's grace.
     /// @param workspacesBefore The highest id that previous contracts may use; this contract's ids begin after it.
     constructor(
         address authority_,
@@ -20,6 +25,7 @@ contract DockerContract is Workspaces, Placement, Reports, Releases {
         uint40 clockMarginSeconds_,
         uint64 workspacesBefore
     )
+        Extended(address(new DockerExtension(computeNode, escrow)))
         DockerState(authority_, computeNode, escrow, workspacesBefore)
         Releases(clockMarginSeconds_)
     {}

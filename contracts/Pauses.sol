@@ -70,6 +70,11 @@ abstract contract Pauses is IPauses, AccessManaged {
     /// @dev For contracts that store elsewhere that nothing is paused.
     function _afterPause() internal virtual {}
 
+    /// @dev For a contract whose code runs only on the state of another: its own entries stay paused.
+    function _pauseEntries() internal {
+        _paused = uint32((1 << FIRST_EXIT) - 1);
+    }
+
     function _requireRunning() internal view {
         if (_paused != 0 && _isPaused(_bitOf(msg.sig))) revert FunctionPaused(msg.sig);
     }

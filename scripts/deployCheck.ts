@@ -1,7 +1,6 @@
 // Compares a deployment with this checkout: code, wiring, roles and delays. Exits with 1 if they differ.
 
 import { checkDeployment } from "@ngpu/contracts/ignition/check/index";
-import { artifactOf } from "@ngpu/contracts/ignition/constructors";
 import { parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { Command } from "commander";
 import {
@@ -32,7 +31,7 @@ async function run({ json, ...options }: Options): Promise<void> {
       startBlock,
       previous,
       parameters: { ...parseParameters(target.parameters), genesis, before },
-      artifact: async (name) => (await hre.artifacts.readArtifact(artifactOf(name))) as never,
+      artifact: async (name) => (await hre.artifacts.readArtifact(name)) as never,
     });
     const ok = findings.every(({ errors }) => errors.length === 0);
     const lines = findings.flatMap(({ check, errors }) =>

@@ -1,7 +1,7 @@
 // Writes the compiled contracts into the repository, so that a clone deploys them without a compiler.
 import { globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
+import { artifactNames } from "@ngpu/contracts/ignition/constructors";
 import { COMPILED, manifestOf, manifestPath } from "./bootstrap/compiled.mjs";
 import { writeChanged } from "./writeChanged.ts";
 
@@ -24,9 +24,9 @@ const keptFields = [
 type HardhatArtifact = Record<string, unknown> & { immutableReferences: Record<string, Place[]> };
 type Place = { start: number; length: number };
 
-/** Writes the stored artifact of every deployed contract, from Hardhat's artifacts, and the manifest. */
+/** Writes the stored artifact of every deployed contract and extension, from Hardhat's artifacts, and the manifest. */
 export function keepCompiled(rootDir: string): void {
-  const paths = contractNames.map(artifactOf).map((name) => `contracts/${name}.sol/${name}.json`);
+  const paths = artifactNames.map((name) => `contracts/${name}.sol/${name}.json`);
   for (const path of paths) {
     const artifact = JSON.parse(readFileSync(join(rootDir, "artifacts", path), "utf8")) as HardhatArtifact;
     writeChanged(join(rootDir, COMPILED, path), keptText(artifact));

@@ -4,17 +4,19 @@ pragma solidity 0.8.37;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
+import {IAssignments} from "../interfaces/IAssignments.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../interfaces/IDockerTypes.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IWorkspaces} from "../interfaces/IWorkspaces.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 
 /// @title Shared state and checks of the parts of DockerContract
-/// @dev ComputeNode and Escrow.open, setClock and close make no external calls, so nothing re-enters.
-abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
+/// @dev All state variables are declared here: the extension has the same layout (see Extended). ComputeNode and Escrow.open, setClock and close make no external calls, so nothing re-enters.
+abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
 
@@ -37,6 +39,7 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
     mapping(uint256 replicaKey => uint256 packed) internal _assignments;
     mapping(uint256 replicaKey => Assignments.LostMark) internal _lostMarks;
     mapping(address account => bool) internal _keepers;
+    mapping(bytes32 digest => address owner) internal _images;
 
     constructor(address authority_, IComputeNode computeNode, IEscrow escrow, uint64 workspacesBefore)
         EIP712("ngpu DockerContract", "1")
@@ -47,59 +50,22 @@ abstract contract DockerState is IDockerContract, SignedBatch, Pauses {
         _workspaceCount = workspacesBefore;
     }
 
-    /// @inheritdoc IDockerContract
-    function setKeeper(address account, bool allowed) external restricted {
-        _keepers[account] = allowed;
-        emit KeeperSet(account, allowed);
-    }
-
-    /// @inheritdoc IDockerContract
-    function isKeeper(address account) external view returns (bool) {
-        return _keepers[account];
-    }
-
-    /// @inheritdoc IDockerContract
-    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
-        uint256 key = Leases.keyOf(workspaceId, replica);
-        Assignments.Assignment memory assignment = _assignments[key].unpack();
-        return Assignment({
-            nodeId: assignment.nodeId,
-            lease: assignment.lease,
-            fence: assignment.fence,
-            state: assignment.state,
-            desired: assignment.desired,
-            sequence: assignment.sequence,
-            lostAt: assignment.lostAtOf(_lostMarks[key])
-        });
-    }
-
-    /// @inheritdoc IDockerContract
-    function tenancyOf(uint64 workspaceId, uint16 replica)
-        external
-        view
-        returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive)
-    {
-        uint256 assignment = _assignments[Leases.keyOf(workspaceId, replica)];
-        (nodeId, lease, fence) = (assignment.nodeIdOf(), assignment.leaseOf(), assignment.fenceOf());
-        isLive = assignment.stateOf().isLive();
-    }
-
     /// @inheritdoc Pauses
     function _bitOf(bytes4 selector) internal pure override returns (uint256) {
-        if (selector == IDockerContract.registerImage.selector) return 0;
-        if (selector == IDockerContract.publish.selector) return 1;
-        if (selector == IDockerContract.publishBatch.selector) return 2;
-        if (selector == IDockerContract.setReplicas.selector) return 3;
-        if (selector == IDockerContract.assign.selector) return 4;
-        if (selector == IDockerContract.requestStart.selector) return 5;
-        if (selector == IDockerContract.releaseLost.selector) return 6;
-        if (selector == IDockerContract.updateWorkspace.selector) return 7;
-        if (selector == IDockerContract.startWorkspace.selector) return 8;
-        if (selector == IDockerContract.requestStop.selector) return FIRST_EXIT;
-        if (selector == IDockerContract.requestDelete.selector) return FIRST_EXIT + 1;
-        if (selector == IDockerContract.reportBatch.selector) return FIRST_EXIT + 2;
-        if (selector == IDockerContract.releaseEnded.selector) return FIRST_EXIT + 3;
-        if (selector == IDockerContract.stopWorkspace.selector) return FIRST_EXIT + 4;
+        if (selector == IWorkspaces.registerImage.selector) return 0;
+        if (selector == IWorkspaces.publish.selector) return 1;
+        if (selector == IWorkspaces.publishBatch.selector) return 2;
+        if (selector == IWorkspaces.setReplicas.selector) return 3;
+        if (selector == IAssignments.assign.selector) return 4;
+        if (selector == IAssignments.requestStart.selector) return 5;
+        if (selector == IAssignments.releaseLost.selector) return 6;
+        if (selector == IWorkspaces.updateWorkspace.selector) return 7;
+        if (selector == IAssignments.startWorkspace.selector) return 8;
+        if (selector == IAssignments.requestStop.selector) return FIRST_EXIT;
+        if (selector == IAssignments.requestDelete.selector) return FIRST_EXIT + 1;
+        if (selector == IAssignments.reportBatch.selector) return FIRST_EXIT + 2;
+        if (selector == IAssignments.releaseEnded.selector) return FIRST_EXIT + 3;
+        if (selector == IAssignments.stopWorkspace.selector) return FIRST_EXIT + 4;
         return NONE;
     }
 

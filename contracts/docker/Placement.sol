@@ -2,21 +2,21 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IAssignments} from "../interfaces/IAssignments.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {LeaseRef, Resources} from "../libraries/Types.sol";
-import {DockerState} from "./DockerState.sol";
+import {Tenancies} from "./Tenancies.sol";
 
 /// @title Assigning replicas to nodes, and their orders
-abstract contract Placement is DockerState {
+abstract contract Placement is Tenancies {
     using Assignments for *;
     using AssignmentStates for *;
     using ResourceMath for Resources;
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function assign(Assign[] calldata items) external pausable {
         uint256 count = _checkLength(items.length);
         bool isKeeper_ = _keepers[msg.sender];
@@ -25,29 +25,29 @@ abstract contract Placement is DockerState {
         }
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function stopWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external pausable {
         _setState(workspaceId, WorkspaceState.Stopped);
         _orderAll(leases, Desired.Stop);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function startWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external pausable {
         _setState(workspaceId, WorkspaceState.Open);
         _orderAll(leases, Desired.Run);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function requestStart(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Run);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function requestStop(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Stop);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function requestDelete(LeaseRef[] calldata leases) external pausable {
         _orderAll(leases, Desired.Delete);
     }

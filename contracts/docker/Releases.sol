@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IAssignments} from "../interfaces/IAssignments.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
-import {DockerState} from "./DockerState.sol";
+import {Tenancies} from "./Tenancies.sol";
 
 /// @title Ending leases without their node's report
-abstract contract Releases is DockerState {
+abstract contract Releases is Tenancies {
     using Assignments for *;
 
     uint40 private immutable _clockMarginSeconds;
@@ -17,7 +17,7 @@ abstract contract Releases is DockerState {
         _clockMarginSeconds = clockMarginSeconds_;
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
         if (!_keepers[msg.sender]) revert CallerNotKeeper(msg.sender);
         uint256 items = _checkLengths(leases.length, specs.length);
@@ -26,7 +26,7 @@ abstract contract Releases is DockerState {
         }
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
         uint256 items = _checkLengths(leases.length, specs.length);
         for (uint256 i; i < items; ++i) {
@@ -34,7 +34,7 @@ abstract contract Releases is DockerState {
         }
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function clockMarginSeconds() external view returns (uint40) {
         return _clockMarginSeconds;
     }

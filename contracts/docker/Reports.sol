@@ -2,25 +2,25 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IAssignments} from "../interfaces/IAssignments.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {LeaseHeads} from "../libraries/LeaseHeads.sol";
 import {NodeKeys} from "../libraries/NodeKeys.sol";
 import {PackedReports} from "../libraries/PackedReports.sol";
 import {LeaseRef} from "../libraries/Types.sol";
-import {DockerState} from "./DockerState.sol";
+import {Tenancies} from "./Tenancies.sol";
 
 /// @title Nodes' reports about their leases
 /// @dev The most frequent call, so fields are read directly from their words, without a struct.
-abstract contract Reports is DockerState {
+abstract contract Reports is Tenancies {
     using Assignments for uint256;
     using AssignmentStates for AssignmentState;
     using LeaseHeads for bytes32;
     using NodeKeys for IComputeNode;
     using PackedReports for bytes32;
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IAssignments
     function reportBatch(SignedReport[] calldata reports) external pausable {
         uint256 items = _checkLength(reports.length);
         for (uint256 i; i < items; ++i) {

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IWorkspaces} from "../interfaces/IWorkspaces.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {Resources} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
 /// @title Images and workspaces that partners publish
-abstract contract Workspaces is DockerState {
+abstract contract Workspaces is IWorkspaces, DockerState {
     using ResourceMath for Resources;
 
-    mapping(bytes32 digest => address owner) private _images;
-
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external pausable {
         if (digest == 0 || sizeBytes == 0) revert ImageInvalid();
         if (_images[digest] != address(0)) revert ImageTaken(digest, _images[digest]);
@@ -20,7 +18,7 @@ abstract contract Workspaces is DockerState {
         emit ImageRegistered(digest, msg.sender, sizeBytes, chunkRoot, ref);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function publish(
         address owner,
         uint64 authorizationId,
@@ -32,7 +30,7 @@ abstract contract Workspaces is DockerState {
         return _workspaceCount;
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function publishBatch(Publication[] calldata publications) external pausable {
         uint256 items = _checkLength(publications.length);
         for (uint256 i; i < items; ++i) {
@@ -43,7 +41,7 @@ abstract contract Workspaces is DockerState {
         }
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function updateWorkspace(
         uint64 workspaceId,
         WorkspaceSpec calldata current,
@@ -60,19 +58,19 @@ abstract contract Workspaces is DockerState {
         emit WorkspaceUpdated(workspaceId, next.image, next, config);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function setReplicas(uint64 workspaceId, uint16 replicas) external pausable {
         _openWorkspaceOfCaller(workspaceId).replicas = replicas;
         emit ReplicasSet(workspaceId, replicas);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function closeWorkspace(uint64 workspaceId) external {
         _openWorkspaceOfCaller(workspaceId).state = WorkspaceState.Closed;
         emit WorkspaceClosed(workspaceId);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external {
         Workspace storage workspace = _workspaces[workspaceId];
         _revertIf(_checkSpec(workspaceId, workspace, spec));
@@ -82,17 +80,17 @@ abstract contract Workspaces is DockerState {
         emit WorkspaceClosed(workspaceId);
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function imageOwnerOf(bytes32 digest) external view returns (address) {
         return _images[digest];
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function workspaceCount() external view returns (uint64) {
         return _workspaceCount;
     }
 
-    /// @inheritdoc IDockerContract
+    /// @inheritdoc IWorkspaces
     function workspaceOf(uint64 workspaceId)
         external
         view

@@ -18,6 +18,36 @@ export function artifactOf(name: ContractName): string {
   return name === "AccessManager" ? "Manager" : name;
 }
 
+/** A contract's second part (contracts/Extended.sol), which its constructor deploys. */
+export type ExtensionPart = { artifact: string; args: readonly unknown[] };
+
+/** Returns the second part of a contract; undefined where it has one part. */
+export function extensionOf<Ref>(
+  name: ContractName,
+  { ComputeNode, Escrow }: Record<"ComputeNode" | "Escrow", Ref>,
+): ExtensionPart | undefined {
+  const parts: Partial<Record<ContractName, ExtensionPart>> = {
+    DockerContract: { artifact: "DockerExtension", args: [ComputeNode, Escrow] },
+  };
+  return parts[name];
+}
+
+/** Returns a contract's ABI with the functions, events and errors of its extension. */
+export function withExtension<Item extends { type: string }>(
+  abi: readonly Item[],
+  extension: readonly Item[],
+): Item[] {
+  const known = new Set(abi.map((item) => JSON.stringify(item)));
+  const more = extension.filter((item) => item.type !== "constructor" && !known.has(JSON.stringify(item)));
+  return [...abi.filter(({ type }) => type !== "fallback"), ...more];
+}
+
+/** Names of all artifacts that a deployment needs. */
+export const artifactNames: readonly string[] = contractNames.flatMap((name) => {
+  const extension = extensionOf(name, { ComputeNode: "", Escrow: "" });
+  return extension === undefined ? [artifactOf(name)] : [artifactOf(name), extension.artifact];
+});
+
 /**
  * Returns a contract's constructor arguments.
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../interfaces/IDockerTypes.sol";
 
 /// @title The states of an assignment and its possible orders
 /// @dev The states that the node may report. R: only while Run is ordered; D: only once Delete is ordered, since a node
@@ -29,28 +29,28 @@ import {IDockerContract} from "../interfaces/IDockerContract.sol";
 /// | Delete    |     |      |        |
 library AssignmentStates {
     /// @notice Whether the assignment holds capacity.
-    function isLive(IDockerContract.AssignmentState state) internal pure returns (bool) {
-        return state >= IDockerContract.AssignmentState.Assigned && state <= IDockerContract.AssignmentState.Failed;
+    function isLive(IDockerTypes.AssignmentState state) internal pure returns (bool) {
+        return state >= IDockerTypes.AssignmentState.Assigned && state <= IDockerTypes.AssignmentState.Failed;
     }
 
     function mayReport(
-        IDockerContract.AssignmentState from,
-        IDockerContract.AssignmentState to,
-        IDockerContract.Desired desired
+        IDockerTypes.AssignmentState from,
+        IDockerTypes.AssignmentState to,
+        IDockerTypes.Desired desired
     ) internal pure returns (bool) {
         if (!isLive(from)) return false;
-        if (to == IDockerContract.AssignmentState.Ready) {
-            return from != IDockerContract.AssignmentState.Running;
+        if (to == IDockerTypes.AssignmentState.Ready) {
+            return from != IDockerTypes.AssignmentState.Running;
         }
-        if (to == IDockerContract.AssignmentState.Running) return desired == IDockerContract.Desired.Run;
-        if (to == IDockerContract.AssignmentState.Deleted) return desired == IDockerContract.Desired.Delete;
-        return to == IDockerContract.AssignmentState.Stopped || to == IDockerContract.AssignmentState.Failed;
+        if (to == IDockerTypes.AssignmentState.Running) return desired == IDockerTypes.Desired.Run;
+        if (to == IDockerTypes.AssignmentState.Deleted) return desired == IDockerTypes.Desired.Delete;
+        return to == IDockerTypes.AssignmentState.Stopped || to == IDockerTypes.AssignmentState.Failed;
     }
 
-    function mayOrder(IDockerContract.Desired from, IDockerContract.Desired to) internal pure returns (bool) {
-        if (from == IDockerContract.Desired.Delete) return false;
-        if (to == IDockerContract.Desired.Delete) return true;
-        if (to == IDockerContract.Desired.Run) return from != IDockerContract.Desired.Run;
-        return to == IDockerContract.Desired.Stop && from == IDockerContract.Desired.Run;
+    function mayOrder(IDockerTypes.Desired from, IDockerTypes.Desired to) internal pure returns (bool) {
+        if (from == IDockerTypes.Desired.Delete) return false;
+        if (to == IDockerTypes.Desired.Delete) return true;
+        if (to == IDockerTypes.Desired.Run) return from != IDockerTypes.Desired.Run;
+        return to == IDockerTypes.Desired.Stop && from == IDockerTypes.Desired.Run;
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../interfaces/IDockerTypes.sol";
 
 /// @title A replica's assignment: one slot, read and written as one word
 library Assignments {
@@ -13,8 +13,8 @@ library Assignments {
         /// @dev Its resources on the node, packed (ResourceMath).
         uint88 resources;
         uint24 sequence;
-        IDockerContract.AssignmentState state;
-        IDockerContract.Desired desired;
+        IDockerTypes.AssignmentState state;
+        IDockerTypes.Desired desired;
     }
 
     // | - 160 | lostAt 40 | sequence 24 | lease 32 |
@@ -65,16 +65,16 @@ library Assignments {
         return uint24(packed >> 16);
     }
 
-    function stateOf(uint256 packed) internal pure returns (IDockerContract.AssignmentState) {
-        return IDockerContract.AssignmentState(uint8(packed >> 8));
+    function stateOf(uint256 packed) internal pure returns (IDockerTypes.AssignmentState) {
+        return IDockerTypes.AssignmentState(uint8(packed >> 8));
     }
 
-    function desiredOf(uint256 packed) internal pure returns (IDockerContract.Desired) {
-        return IDockerContract.Desired(uint8(packed));
+    function desiredOf(uint256 packed) internal pure returns (IDockerTypes.Desired) {
+        return IDockerTypes.Desired(uint8(packed));
     }
 
     /// @notice The same assignment in another state, from a report with that sequence.
-    function withReport(uint256 packed, IDockerContract.AssignmentState state, uint24 sequence)
+    function withReport(uint256 packed, IDockerTypes.AssignmentState state, uint24 sequence)
         internal
         pure
         returns (uint256)

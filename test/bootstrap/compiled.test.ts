@@ -1,6 +1,6 @@
 import { appendFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { artifactOf, contractNames } from "@ngpu/contracts/ignition/constructors";
+import { artifactNames } from "@ngpu/contracts/ignition/constructors";
 import { expect } from "chai";
 import { COMPILED, isCompiled } from "../../scripts/bootstrap/compiled.mjs";
 import { temporaryDir } from "../embedded/setup.ts";
@@ -20,7 +20,7 @@ describe("stored contracts", () => {
   });
 
   it("include every deployed contract, and no path of the machine that compiled them", () => {
-    for (const name of contractNames.map(artifactOf)) {
+    for (const name of artifactNames) {
       const text = readFileSync(join(rootDir, COMPILED, `contracts/${name}.sol/${name}.json`), "utf8");
       expect(JSON.parse(text).bytecode, name).to.match(/^0x[0-9a-f]{1000,}$/);
       expect(text).not.to.include(rootDir);

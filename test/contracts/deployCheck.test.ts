@@ -1,5 +1,4 @@
 import { checkDeployment } from "@ngpu/contracts/ignition/check/index";
-import { artifactOf } from "@ngpu/contracts/ignition/constructors";
 import type { NgpuParameters } from "@ngpu/contracts/ignition/parameters";
 import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
 import { type RoleCall, retirement } from "@ngpu/contracts/ignition/succession";
@@ -22,7 +21,7 @@ async function faultsOf(
     startBlock: deployment.startBlock,
     parameters: { ...deployment.parameters, ...changes },
     previous: deployment.previous,
-    artifact: async (name) => (await artifacts.readArtifact(artifactOf(name))) as never,
+    artifact: async (name) => (await artifacts.readArtifact(name)) as never,
   });
   expect(findings).to.have.length(looked);
   return Object.fromEntries(

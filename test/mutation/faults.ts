@@ -21,8 +21,8 @@ const invariantFaults: Seeded[] = [
   of(
     "invariant_transitionsAreLegal",
     "libraries/AssignmentStates.sol",
-    "from != IDockerContract.AssignmentState.Running",
-    "from == IDockerContract.AssignmentState.Running",
+    "from != IDockerTypes.AssignmentState.Running",
+    "from == IDockerTypes.AssignmentState.Running",
   ),
   of(
     "invariant_stoppedWorkspacesGetNoLease",

@@ -4,6 +4,7 @@ import {
   type Address,
   domainSeparator,
   encodeDeployData,
+  getContractAddress,
   type Hex,
   isAddressEqual,
   pad,
@@ -19,7 +20,8 @@ export type Artifact = {
 
 /**
  * Compares the code at an address with the result of the artifact's constructor for these arguments: byte by byte, and the
- * immutables too. The two immutables that EIP712 derives from the contract's own address are compared with that address.
+ * immutables too. Immutables that follow from the contract's own address are compared with that address: EIP712's two, and
+ * the extension that the constructor deploys.
  *
  * @returns The differences; empty without one.
  */
@@ -45,12 +47,33 @@ export async function codeErrors(options: {
   const places = Object.values(artifact.immutableReferences ?? {}).flat();
   const masked = [actual, expected].map((code) => mask(code, places));
   if (masked[0] !== masked[1]) return ["the code differs from this checkout's"];
-  const own = new Set([pad(address).toLowerCase(), await domainOf(client, address, artifact.abi)]);
+  const own = new Set([
+    pad(address).toLowerCase(),
+    pad(extensionAddress(address)).toLowerCase(),
+    await domainOf(client, address, artifact.abi),
+  ]);
   return places.flatMap((place) => {
     const is = wordAt(actual, place);
     const should = wordAt(expected, place);
     return is === should || own.has(is) ? [] : [`an immutable is ${is}, not ${should}`];
   });
+}
+
+/** The address of the extension of the contract at `of`: a contract's first deployment. */
+function extensionAddress(of: Address): Address {
+  return getContractAddress({ from: of, nonce: 1n });
+}
+
+/** Compares the code of a contract's extension. */
+export async function extensionErrors(options: {
+  client: ChainReader;
+  of: Address;
+  artifact: Artifact;
+  args: readonly unknown[];
+}): Promise<string[]> {
+  const { of, ...rest } = options;
+  const errors = await codeErrors({ ...rest, address: extensionAddress(of) });
+  return errors.map((error) => `extension: ${error}`);
 }
 
 type Place = { start: number; length: number };

@@ -2,11 +2,11 @@ import { abis as contractAbis } from "@ngpu/contracts-sdk/abis";
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Abi, AbiEvent, Address } from "viem";
-import { constructorArguments, contractNames } from "../constructors.ts";
+import { artifactOf, constructorArguments, contractNames, extensionOf } from "../constructors.ts";
 import type { PreviousContracts } from "../deploy.ts";
 import type { NgpuParameters } from "../parameters.ts";
 import { windowErrors } from "../windows.ts";
-import { type Artifact, codeErrors } from "./code.ts";
+import { type Artifact, codeErrors, extensionErrors } from "./code.ts";
 import { type Generation, generationsOf } from "./generations.ts";
 import { type ChainReader, pastEvents } from "./history.ts";
 import { roleErrors } from "./roles.ts";
@@ -36,7 +36,7 @@ const settingEvents = new Set([
  * Compares a deployment with this checkout: code and immutables, connections, roles, and whether its delays suit the chain.
  *
  * @param parameters The deployment's parameters, with the contract's `genesis`.
- * @param artifact The compiler's output by contract.
+ * @param artifact The compiler's output by the artifact's name.
  */
 export async function checkDeployment(options: {
   client: ChainReader;
@@ -45,7 +45,7 @@ export async function checkDeployment(options: {
   parameters: NgpuParameters;
   /** Replaced contracts, oldest first. */
   previous?: readonly PreviousContracts[];
-  artifact: (name: ContractName) => Promise<Artifact>;
+  artifact: (name: string) => Promise<Artifact>;
 }): Promise<Finding[]> {
   const { client, contracts, parameters, startBlock } = options;
   const generations = generationsOf(contracts, options.previous ?? []);
@@ -82,15 +82,20 @@ export async function checkDeployment(options: {
 /** Compares the code and immutables of the contracts of one generation; number 0 is the present one. */
 async function codeFindings(
   client: ChainReader,
-  artifactOf: (name: ContractName) => Promise<Artifact>,
+  artifactNamed: (name: string) => Promise<Artifact>,
   generation: Generation,
 ): Promise<Finding[]> {
   const { number, replaced, at, parameters } = generation;
   const findings: Finding[] = [];
   for (const name of replaced) {
     const args = constructorArguments(name, parameters, at, at.AccessManager);
-    const artifact = await artifactOf(name);
+    const artifact = await artifactNamed(artifactOf(name));
     const errors = await codeErrors({ client, address: at[name], artifact, args });
+    const extension = extensionOf(name, at);
+    if (extension !== undefined && errors.length === 0) {
+      const part = { artifact: await artifactNamed(extension.artifact), args: extension.args };
+      errors.push(...(await extensionErrors({ client, of: at[name], ...part })));
+    }
     findings.push({ check: `code of ${name}${number === 0 ? "" : ` of generation ${number}`}`, errors });
   }
   return findings;

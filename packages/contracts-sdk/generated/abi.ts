@@ -2748,12 +2748,12 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "enum IDockerContract.Desired",
+        "internalType": "enum IDockerTypes.Desired",
         "name": "from",
         "type": "uint8"
       },
       {
-        "internalType": "enum IDockerContract.Desired",
+        "internalType": "enum IDockerTypes.Desired",
         "name": "to",
         "type": "uint8"
       }
@@ -3050,12 +3050,12 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "enum IDockerContract.AssignmentState",
+        "internalType": "enum IDockerTypes.AssignmentState",
         "name": "from",
         "type": "uint8"
       },
       {
-        "internalType": "enum IDockerContract.AssignmentState",
+        "internalType": "enum IDockerTypes.AssignmentState",
         "name": "to",
         "type": "uint8"
       }
@@ -3486,7 +3486,7 @@ export const dockerContractAbi = [
       },
       {
         "indexed": false,
-        "internalType": "enum IDockerContract.ReleaseReason",
+        "internalType": "enum IDockerTypes.ReleaseReason",
         "name": "reason",
         "type": "uint8"
       }
@@ -3573,7 +3573,7 @@ export const dockerContractAbi = [
       },
       {
         "indexed": false,
-        "internalType": "enum IDockerContract.AssignmentState",
+        "internalType": "enum IDockerTypes.AssignmentState",
         "name": "state",
         "type": "uint8"
       },
@@ -3697,7 +3697,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -3775,7 +3775,7 @@ export const dockerContractAbi = [
           }
         ],
         "indexed": false,
-        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
         "name": "spec",
         "type": "tuple"
       },
@@ -3812,7 +3812,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -3890,7 +3890,7 @@ export const dockerContractAbi = [
           }
         ],
         "indexed": false,
-        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
         "name": "spec",
         "type": "tuple"
       },
@@ -3936,7 +3936,7 @@ export const dockerContractAbi = [
                 "type": "bytes32"
               },
               {
-                "internalType": "enum IDockerContract.Policy",
+                "internalType": "enum IDockerTypes.Policy",
                 "name": "policy",
                 "type": "uint8"
               },
@@ -4013,12 +4013,12 @@ export const dockerContractAbi = [
                 "type": "bytes32"
               }
             ],
-            "internalType": "struct IDockerContract.WorkspaceSpec",
+            "internalType": "struct IDockerTypes.WorkspaceSpec",
             "name": "spec",
             "type": "tuple"
           }
         ],
-        "internalType": "struct IDockerContract.Assign[]",
+        "internalType": "struct IDockerTypes.Assign[]",
         "name": "items",
         "type": "tuple[]"
       }
@@ -4061,12 +4061,12 @@ export const dockerContractAbi = [
             "type": "bytes8"
           },
           {
-            "internalType": "enum IDockerContract.AssignmentState",
+            "internalType": "enum IDockerTypes.AssignmentState",
             "name": "state",
             "type": "uint8"
           },
           {
-            "internalType": "enum IDockerContract.Desired",
+            "internalType": "enum IDockerTypes.Desired",
             "name": "desired",
             "type": "uint8"
           },
@@ -4081,7 +4081,7 @@ export const dockerContractAbi = [
             "type": "uint40"
           }
         ],
-        "internalType": "struct IDockerContract.Assignment",
+        "internalType": "struct IDockerTypes.Assignment",
         "name": "",
         "type": "tuple"
       }
@@ -4113,121 +4113,6 @@ export const dockerContractAbi = [
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "workspaceId",
-        "type": "uint64"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "image",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum IDockerContract.Policy",
-            "name": "policy",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "graceSeconds",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint64",
-            "name": "maxPricePerSecond",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "gpuModel",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "minVramMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint8",
-            "name": "minComputeCapability",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bytes2",
-            "name": "region",
-            "type": "bytes2"
-          },
-          {
-            "components": [
-              {
-                "internalType": "uint8",
-                "name": "gpus",
-                "type": "uint8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "cpuMilli",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint24",
-                "name": "memoryMib",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint16",
-                "name": "diskGib",
-                "type": "uint16"
-              },
-              {
-                "internalType": "uint16",
-                "name": "ports",
-                "type": "uint16"
-              }
-            ],
-            "internalType": "struct Resources",
-            "name": "resources",
-            "type": "tuple"
-          },
-          {
-            "internalType": "uint40",
-            "name": "expiresAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "configHash",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerContract.WorkspaceSpec",
-        "name": "spec",
-        "type": "tuple"
-      }
-    ],
-    "name": "closeExpired",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "workspaceId",
-        "type": "uint64"
-      }
-    ],
-    "name": "closeWorkspace",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -4287,14 +4172,8 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "digest",
-        "type": "bytes32"
-      }
-    ],
-    "name": "imageOwnerOf",
+    "inputs": [],
+    "name": "extension",
     "outputs": [
       {
         "internalType": "address",
@@ -4391,281 +4270,6 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "owner",
-        "type": "address"
-      },
-      {
-        "internalType": "uint64",
-        "name": "authorizationId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint16",
-        "name": "replicas",
-        "type": "uint16"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "image",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum IDockerContract.Policy",
-            "name": "policy",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "graceSeconds",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint64",
-            "name": "maxPricePerSecond",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "gpuModel",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "minVramMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint8",
-            "name": "minComputeCapability",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bytes2",
-            "name": "region",
-            "type": "bytes2"
-          },
-          {
-            "components": [
-              {
-                "internalType": "uint8",
-                "name": "gpus",
-                "type": "uint8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "cpuMilli",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint24",
-                "name": "memoryMib",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint16",
-                "name": "diskGib",
-                "type": "uint16"
-              },
-              {
-                "internalType": "uint16",
-                "name": "ports",
-                "type": "uint16"
-              }
-            ],
-            "internalType": "struct Resources",
-            "name": "resources",
-            "type": "tuple"
-          },
-          {
-            "internalType": "uint40",
-            "name": "expiresAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "configHash",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerContract.WorkspaceSpec",
-        "name": "spec",
-        "type": "tuple"
-      },
-      {
-        "internalType": "string",
-        "name": "config",
-        "type": "string"
-      }
-    ],
-    "name": "publish",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "workspaceId",
-        "type": "uint64"
-      }
-    ],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "authorizationId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replicas",
-            "type": "uint16"
-          },
-          {
-            "components": [
-              {
-                "internalType": "bytes32",
-                "name": "image",
-                "type": "bytes32"
-              },
-              {
-                "internalType": "enum IDockerContract.Policy",
-                "name": "policy",
-                "type": "uint8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "graceSeconds",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint64",
-                "name": "maxPricePerSecond",
-                "type": "uint64"
-              },
-              {
-                "internalType": "bytes8",
-                "name": "gpuModel",
-                "type": "bytes8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "minVramMib",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint8",
-                "name": "minComputeCapability",
-                "type": "uint8"
-              },
-              {
-                "internalType": "bytes2",
-                "name": "region",
-                "type": "bytes2"
-              },
-              {
-                "components": [
-                  {
-                    "internalType": "uint8",
-                    "name": "gpus",
-                    "type": "uint8"
-                  },
-                  {
-                    "internalType": "uint24",
-                    "name": "cpuMilli",
-                    "type": "uint24"
-                  },
-                  {
-                    "internalType": "uint24",
-                    "name": "memoryMib",
-                    "type": "uint24"
-                  },
-                  {
-                    "internalType": "uint16",
-                    "name": "diskGib",
-                    "type": "uint16"
-                  },
-                  {
-                    "internalType": "uint16",
-                    "name": "ports",
-                    "type": "uint16"
-                  }
-                ],
-                "internalType": "struct Resources",
-                "name": "resources",
-                "type": "tuple"
-              },
-              {
-                "internalType": "uint40",
-                "name": "expiresAt",
-                "type": "uint40"
-              },
-              {
-                "internalType": "bytes32",
-                "name": "configHash",
-                "type": "bytes32"
-              }
-            ],
-            "internalType": "struct IDockerContract.WorkspaceSpec",
-            "name": "spec",
-            "type": "tuple"
-          },
-          {
-            "internalType": "string",
-            "name": "config",
-            "type": "string"
-          }
-        ],
-        "internalType": "struct IDockerContract.Publication[]",
-        "name": "publications",
-        "type": "tuple[]"
-      }
-    ],
-    "name": "publishBatch",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes32",
-        "name": "digest",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint64",
-        "name": "sizeBytes",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "chunkRoot",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "string",
-        "name": "ref",
-        "type": "string"
-      }
-    ],
-    "name": "registerImage",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "components": [
           {
             "internalType": "uint64",
@@ -4695,7 +4299,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -4772,7 +4376,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.WorkspaceSpec[]",
+        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
         "name": "specs",
         "type": "tuple[]"
       }
@@ -4814,7 +4418,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -4891,7 +4495,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.WorkspaceSpec[]",
+        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
         "name": "specs",
         "type": "tuple[]"
       }
@@ -4926,7 +4530,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.SignedReport[]",
+        "internalType": "struct IDockerTypes.SignedReport[]",
         "name": "reports",
         "type": "tuple[]"
       }
@@ -5053,24 +4657,6 @@ export const dockerContractAbi = [
       }
     ],
     "name": "setKeeper",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "workspaceId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint16",
-        "name": "replicas",
-        "type": "uint16"
-      }
-    ],
-    "name": "setReplicas",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -5212,7 +4798,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -5289,7 +4875,434 @@ export const dockerContractAbi = [
             "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
+        "name": "spec",
+        "type": "tuple"
+      }
+    ],
+    "name": "closeExpired",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      }
+    ],
+    "name": "closeWorkspace",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "digest",
+        "type": "bytes32"
+      }
+    ],
+    "name": "imageOwnerOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replicas",
+        "type": "uint16"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerTypes.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
+        "name": "spec",
+        "type": "tuple"
+      },
+      {
+        "internalType": "string",
+        "name": "config",
+        "type": "string"
+      }
+    ],
+    "name": "publish",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "authorizationId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replicas",
+            "type": "uint16"
+          },
+          {
+            "components": [
+              {
+                "internalType": "bytes32",
+                "name": "image",
+                "type": "bytes32"
+              },
+              {
+                "internalType": "enum IDockerTypes.Policy",
+                "name": "policy",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "graceSeconds",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint64",
+                "name": "maxPricePerSecond",
+                "type": "uint64"
+              },
+              {
+                "internalType": "bytes8",
+                "name": "gpuModel",
+                "type": "bytes8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "minVramMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint8",
+                "name": "minComputeCapability",
+                "type": "uint8"
+              },
+              {
+                "internalType": "bytes2",
+                "name": "region",
+                "type": "bytes2"
+              },
+              {
+                "components": [
+                  {
+                    "internalType": "uint8",
+                    "name": "gpus",
+                    "type": "uint8"
+                  },
+                  {
+                    "internalType": "uint24",
+                    "name": "cpuMilli",
+                    "type": "uint24"
+                  },
+                  {
+                    "internalType": "uint24",
+                    "name": "memoryMib",
+                    "type": "uint24"
+                  },
+                  {
+                    "internalType": "uint16",
+                    "name": "diskGib",
+                    "type": "uint16"
+                  },
+                  {
+                    "internalType": "uint16",
+                    "name": "ports",
+                    "type": "uint16"
+                  }
+                ],
+                "internalType": "struct Resources",
+                "name": "resources",
+                "type": "tuple"
+              },
+              {
+                "internalType": "uint40",
+                "name": "expiresAt",
+                "type": "uint40"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "configHash",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct IDockerTypes.WorkspaceSpec",
+            "name": "spec",
+            "type": "tuple"
+          },
+          {
+            "internalType": "string",
+            "name": "config",
+            "type": "string"
+          }
+        ],
+        "internalType": "struct IDockerTypes.Publication[]",
+        "name": "publications",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "publishBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "digest",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "sizeBytes",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "chunkRoot",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "string",
+        "name": "ref",
+        "type": "string"
+      }
+    ],
+    "name": "registerImage",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replicas",
+        "type": "uint16"
+      }
+    ],
+    "name": "setReplicas",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerTypes.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
         "name": "current",
         "type": "tuple"
       },
@@ -5301,7 +5314,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           },
           {
-            "internalType": "enum IDockerContract.Policy",
+            "internalType": "enum IDockerTypes.Policy",
             "name": "policy",
             "type": "uint8"
           },
@@ -5378,7 +5391,7 @@ export const dockerContractAbi = [
             "type": "bytes32"
           }
         ],
-        "internalType": "struct IDockerContract.WorkspaceSpec",
+        "internalType": "struct IDockerTypes.WorkspaceSpec",
         "name": "next",
         "type": "tuple"
       },
@@ -5427,7 +5440,7 @@ export const dockerContractAbi = [
         "type": "uint16"
       },
       {
-        "internalType": "enum IDockerContract.WorkspaceState",
+        "internalType": "enum IDockerTypes.WorkspaceState",
         "name": "state",
         "type": "uint8"
       },

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IBatch} from "../../../contracts/interfaces/IBatch.sol";
 import {IComputeNode} from "../../../contracts/interfaces/IComputeNode.sol";
-import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
 import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
@@ -104,10 +104,10 @@ contract BatchesFuzz is Signing {
 
     /// @notice Packed items are refused individually too.
     function test_reports(
-        IDockerContract.SignedReport[4] memory junk,
+        IDockerTypes.SignedReport[4] memory junk,
         IProgress.SignedProgress[4] memory junkProgress
     ) external {
-        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](4);
+        IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](4);
         IProgress.SignedProgress[] memory steps = new IProgress.SignedProgress[](4);
         for (uint256 i; i < 4; ++i) (reports[i], steps[i]) = (junk[i], junkProgress[i]);
         require(_send(address(docker), abi.encodeCall(docker.reportBatch, (reports))) == 4);
@@ -116,7 +116,7 @@ contract BatchesFuzz is Signing {
 
     /// @notice Includes a live replica with another lease.
     function test_orders(LeaseRef[4] memory junk) external {
-        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
+        IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
         (items[0].workspaceId, items[0].nodeId, items[0].spec) = (1, 1, _spec());
         require(_send(address(docker), abi.encodeCall(docker.assign, (items))) == 0, "the replica lives");
         (junk[0].workspaceId, junk[0].replica) = (1, 0);
@@ -176,7 +176,7 @@ contract BatchesFuzz is Signing {
         require(bytes4(answer) == reason, "another reason");
     }
 
-    function _spec() private pure returns (IDockerContract.WorkspaceSpec memory spec) {
+    function _spec() private pure returns (IDockerTypes.WorkspaceSpec memory spec) {
         (spec.image, spec.configHash) = ("image", keccak256("{}"));
     }
 

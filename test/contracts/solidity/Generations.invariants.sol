@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
 import {IPomc} from "../../../contracts/interfaces/IPomc.sol";
 import {NodeSpec, Resources} from "../../../contracts/libraries/Types.sol";
@@ -84,7 +85,7 @@ contract GenerationInvariants is Invariants {
         for (uint64 number = 1; number <= _market.WORKSPACES(); ++number) {
             Resources memory taken = _market.resourcesOf(number);
             for (uint16 replica; replica < _market.REPLICAS(); ++replica) {
-                IDockerContract.Assignment memory held =
+                IDockerTypes.Assignment memory held =
                     docker.assignmentOf(_market.workspaceOf(generation, number), replica);
                 if (held.nodeId != nodeId || !_market.isLive(held)) continue;
                 (sum.gpus, sum.cpuMilli) = (sum.gpus + taken.gpus, sum.cpuMilli + taken.cpuMilli);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
 import {IMeasure} from "../../../contracts/interfaces/IMeasure.sol";
 import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {Accounts} from "../../../contracts/libraries/Accounts.sol";
@@ -67,8 +67,8 @@ contract LibrariesFuzz {
             lease: lease,
             resources: resources,
             sequence: sequence,
-            state: IDockerContract.AssignmentState(states % 8),
-            desired: IDockerContract.Desired((states / 8) % 4)
+            state: IDockerTypes.AssignmentState(states % 8),
+            desired: IDockerTypes.Desired((states / 8) % 4)
         });
         uint256 packed = Assignments.pack(assignment);
         require(keccak256(abi.encode(Assignments.unpack(packed))) == keccak256(abi.encode(assignment)));

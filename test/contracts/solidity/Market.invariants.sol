@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
 import {NodeSpec, Resources} from "../../../contracts/libraries/Types.sol";
 import {Invariants} from "./support/Invariants.sol";
 import {MarketHandler} from "./support/MarketHandler.sol";
@@ -25,7 +25,7 @@ contract MarketInvariants is Invariants {
             for (uint64 workspaceId = 1; workspaceId <= 3; ++workspaceId) {
                 uint256[5] memory taken = _lanes(_market.resourcesOf(workspaceId));
                 for (uint16 replica; replica < 2; ++replica) {
-                    IDockerContract.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
+                    IDockerTypes.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
                     if (held.nodeId != nodeId || !_isLive(held)) continue;
                     for (uint256 lane; lane < 5; ++lane) sum[lane] += taken[lane];
                 }
@@ -116,11 +116,11 @@ contract MarketInvariants is Invariants {
         for (uint256 i; i < 6; ++i) {
             (uint64 workspaceId, uint16 replica) = (uint64(i / 2 + 1), uint16(i % 2));
             (uint32 lease,,,,, bool opened, bool running) = _market.escrow().leaseOf(workspaceId, replica);
-            IDockerContract.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
+            IDockerTypes.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
             holds(lease == held.lease, "the escrow's lease is another");
             holds(!opened || _isLive(held), "a lease is paid for that is over");
             holds(
-                !running || held.state == IDockerContract.AssignmentState.Running, "the clock runs without a running replica"
+                !running || held.state == IDockerTypes.AssignmentState.Running, "the clock runs without a running replica"
             );
         }
     }
@@ -152,7 +152,7 @@ contract MarketInvariants is Invariants {
         holds(_market.pomc().lastReceipts() > 0, "no receipts were committed");
     }
 
-    function _isLive(IDockerContract.Assignment memory held) private pure returns (bool) {
+    function _isLive(IDockerTypes.Assignment memory held) private pure returns (bool) {
         return uint8(held.state) >= 1 && uint8(held.state) <= 5;
     }
 

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
-import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
 import {Generations} from "./Generations.sol";
 import {vm} from "./Vm.sol";
@@ -25,10 +25,10 @@ abstract contract GenerationLeases is Generations {
         uint256 generation = _pick(seed);
         uint256 before = _leasesOf(generation);
         (,, uint64 reserved) = computeNode.dockerOf(address(docker));
-        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
+        IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](2);
         for (uint256 i; i < 2; ++i) {
             uint64 number = uint64((seed >> (8 * i + 1)) % WORKSPACES + 1);
-            items[i] = IDockerContract.Assign({
+            items[i] = IDockerTypes.Assign({
                 workspaceId: workspaceOf(generation, number),
                 replica: uint16((seed >> (8 * i + 3)) % REPLICAS),
                 nodeId: uint32((seed >> (8 * i + 5)) % NODES + 1),
@@ -60,7 +60,7 @@ abstract contract GenerationLeases is Generations {
     /// @notice Any reportable state, mostly Running.
     function report(uint256 seed) external {
         seed = mixed(seed);
-        (LeaseRef memory ref, IDockerContract.Assignment memory held) = _heldBy(_pick(seed), seed);
+        (LeaseRef memory ref, IDockerTypes.Assignment memory held) = _heldBy(_pick(seed), seed);
         _report(ref, held, (seed >> 50) % 2 == 0 ? 3 : (seed >> 24) % 5 + 2);
     }
 
@@ -68,7 +68,7 @@ abstract contract GenerationLeases is Generations {
         seed = mixed(seed);
         LeaseRef[] memory refs = new LeaseRef[](1);
         (refs[0],) = _heldBy(_pick(seed), seed);
-        IDockerContract.WorkspaceSpec[] memory specs = new IDockerContract.WorkspaceSpec[](1);
+        IDockerTypes.WorkspaceSpec[] memory specs = new IDockerTypes.WorkspaceSpec[](1);
         specs[0] = _workspaceSpec(refs[0].workspaceId % WIDE_IDS);
         if ((seed >> 40) % 2 == 0) docker.releaseLost(refs, specs);
         else docker.releaseEnded(refs, specs);
@@ -109,14 +109,14 @@ abstract contract GenerationLeases is Generations {
 
     function _end(uint256 seed) private {
         LeaseRef[] memory refs = new LeaseRef[](1);
-        IDockerContract.Assignment memory held;
+        IDockerTypes.Assignment memory held;
         (refs[0], held) = _heldBy(0, seed);
         if (!isLive(held)) return;
         docker.requestDelete(refs);
-        _report(refs[0], held, uint256(IDockerContract.AssignmentState.Deleted));
+        _report(refs[0], held, uint256(IDockerTypes.AssignmentState.Deleted));
     }
 
-    function isLive(IDockerContract.Assignment memory held) public pure returns (bool) {
+    function isLive(IDockerTypes.Assignment memory held) public pure returns (bool) {
         return uint8(held.state) >= 1 && uint8(held.state) <= 5;
     }
 
@@ -128,7 +128,7 @@ abstract contract GenerationLeases is Generations {
     function _heldBy(uint256 generation, uint256 seed)
         internal
         view
-        returns (LeaseRef memory ref, IDockerContract.Assignment memory held)
+        returns (LeaseRef memory ref, IDockerTypes.Assignment memory held)
     {
         ref.workspaceId = workspaceOf(generation, uint64((seed >> 9) % WORKSPACES + 1));
         ref.replica = uint16((seed >> 8) % REPLICAS);
@@ -136,21 +136,21 @@ abstract contract GenerationLeases is Generations {
         ref.lease = held.lease;
     }
 
-    function _report(LeaseRef memory ref, IDockerContract.Assignment memory held, uint256 state) private {
+    function _report(LeaseRef memory ref, IDockerTypes.Assignment memory held, uint256 state) private {
         if (held.nodeId == 0) return;
-        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](1);
         reports[0] = _signedReport(ref, held, state);
         docker.reportBatch(reports);
     }
 
-    function _signedReport(LeaseRef memory ref, IDockerContract.Assignment memory held, uint256 state)
+    function _signedReport(LeaseRef memory ref, IDockerTypes.Assignment memory held, uint256 state)
         private
         view
-        returns (IDockerContract.SignedReport memory)
+        returns (IDockerTypes.SignedReport memory)
     {
-        IDockerContract.Report memory message;
+        IDockerTypes.Report memory message;
         (message.workspaceId, message.replica, message.lease) = (ref.workspaceId, ref.replica, ref.lease);
-        (message.fence, message.state) = (held.fence, IDockerContract.AssignmentState(state));
+        (message.fence, message.state) = (held.fence, IDockerTypes.AssignmentState(state));
         (message.sequence, message.deadline) = (held.sequence + 1, LATER);
         return pack(message, sign(0x1000 + held.nodeId - 1, digestOf(message)));
     }

@@ -3,6 +3,9 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
+import {IWorkspaces} from "../../../../contracts/interfaces/IWorkspaces.sol";
+import {IAssignments} from "../../../../contracts/interfaces/IAssignments.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {IPauses} from "../../../../contracts/interfaces/IPauses.sol";
 import {IPomc} from "../../../../contracts/interfaces/IPomc.sol";
@@ -136,7 +139,7 @@ abstract contract Generations is Signing {
     }
 
     function _publish(uint64 workspaceId, uint256 owner, uint64 authorizationId) private {
-        IDockerContract.WorkspaceSpec memory spec = _workspaceSpec(uint64(owner + 1));
+        IDockerTypes.WorkspaceSpec memory spec = _workspaceSpec(uint64(owner + 1));
         uint64 given = docker.publish(ownerOf(owner), authorizationId, REPLICAS, spec, "{}");
         require(given == workspaceId, "an id of another generation");
     }
@@ -172,16 +175,16 @@ abstract contract Generations is Signing {
         });
     }
 
-    function _workspaceSpec(uint64 number) internal pure returns (IDockerContract.WorkspaceSpec memory spec) {
+    function _workspaceSpec(uint64 number) internal pure returns (IDockerTypes.WorkspaceSpec memory spec) {
         (spec.image, spec.configHash) = (bytes32(uint256(number)), keccak256("{}"));
-        (spec.policy, spec.graceSeconds) = (IDockerContract.Policy(number % 2), 60);
+        (spec.policy, spec.graceSeconds) = (IDockerTypes.Policy(number % 2), 60);
         spec.maxPricePerSecond = 15;
         spec.resources = Resources(uint8(number % 2), uint24(500 * number), 700, 10, 1);
     }
 
     function _entriesOfDocker() private pure returns (bytes4[] memory selectors) {
         selectors = new bytes4[](2);
-        (selectors[0], selectors[1]) = (IDockerContract.publish.selector, IDockerContract.assign.selector);
+        (selectors[0], selectors[1]) = (IWorkspaces.publish.selector, IAssignments.assign.selector);
     }
 
     function _entriesOfEscrow() private pure returns (bytes4[] memory selectors) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
 import {MoneyActs} from "./MoneyActs.sol";
 import {NodeActs} from "./NodeActs.sol";
@@ -42,7 +42,7 @@ contract MarketHandler is NodeActs, MoneyActs {
         if (!_isLive(docker.assignmentOf(workspaceId, replica).state)) {
             _assignOne(workspaceId, replica, uint32((seed >> 16) % 3 + 1));
         }
-        _reportTruly(workspaceId, replica, IDockerContract.AssignmentState.Running);
+        _reportTruly(workspaceId, replica, IDockerTypes.AssignmentState.Running);
     }
 
     /// @notice The regular end of a replica: stopped, or deleted as ordered.
@@ -55,17 +55,17 @@ contract MarketHandler is NodeActs, MoneyActs {
         _reportTruly(
             ref.workspaceId,
             ref.replica,
-            isStopped ? IDockerContract.AssignmentState.Stopped : IDockerContract.AssignmentState.Deleted
+            isStopped ? IDockerTypes.AssignmentState.Stopped : IDockerTypes.AssignmentState.Deleted
         );
     }
 
     /// @notice Two replicas in one call, one of them possibly already assigned, under a spec that may be another's.
     function assign(uint256 seed) external watched(Act.Assign) {
         seed = mixed(seed);
-        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](2);
+        IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](2);
         for (uint256 i; i < 2; ++i) {
             uint64 workspaceId = uint64((seed >> (8 * i)) % (WORKSPACES + 1) + 1);
-            items[i] = IDockerContract.Assign({
+            items[i] = IDockerTypes.Assign({
                 workspaceId: workspaceId,
                 replica: uint16((seed >> (8 * i + 3)) % (REPLICAS + 1)),
                 nodeId: uint32((seed >> (8 * i + 5)) % ((seed >> 60) % 8 == 0 ? 5 : 3) + 1),
@@ -103,7 +103,7 @@ contract MarketHandler is NodeActs, MoneyActs {
     /// @notice Two reports of any state; every second one may have a wrong key, lease or sequence.
     function report(uint256 seed) external watched(Act.Report) {
         seed = mixed(seed);
-        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](2);
+        IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](2);
         // Of different workspaces, so that each replica changes once per act.
         for (uint256 i; i < 2; ++i) {
             reports[i] = _reportOf(uint64((seed % WORKSPACES + i) % WORKSPACES + 1), seed >> (64 * i));
@@ -114,20 +114,20 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     function releaseLost(uint256 seed) external watched(Act.Release) {
         seed = mixed(seed);
-        (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
+        (LeaseRef[] memory refs, IDockerTypes.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         docker.releaseLost(refs, specs);
     }
 
     function releaseEnded(uint256 seed) external watched(Act.Release) {
         seed = mixed(seed);
-        (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs) = _releaseOf(seed);
+        (LeaseRef[] memory refs, IDockerTypes.WorkspaceSpec[] memory specs) = _releaseOf(seed);
         vm.prank(STRANGER);
         docker.releaseEnded(refs, specs);
     }
 
     function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
-        IDockerContract.Assign[] memory items = new IDockerContract.Assign[](1);
-        items[0] = IDockerContract.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
+        IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
+        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
         docker.assign(items);
     }
 
@@ -137,16 +137,16 @@ contract MarketHandler is NodeActs, MoneyActs {
         docker.requestDelete(refs);
     }
 
-    function _reportTruly(uint64 workspaceId, uint16 replica, IDockerContract.AssignmentState state)
+    function _reportTruly(uint64 workspaceId, uint16 replica, IDockerTypes.AssignmentState state)
         private
         watched(Act.Report)
     {
-        IDockerContract.Assignment memory held = docker.assignmentOf(workspaceId, replica);
-        IDockerContract.Report memory message;
+        IDockerTypes.Assignment memory held = docker.assignmentOf(workspaceId, replica);
+        IDockerTypes.Report memory message;
         (message.workspaceId, message.replica, message.lease) = (workspaceId, replica, held.lease);
         (message.fence, message.state) = (held.fence, state);
         (message.sequence, message.deadline) = (held.sequence + 1, LATER);
-        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](1);
         reports[0] = pack(message, sign(_keyOfNode(held.nodeId), digestOf(message)));
         docker.reportBatch(reports);
     }
@@ -154,25 +154,25 @@ contract MarketHandler is NodeActs, MoneyActs {
     function _releaseOf(uint256 seed)
         private
         view
-        returns (LeaseRef[] memory refs, IDockerContract.WorkspaceSpec[] memory specs)
+        returns (LeaseRef[] memory refs, IDockerTypes.WorkspaceSpec[] memory specs)
     {
-        (refs, specs) = (new LeaseRef[](1), new IDockerContract.WorkspaceSpec[](1));
+        (refs, specs) = (new LeaseRef[](1), new IDockerTypes.WorkspaceSpec[](1));
         refs[0] = _refOf(seed);
         specs[0] = specOf[refs[0].workspaceId];
     }
 
     function _reportOf(uint64 workspaceId, uint256 seed)
         private
-        returns (IDockerContract.SignedReport memory signed)
+        returns (IDockerTypes.SignedReport memory signed)
     {
-        IDockerContract.Report memory message;
+        IDockerTypes.Report memory message;
         message.workspaceId = workspaceId;
         message.replica = uint16((seed >> 8) % REPLICAS);
-        IDockerContract.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
+        IDockerTypes.Assignment memory current = docker.assignmentOf(workspaceId, message.replica);
         bool isTrue = (seed >> 60) % 2 == 0;
         message.lease = isTrue || (seed >> 16) % 8 != 0 || current.lease == 0 ? current.lease : current.lease - 1;
         message.fence = !isTrue && (seed >> 20) % 16 == 0 ? bytes8(uint64(seed)) : current.fence;
-        message.state = IDockerContract.AssignmentState((seed >> 40) % 8 == 0 ? (seed >> 24) % 8 : (seed >> 24) % 5 + 2);
+        message.state = IDockerTypes.AssignmentState((seed >> 40) % 8 == 0 ? (seed >> 24) % 8 : (seed >> 24) % 5 + 2);
         message.detail = bytes32(seed);
         message.sequence = uint24(current.sequence + (isTrue ? 1 : (seed >> 28) % 3));
         message.deadline = !isTrue && (seed >> 32) % 16 == 0 ? uint64(block.timestamp) - 1 : LATER;
@@ -190,10 +190,10 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     /// @dev A report that its node did not sign changes nothing, alone and before the batch.
     function _expectIgnored(
-        IDockerContract.Report memory message,
-        IDockerContract.SignedReport memory signed
+        IDockerTypes.Report memory message,
+        IDockerTypes.SignedReport memory signed
     ) private {
-        IDockerContract.SignedReport[] memory reports = new IDockerContract.SignedReport[](1);
+        IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](1);
         reports[0] = signed;
         bytes32 was = keccak256(abi.encode(docker.assignmentOf(message.workspaceId, message.replica)));
         docker.reportBatch(reports);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {LeaseRef, Resources} from "../../../../contracts/libraries/Types.sol";
 import {UptimeTree} from "../../../../contracts/libraries/UptimeTree.sol";
@@ -12,7 +12,7 @@ import {vm} from "./Vm.sol";
 abstract contract MoneyActs is NodeActs {
     uint256 public constant OWNERS = 2;
 
-    mapping(uint64 workspaceId => IDockerContract.WorkspaceSpec) internal specOf;
+    mapping(uint64 workspaceId => IDockerTypes.WorkspaceSpec) internal specOf;
     uint64 public authorizations;
     uint256 public burned;
     uint256 public refunds;
@@ -158,9 +158,9 @@ abstract contract MoneyActs is NodeActs {
     }
 
     function _publish(uint64 number) internal {
-        IDockerContract.WorkspaceSpec memory spec = IDockerContract.WorkspaceSpec({
+        IDockerTypes.WorkspaceSpec memory spec = IDockerTypes.WorkspaceSpec({
             image: bytes32(uint256(number)),
-            policy: IDockerContract.Policy(number % 2),
+            policy: IDockerTypes.Policy(number % 2),
             graceSeconds: 60,
             maxPricePerSecond: 15,
             gpuModel: 0,

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
-import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {IProgress} from "../../../../contracts/interfaces/IProgress.sol";
 import {NodeSpec} from "../../../../contracts/libraries/Types.sol";
@@ -88,7 +88,7 @@ abstract contract Signing is Market {
         return _nodeDigest(abi.encode(typeHash, message));
     }
 
-    function digestOf(IDockerContract.Report memory message) internal view returns (bytes32) {
+    function digestOf(IDockerTypes.Report memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
             "Report(uint64 workspaceId,uint16 replica,uint32 lease,bytes8 fence,uint8 state,bytes32 detail,"
             "uint24 sequence,uint64 deadline)"
@@ -104,10 +104,10 @@ abstract contract Signing is Market {
     }
 
     /// @notice Packed, with its compact signature.
-    function pack(IDockerContract.Report memory message, bytes memory signature)
+    function pack(IDockerTypes.Report memory message, bytes memory signature)
         internal
         pure
-        returns (IDockerContract.SignedReport memory)
+        returns (IDockerTypes.SignedReport memory)
     {
         bytes memory head = abi.encodePacked(
             message.workspaceId,
@@ -119,7 +119,7 @@ abstract contract Signing is Market {
             uint48(message.deadline)
         );
         (bytes32 r, bytes32 vs) = _compact(signature);
-        return IDockerContract.SignedReport(bytes32(head), message.detail, r, vs);
+        return IDockerTypes.SignedReport(bytes32(head), message.detail, r, vs);
     }
 
     function digestOf(IEscrow.Authorization memory message) internal view returns (bytes32) {

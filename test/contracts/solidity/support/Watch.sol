@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IBatch} from "../../../../contracts/interfaces/IBatch.sol";
-import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {Signing} from "./Signing.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -41,7 +41,7 @@ abstract contract Watch is Signing {
     /// @notice The number of effective acts of each kind: a suite without effects proves nothing.
     mapping(Act kind => uint256) public done;
 
-    IDockerContract.Assignment[6] private _before;
+    IDockerTypes.Assignment[6] private _before;
     uint256 internal refusals;
 
     modifier watched(Act kind) {
@@ -53,7 +53,7 @@ abstract contract Watch is Signing {
         _readLogs(vm.getRecordedLogs());
         for (uint256 i; i < 6; ++i) {
             uint64 workspaceId = uint64(i / 2 + 1);
-            IDockerContract.Assignment memory held = docker.assignmentOf(workspaceId, uint16(i % 2));
+            IDockerTypes.Assignment memory held = docker.assignmentOf(workspaceId, uint16(i % 2));
             _compareStops(workspaceId, _before[i], held);
             _compare(kind, _before[i], held);
         }
@@ -61,27 +61,27 @@ abstract contract Watch is Signing {
 
     function _compareStops(
         uint64 workspaceId,
-        IDockerContract.Assignment memory was,
-        IDockerContract.Assignment memory now_
+        IDockerTypes.Assignment memory was,
+        IDockerTypes.Assignment memory now_
     ) private {
-        (,, IDockerContract.WorkspaceState state,) = docker.workspaceOf(workspaceId);
-        bool isStopped = state == IDockerContract.WorkspaceState.Stopped;
+        (,, IDockerTypes.WorkspaceState state,) = docker.workspaceOf(workspaceId);
+        bool isStopped = state == IDockerTypes.WorkspaceState.Stopped;
         if (isStopped && now_.lease != was.lease) stopFault = "a stopped workspace got a lease";
         if (now_.lease != was.lease || now_.desired == was.desired) return;
-        if (isStopped && now_.desired == IDockerContract.Desired.Run) stopFault = "a stopped workspace was started";
-        if (!isStopped && now_.desired == IDockerContract.Desired.Stop) stopFault = "an open workspace was stopped";
+        if (isStopped && now_.desired == IDockerTypes.Desired.Run) stopFault = "a stopped workspace was started";
+        if (!isStopped && now_.desired == IDockerTypes.Desired.Stop) stopFault = "an open workspace was stopped";
     }
 
-    function _compare(Act kind, IDockerContract.Assignment memory was, IDockerContract.Assignment memory now_) private {
+    function _compare(Act kind, IDockerTypes.Assignment memory was, IDockerTypes.Assignment memory now_) private {
         if (now_.lease != was.lease) return _compareLeases(kind, was, now_);
         if (now_.fence != was.fence || now_.nodeId != was.nodeId) leaseFault = "a lease moved to another node or fence";
         if (now_.sequence < was.sequence) leaseFault = "a sequence fell";
         if (now_.sequence != was.sequence && kind != Act.Report) leaseFault = "a sequence rose without a report";
         if (now_.desired != was.desired) {
             if (kind != Act.Order) transitionFault = "an order without a request";
-            if (was.desired == IDockerContract.Desired.Delete) transitionFault = "an order after delete";
-            if (now_.desired == IDockerContract.Desired.Hold) transitionFault = "back to hold";
-            if (was.desired == IDockerContract.Desired.Hold && now_.desired == IDockerContract.Desired.Stop) {
+            if (was.desired == IDockerTypes.Desired.Delete) transitionFault = "an order after delete";
+            if (now_.desired == IDockerTypes.Desired.Hold) transitionFault = "back to hold";
+            if (was.desired == IDockerTypes.Desired.Hold && now_.desired == IDockerTypes.Desired.Stop) {
                 transitionFault = "stopped what never ran";
             }
             ++done[kind];
@@ -89,36 +89,36 @@ abstract contract Watch is Signing {
         if (now_.state == was.state) return;
         if (kind == Act.Report) {
             if (!_mayReport(was, now_.state)) transitionFault = "a report of an illegal state";
-        } else if (kind != Act.Release || !_isLive(was.state) || now_.state != IDockerContract.AssignmentState.Released) {
+        } else if (kind != Act.Release || !_isLive(was.state) || now_.state != IDockerTypes.AssignmentState.Released) {
             transitionFault = "a state changed by something else";
         }
         ++done[kind];
     }
 
-    function _compareLeases(Act kind, IDockerContract.Assignment memory was, IDockerContract.Assignment memory now_)
+    function _compareLeases(Act kind, IDockerTypes.Assignment memory was, IDockerTypes.Assignment memory now_)
         private
     {
         if (now_.lease != was.lease + 1) leaseFault = "a lease did not rise by one";
         if (kind != Act.Assign) leaseFault = "a lease began without an assignment";
         if (_isLive(was.state)) transitionFault = "a live replica was assigned again";
-        if (now_.state != IDockerContract.AssignmentState.Assigned) transitionFault = "a lease began in another state";
+        if (now_.state != IDockerTypes.AssignmentState.Assigned) transitionFault = "a lease began in another state";
         if (now_.sequence != 0 || now_.lostAt != 0) leaseFault = "a lease began with the past of another";
         ++done[kind];
     }
 
-    function _mayReport(IDockerContract.Assignment memory was, IDockerContract.AssignmentState to)
+    function _mayReport(IDockerTypes.Assignment memory was, IDockerTypes.AssignmentState to)
         private
         pure
         returns (bool)
     {
         if (!_isLive(was.state) || uint8(to) < 2 || uint8(to) > 6) return false;
         bytes1 rule = MAY_REPORT[(uint8(was.state) - 1) * 5 + uint8(to) - 2];
-        if (rule == "r") return was.desired == IDockerContract.Desired.Run;
-        if (rule == "d") return was.desired == IDockerContract.Desired.Delete;
+        if (rule == "r") return was.desired == IDockerTypes.Desired.Run;
+        if (rule == "d") return was.desired == IDockerTypes.Desired.Delete;
         return rule == "y";
     }
 
-    function _isLive(IDockerContract.AssignmentState state) internal pure returns (bool) {
+    function _isLive(IDockerTypes.AssignmentState state) internal pure returns (bool) {
         return uint8(state) >= 1 && uint8(state) <= 5;
     }
 

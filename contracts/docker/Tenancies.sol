@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IAssignments} from "../interfaces/IAssignments.sol";
+import {AssignmentStates} from "../libraries/AssignmentStates.sol";
+import {Assignments} from "../libraries/Assignments.sol";
+import {Leases} from "../libraries/Leases.sol";
+import {DockerState} from "./DockerState.sol";
+
+/// @title Keepers, and what is stored of assignments
+abstract contract Tenancies is IAssignments, DockerState {
+    using Assignments for *;
+    using AssignmentStates for AssignmentState;
+
+    /// @inheritdoc IAssignments
+    function setKeeper(address account, bool allowed) external restricted {
+        _keepers[account] = allowed;
+        emit KeeperSet(account, allowed);
+    }
+
+    /// @inheritdoc IAssignments
+    function isKeeper(address account) external view returns (bool) {
+        return _keepers[account];
+    }
+
+    /// @inheritdoc IAssignments
+    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
+        uint256 key = Leases.keyOf(workspaceId, replica);
+        Assignments.Assignment memory assignment = _assignments[key].unpack();
+        return Assignment({
+            nodeId: assignment.nodeId,
+            lease: assignment.lease,
+            fence: assignment.fence,
+            state: assignment.state,
+            desired: assignment.desired,
+            sequence: assignment.sequence,
+            lostAt: assignment.lostAtOf(_lostMarks[key])
+        });
+    }
+
+    /// @inheritdoc IAssignments
+    function tenancyOf(uint64 workspaceId, uint16 replica)
+        external
+        view
+        returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive)
+    {
+        uint256 assignment = _assignments[Leases.keyOf(workspaceId, replica)];
+        (nodeId, lease, fence) = (assignment.nodeIdOf(), assignment.leaseOf(), assignment.fenceOf());
+        isLive = assignment.stateOf().isLive();
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {LeaseRef, Resources} from "../libraries/Types.sol";
+import {IBatch} from "./IBatch.sol";
+import {IPauses} from "./IPauses.sol";
+
+/// @title What both parts of DockerContract use: types, events and errors
+interface IDockerTypes is IBatch, IPauses {
+    /// @notice The effect of losing a node: Available may overlap for a while, Exclusive never runs twice.
+    enum Policy {
+        Available,
+        Exclusive
+    }
+
+    /// @notice The owner's order for a workspace. Stopped: no replica is assigned or started until it is open again.
+    enum WorkspaceState {
+        Closed,
+        Open,
+        Stopped
+    }
+
+    enum AssignmentState {
+        None,
+        Assigned,
+        Ready,
+        Running,
+        Stopped,
+        Failed,
+        Deleted,
+        Released
+    }
+
+    /// @notice The order for an assignment. Run and Stop follow the state of its workspace.
+    enum Desired {
+        Hold,
+        Run,
+        Stop,
+        Delete
+    }
+
+    enum ReleaseReason {
+        Deleted,
+        Lost,
+        Unfunded,
+        Expired,
+        Replaced
+    }
+
+    struct WorkspaceSpec {
+        /// @dev sha256 digest of the image manifest.
+        bytes32 image;
+        Policy policy;
+        /// @dev Seconds without contact to the chain or its market after which a node must stop by itself.
+        uint24 graceSeconds;
+        /// @dev Highest price of one replica, token units (1e-18) a second.
+        uint64 maxPricePerSecond;
+        /// @dev Zero: any.
+        bytes8 gpuModel;
+        uint24 minVramMib;
+        uint8 minComputeCapability;
+        /// @dev Zero: any.
+        bytes2 region;
+        /// @dev The reservation of one replica.
+        Resources resources;
+        /// @dev Unix time after which anyone may release it; zero: never.
+        uint40 expiresAt;
+        /// @dev keccak256 of the configuration document that is published with the spec.
+        bytes32 configHash;
+    }
+
+    /// @notice The input of `publish`.
+    struct Publication {
+        address owner;
+        uint64 authorizationId;
+        uint16 replicas;
+        WorkspaceSpec spec;
+        string config;
+    }
+
+    struct Assign {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 nodeId;
+        /// @dev Order the start immediately: the node starts as soon as it has the image.
+        bool start;
+        WorkspaceSpec spec;
+    }
+
+    /// @notice Signed by the node's key; its deadline has at most 48 bits.
+    struct Report {
+        uint64 workspaceId;
+        uint16 replica;
+        uint32 lease;
+        bytes8 fence;
+        AssignmentState state;
+        /// @dev Running: up to 16 mapped ports, big-endian uint16 each, in the order of the spec. Failed: an ASCII reason.
+        bytes32 detail;
+        /// @dev Grows with each report of a lease.
+        uint24 sequence;
+        uint64 deadline;
+    }
+
+    /// @notice A packed Report.
+    struct SignedReport {
+        /// @dev All fields but its detail: see PackedReports.
+        bytes32 head;
+        bytes32 detail;
+        /// @dev The signature of the Report, compact (ERC-2098).
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    struct Assignment {
+        uint32 nodeId;
+        uint32 lease;
+        bytes8 fence;
+        AssignmentState state;
+        Desired desired;
+        uint24 sequence;
+        /// @dev When an exclusive lease was marked lost; zero when it is not.
+        uint40 lostAt;
+    }
+
+    event ImageRegistered(
+        bytes32 indexed digest, address indexed owner, uint64 sizeBytes, bytes32 chunkRoot, string ref
+    );
+    event WorkspacePublished(
+        uint64 indexed workspaceId,
+        address indexed owner,
+        bytes32 indexed image,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec spec,
+        string config
+    );
+    /// @notice Later assignments use this spec; existing ones keep the one they were made with.
+    event WorkspaceUpdated(uint64 indexed workspaceId, bytes32 indexed image, WorkspaceSpec spec, string config);
+    event ReplicasSet(uint64 indexed workspaceId, uint16 replicas);
+    event StoppedSet(uint64 indexed workspaceId, bool stopped);
+    event WorkspaceClosed(uint64 indexed workspaceId);
+
+    /// @param fence First 8 bytes of a hash over the parent block, the spec, the workspace, the replica, the lease and
+    /// the node: a lease number reissued on another fork has another fence.
+    event Assigned(
+        uint64 indexed workspaceId,
+        uint32 indexed nodeId,
+        uint16 replica,
+        uint32 lease,
+        bytes8 fence,
+        uint64 pricePerSecond,
+        bool start
+    );
+    event StartRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event StopRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event DeleteRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
+    event StateChanged(
+        uint64 indexed workspaceId,
+        uint32 indexed nodeId,
+        uint16 replica,
+        uint32 lease,
+        AssignmentState state,
+        uint24 sequence,
+        bytes32 detail
+    );
+
+    /// @notice An exclusive lease whose node is lost; it can be released from `releasableAt` on.
+    event LeaseLost(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, uint40 releasableAt
+    );
+
+    /// @notice The lease has ended and its capacity is free.
+    event Released(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, ReleaseReason reason
+    );
+    event KeeperSet(address indexed account, bool allowed);
+
+    error ImageInvalid();
+    error ImageTaken(bytes32 digest, address owner);
+    error WorkspaceUnknown(uint64 workspaceId);
+    error WorkspaceNotOpen(uint64 workspaceId);
+    error WorkspaceIsStopped(uint64 workspaceId);
+    error WorkspaceNotStopped(uint64 workspaceId);
+    error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
+    error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
+    error WorkspaceSpecInvalid();
+    /// @notice Policy, grace and resources stay as published: a node that stops by the old terms must not be replaced by new ones,
+    /// and the resources of its leases must follow from the spec alone.
+    error WorkspaceTermsFixed(uint64 workspaceId);
+    error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
+    error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
+    error CallerNotAuthorized(address caller, uint64 workspaceId);
+    error CallerNotKeeper(address caller);
+    error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
+    error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);
+    error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);
+    error LeaseEnded(uint64 workspaceId, uint16 replica, uint32 lease);
+    error FenceMismatch(bytes8 given, bytes8 current);
+    error SequenceStale(uint24 given, uint24 last);
+    error TransitionInvalid(AssignmentState from, AssignmentState to);
+    error DesiredStateInvalid(Desired from, Desired to);
+    error NotReleasable(uint64 workspaceId, uint16 replica, uint32 lease, uint40 releasableAt);
+}

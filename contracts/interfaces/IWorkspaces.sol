@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IDockerTypes} from "./IDockerTypes.sol";
+
+/// @title Images and workspaces: the part of DockerContract that partners call
+interface IWorkspaces is IDockerTypes {
+    /// @notice Records an image once. The chain stores who did; the rest is in the log only.
+    function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external;
+
+    /// @notice Publishes a workspace of `owner`, called by the owner or the delegate of `authorizationId`.
+    /// @param config The configuration document (JSON): image reference, command, environment, ports, health path.
+    function publish(
+        address owner,
+        uint64 authorizationId,
+        uint16 replicas,
+        WorkspaceSpec calldata spec,
+        string calldata config
+    ) external returns (uint64 workspaceId);
+
+    /// @notice Publishes several workspaces; a refused one does not affect the others.
+    function publishBatch(Publication[] calldata publications) external;
+
+    /// @notice Makes later assignments use another spec, for example with another image. Running replicas continue until they are
+    /// deleted and assigned again. Policy, grace and resources stay. Owner or delegate.
+    /// @param current The current spec.
+    function updateWorkspace(
+        uint64 workspaceId,
+        WorkspaceSpec calldata current,
+        WorkspaceSpec calldata next,
+        string calldata config
+    ) external;
+
+    /// @notice Owner or delegate.
+    function setReplicas(uint64 workspaceId, uint16 replicas) external;
+
+    /// @notice Ends further assignments. Owner or delegate.
+    function closeWorkspace(uint64 workspaceId) external;
+
+    /// @notice The same once the workspace has expired. Anyone.
+    function closeExpired(uint64 workspaceId, WorkspaceSpec calldata spec) external;
+
+    /// @notice The account that registered an image; zero when it is not registered.
+    function imageOwnerOf(bytes32 digest) external view returns (address);
+
+    /// @notice Id of the last workspace; before the first one, the highest id that previous contracts may use.
+    function workspaceCount() external view returns (uint64);
+
+    /// @notice The owner is that of the authorization. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).
+    function workspaceOf(uint64 workspaceId)
+        external
+        view
+        returns (uint64 authorizationId, uint16 replicas, WorkspaceState state, bytes21 specHash);
+}
