@@ -21,7 +21,7 @@ const parametersSchema = z.strictObject({
   guardian: address,
   /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
-  /** Sets committers, keepers and the poster; default: the admin alone. */
+  /** Sets committers, receipts' signers, keepers and the poster; default: the admin alone. */
   operations: address.optional(),
   /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
@@ -32,6 +32,8 @@ const parametersSchema = z.strictObject({
     })
     .prefault({}),
   committers: z.array(address),
+  /** Accounts whose acknowledgements of heartbeats count; none of them may be a committer. */
+  receiptSigners: z.array(address),
   keepers: z.array(address),
   measureKeepers: z.array(address),
   poster: address,

@@ -60,6 +60,7 @@ function connect<Contract, Call, Deployer>(
     m.call(Token, "setMinter", [Pomc, parameters.cap]),
     m.call(Pomc, "setPoster", [parameters.poster]),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
+    ...allow(ComputeNode, "setReceiptSigner", "receipt_signer", parameters.receiptSigners),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
     ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),
   ];

@@ -10,6 +10,7 @@ export const leaderships = {
   failover: 7_004,
   pomc: 7_005,
   prefetch: 7_006,
+  offline: 7_007,
 } as const;
 
 /**

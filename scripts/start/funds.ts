@@ -7,7 +7,10 @@ import type { Progress } from "./reporter.ts";
 import { unlessAborted } from "./waitFor.ts";
 
 /** Accounts that send transactions and need gas. Nodes and measurers never do. */
-const gasPayers: KeyName[] = ["match", "workspace", "dispense", "pomc", "api", "operator", "partner"];
+const gasPayers: KeyName[] = [
+  ...(["match", "committer", "keeper", "measureKeeper"] as const),
+  ...(["workspace", "dispense", "pomc", "api", "operator", "partner"] as const),
+];
 
 /** A sender with less is funded with twice this amount. */
 const enough = parseEther("0.005");

@@ -28,6 +28,7 @@ const settingEvents = new Set([
   "PosterSet",
   "UptimePosterSet",
   "HeartbeatCommitterSet",
+  "ReceiptSignerSet",
   "KeeperSet",
   "MeasureKeeperSet",
 ]);

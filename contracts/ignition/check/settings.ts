@@ -13,7 +13,7 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, committers, keepers, measureKeepers } = parameters;
+  const { poster, committers, receiptSigners, keepers, measureKeepers } = parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   const last = (of: ContractName, event: string, expected: Address, at = contracts) =>
@@ -39,6 +39,7 @@ export function settingErrors(
     ...last("Pomc", "PosterSet", poster),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
+    ...allowed("ComputeNode", "ReceiptSignerSet", receiptSigners),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];

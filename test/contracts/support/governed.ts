@@ -39,6 +39,7 @@ export async function governedFixture() {
       treasury: keyOf("treasury").address,
       poster: people.poster,
       committers: [people.committer],
+      receiptSigners: [keyOf("receipts").address],
       keepers: [people.keeper],
       measureKeepers: [people.measureKeeper],
       slotSeconds: 60,
