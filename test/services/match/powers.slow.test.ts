@@ -17,6 +17,9 @@ describe("match, one process for each power", function () {
     test = await setupMatch();
     serving = await test.startMatch("serving", {}, ["relayer", "receipts"]);
     ({ peer, nodeId } = await joinNode(serving.url, test.market.deployment));
+    // A loss of all nodes would be suspected to be match's own outage.
+    const other = await joinNode(serving.url, test.market.deployment);
+    other.peer.beat(test.market.deployment.parameters.slotSeconds);
     peer.beat(test.market.deployment.parameters.slotSeconds);
   });
   after(() => test.stop());

@@ -137,6 +137,7 @@ describe("match: sessions and relayed messages", function () {
   it("closes the session of a key that its node no longer has, and keeps the node of the new key present", async () => {
     const { peer, nodeId } = await joinNode(match.url, deployment);
     const next = await opened();
+    next.beat(deployment.parameters.slotSeconds);
     await test.db.query("update chain.node set key = $1 where node_id = $2", [next.key, nodeId]);
     expect((await next.next("welcome", ({ id }) => id !== null, 30_000)).id).to.equal(nodeId);
     expect(await refusal(peer)).to.equal("session_replaced");
