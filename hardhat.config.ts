@@ -7,13 +7,18 @@ import viemAssertions from "@nomicfoundation/hardhat-viem-assertions";
 import { defineConfig } from "hardhat/config";
 import compiler from "./contracts/compiler.json" with { type: "json" };
 
+// solc from npm: nothing is downloaded at build time.
+const path = fileURLToPath(import.meta.resolve("solc/soljson.js"));
+
 /** Compiles and tests the contracts. Running a market needs neither: see scripts/embedded and scripts/hardhat.ts. */
 export default defineConfig({
   plugins: [viem, ignition, mocha, networkHelpers, viemAssertions],
   solidity: {
-    ...compiler,
-    // solc from npm: nothing is downloaded at build time.
-    path: fileURLToPath(import.meta.resolve("solc/soljson.js")),
+    compilers: [{ version: compiler.version, settings: compiler.settings, path }],
+    // ComputeNode exceeds the size of a contract unless it is compiled for size.
+    overrides: Object.fromEntries(
+      Object.entries(compiler.overrides).map(([file, override]) => [file, { ...override, path }]),
+    ),
   },
   paths: { tests: { solidity: "test/contracts/solidity" } },
   test: {

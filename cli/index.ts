@@ -6,6 +6,7 @@ import { Command, Option } from "commander";
 import { explainPlacement } from "./explain.ts";
 import { showReward } from "./explainReward.ts";
 import { requestTokens } from "./faucet.ts";
+import { acceptNode, type OwnerOptions, replaceNodeKey, revokeNodeKey } from "./nodeOwner.ts";
 import { showPrefetch } from "./prefetch.ts";
 import { showEvents, showWorkspace } from "./showWorkspace.ts";
 import { verifyEpoch, verifyReward } from "./verifyEpoch.ts";
@@ -132,6 +133,26 @@ program
   .addOption(new Option("--api <url>", "partner API").env("NGPU_API").default("http://127.0.0.1:8080"))
   .option("--json", "print the API's JSON response", false)
   .action(requestTokens);
+
+const node = program.command("node").description("act as the owner of a node, with its wallet");
+const ownerCommand = (name: string, description: string) =>
+  node
+    .command(name)
+    .description(description)
+    .argument("<id>", "id of the node", wholeNumber(1))
+    .addOption(new Option("--api <url>", "the market's API").env("NGPU_API").default("http://127.0.0.1:8080"))
+    .option("--wallet <file>", "file with the wallet's private key (default: print the transaction)")
+    .option("--rpc-url <url>", "RPC endpoint of the chain (default: from the API)")
+    .option("--json", "print one JSON object", false);
+ownerCommand("accept", "accept a node that asked for the wallet; its earnings then go there").action(
+  acceptNode,
+);
+ownerCommand("revoke-key", "revoke a node's key: nothing more is placed on the node").action(revokeNodeKey);
+ownerCommand("set-key", "give a node the key of a file, in place of its own")
+  .requiredOption("--key-file <file>", "file with the new key; created if it does not exist")
+  .action((id: number, options: OwnerOptions & { keyFile: string }) =>
+    replaceNodeKey(id, options.keyFile, options),
+  );
 
 const workspace = program.command("workspace").description("manage workspaces over the partner API");
 workspace

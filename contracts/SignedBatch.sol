@@ -56,29 +56,17 @@ abstract contract SignedBatch is IBatch, EIP712 {
         }
     }
 
-    function _checkSignedOnce(
-        address key,
-        uint256 nonce,
-        uint256 deadline,
-        bytes32 structHash,
-        bytes calldata signature
-    ) internal view returns (bytes memory refusal) {
-        if (_isNonceUsed(key, nonce)) return abi.encodeWithSelector(NonceUsed.selector, key, nonce);
-        return _checkSigned(key, deadline, structHash, signature);
-    }
-
-    /// @dev For a message signed by a wallet, which may be a contract.
-    function _checkSignedOnceByWallet(
+    /// @dev For a message of a wallet, which may be a contract. A wallet that is the caller needs no signature.
+    function _checkSignedByWallet(
         address wallet,
-        uint256 nonce,
         uint256 deadline,
         bytes32 structHash,
         bytes calldata signature
     ) internal view returns (bytes memory refusal) {
-        if (_isNonceUsed(wallet, nonce)) return abi.encodeWithSelector(NonceUsed.selector, wallet, nonce);
         if (block.timestamp > deadline) {
             return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
         }
+        if (msg.sender == wallet) return refusal;
         if (!Signatures.isSignedBy(_hashTypedDataV4(structHash), wallet, signature)) {
             return abi.encodeWithSelector(SignatureInvalid.selector, wallet);
         }

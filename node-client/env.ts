@@ -31,7 +31,16 @@ export const nodeVariables = {
   ...commonEnv,
   ...api,
   NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Directory of the node's key and journal"),
-  NODE_WALLET: wallet().describe("Wallet that receives rewards; default: the node's own address"),
+  NODE_WALLET: wallet().describe(
+    "Wallet that receives rewards once it accepts this node; default: the node's own address",
+  ),
+  NODE_WALLET_CONSENT: z
+    .custom<`0x${string}`>(
+      (value) => typeof value === "string" && /^0x([0-9a-fA-F]{2}){65,2048}$/.test(value),
+      "is not a signature in hexadecimal",
+    )
+    .optional()
+    .describe("The wallet's signature that accepts this node; default: the wallet accepts the node itself"),
   NODE_HOST: z
     .string()
     .max(255)

@@ -62,6 +62,8 @@ function startRegistration(node: NodeParts): Loop {
       deployment: network.deployment,
       account,
       wallet: env.NODE_WALLET,
+      walletConsent: env.NODE_WALLET_CONSENT,
+      logger,
       journal,
       outbox,
       offer: currentOffer(node),

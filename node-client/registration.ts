@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
 import type { ChainClient } from "@ngpu/chain-reader/client";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { codeOf, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { bytesToBigInt, type LocalAccount, zeroAddress } from "viem";
-import type { Journal } from "./journal/open.ts";
-import { lastBySubject, type OutboxItem } from "./journal/outbox.ts";
+import type { Logger } from "@ngpu/runtime/logger";
+import { type Hex, isAddressEqual, type LocalAccount, zeroAddress } from "viem";
+import { type Journal, readFact, writeFact } from "./journal/open.ts";
+import { lastBySubject, type OutboxItem, takeSequence } from "./journal/outbox.ts";
 import { gpuIdOf, type Offer, offerDiffers, withLeasedGpus } from "./offer.ts";
 import { deadline, type Outbox } from "./outbox.ts";
 import type { Gpu, SickGpu } from "./probe/gpus.ts";
@@ -14,9 +14,12 @@ type Dependencies = {
   client: ChainClient;
   deployment: Deployment;
   account: LocalAccount;
-  wallet: `0x${string}` | undefined;
+  wallet: Hex | undefined;
+  /** The wallet's signature that accepts this node. */
+  walletConsent: Hex | undefined;
   journal: Journal;
   outbox: Outbox;
+  logger: Logger;
   offer: Offer;
   /** The status that the node declares. */
   status: "online" | "maintenance";
@@ -44,35 +47,82 @@ export async function nodeIdOf({
 }
 
 /**
- * Updates the registry's entry to this machine's offer: registers the node, corrects its spec, sets it online.
+ * Updates the registry's entry to this machine's offer: registers the node, asks for its wallet, corrects its spec, sets it
+ * online.
  *
  * @returns The node's id, or undefined while it is not registered.
  */
 export async function ensureRegistered(deps: Dependencies): Promise<number | undefined> {
-  const { client, deployment } = deps;
   const nodeId = await nodeIdOf(deps);
   if (nodeId === 0) {
     await deps.recordAbsence();
     await register(deps);
     return undefined;
   }
+  const entry = await readEntry(deps, nodeId);
+  await askForWallet(deps, nodeId, entry);
+  await correctEntry(deps, nodeId, entry);
+  return nodeId;
+}
+
+type Entry = Awaited<ReturnType<typeof readEntry>>;
+
+async function readEntry({ client, deployment }: Dependencies, nodeId: number) {
   const contract = { address: deployment.contracts.ComputeNode, abi: computeNodeAbi } as const;
-  const [[spec, pricePerSecond], status, free] = await Promise.all([
-    client.readContract({ ...contract, functionName: "specOf", args: [nodeId] }),
-    client.readContract({ ...contract, functionName: "statusOf", args: [nodeId] }),
-    client.readContract({ ...contract, functionName: "freeOf", args: [nodeId] }),
+  const args = [nodeId] as const;
+  const [[spec, pricePerSecond], status, free, wallet, nominated, [sequence, ownership]] = await Promise.all([
+    client.readContract({ ...contract, functionName: "specOf", args }),
+    client.readContract({ ...contract, functionName: "statusOf", args }),
+    client.readContract({ ...contract, functionName: "freeOf", args }),
+    client.readContract({ ...contract, functionName: "walletOf", args }),
+    client.readContract({ ...contract, functionName: "nominatedWalletOf", args }),
+    client.readContract({ ...contract, functionName: "sequencesOf", args }),
   ]);
-  const offer = withLeasedGpus(deps.offer, { spec, free });
-  if (offerDiffers({ spec, pricePerSecond }, offer) && canUpdate(deps, offer)) {
-    const message = { nodeId, ...offer, nonce: nonce(), deadline: deadline() };
+  return { spec, pricePerSecond, status, free, wallet, nominated, sequence, ownership };
+}
+
+/** One message at a time: a later sequence that arrives first would make the registry refuse the earlier one. */
+async function correctEntry(deps: Dependencies, nodeId: number, entry: Entry): Promise<void> {
+  if (isPending(deps, "updateSpec") || isPending(deps, "setStatus")) return;
+  const offer = withLeasedGpus(deps.offer, entry);
+  const next = () => takeSequence(deps.journal, `node/${deps.account.address}`, entry.sequence);
+  if (offerDiffers(entry, offer) && canUpdate(deps, offer)) {
+    const message = { nodeId, ...offer, sequence: next(), deadline: deadline() };
     await deps.outbox.submit("updateSpec", message, "updateSpec");
+    return;
   }
-  const declared = codeOf(nodeStatuses, deps.status);
-  if (status !== declared && canRequest(deps, "setStatus")) {
-    const message = { nodeId, status: declared, nonce: nonce(), deadline: deadline() };
+  const status = codeOf(nodeStatuses, deps.status);
+  if (entry.status !== status && canRequest(deps, "setStatus")) {
+    const message = { nodeId, status, sequence: next(), deadline: deadline() };
     await deps.outbox.submit("setStatus", message, "setStatus");
   }
-  return nodeId;
+}
+
+/** While no wallet is bound: nominates the configured one, and passes on its consent where there is one. */
+async function askForWallet(deps: Dependencies, nodeId: number, entry: Entry): Promise<void> {
+  const { wallet, walletConsent, account } = deps;
+  if (wallet === undefined || !isAddressEqual(entry.wallet, zeroAddress)) return;
+  if (!isAddressEqual(entry.nominated, wallet)) {
+    if (!canRequest(deps, "setWallet")) return;
+    const sequence = entry.ownership + 1;
+    const message = { nodeId, wallet, sequence, deadline: deadline(), consent: "0x" as Hex };
+    await deps.outbox.submit("setWallet", message, "setWallet");
+  } else if (walletConsent === undefined) {
+    sayUnaccepted(deps, nodeId, wallet);
+  } else if (lastRequest(deps, "acceptNode")?.status !== "refused" && canRequest(deps, "acceptNode")) {
+    const { ownership: sequence } = entry;
+    const message = { nodeId, key: account.address, wallet, sequence, deadline: deadline() };
+    await deps.outbox.forward("acceptNode", message, walletConsent, "acceptNode");
+  }
+}
+
+/** Says once in the log what the wallet's owner has to do. */
+function sayUnaccepted({ journal, logger }: Dependencies, nodeId: number, wallet: Hex): void {
+  const asked = `${nodeId} ${wallet}`;
+  if (readFact(journal, "asked_wallet") === asked) return;
+  writeFact(journal, "asked_wallet", asked);
+  const hint = `Until the wallet accepts the node, earnings go to the node's key: npm run cli -- node accept ${nodeId}`;
+  logger.warn({ event: "wallet_not_accepted", nodeId, wallet, hint });
 }
 
 async function register(deps: Dependencies): Promise<void> {
@@ -96,6 +146,7 @@ async function register(deps: Dependencies): Promise<void> {
       ...sick.map(({ id }) => idOf({ uuid: id, isLocal: !id.startsWith("GPU-") })),
     ],
     deadline: deadline(),
+    consent: deps.walletConsent ?? "0x",
   };
   await deps.outbox.submit("register", message, "register");
 }
@@ -112,21 +163,24 @@ function mayReturn({ gpus, sickGpus }: Dependencies): SickGpu[] {
 
 /** An offer that differs from the last one is not held back: a card that fell sick must not get a lease. */
 function canUpdate(deps: Dependencies, offer: Offer): boolean {
-  if (canRequest(deps, "updateSpec")) return true;
-  const last = lastBySubject(deps.journal, "updateSpec").get("updateSpec");
-  return last !== undefined && isSettled(last) && offerDiffers(last.message, offer);
+  const last = lastRequest(deps, "updateSpec");
+  return canRequest(deps, "updateSpec") || (last !== undefined && offerDiffers(last.message as Offer, offer));
 }
 
-const isSettled = ({ status }: Pick<OutboxItem, "status">) => status !== "waiting" && status !== "queued";
+type Request = "register" | "updateSpec" | "setStatus" | "setWallet" | "acceptNode";
 
 /** False while a request is pending, and shortly after a refusal or a confirmation that the endpoint may not show yet. */
-function canRequest({ journal }: Dependencies, kind: "register" | "updateSpec" | "setStatus"): boolean {
-  const last: OutboxItem | undefined = lastBySubject(journal, kind).get(kind);
+function canRequest(deps: Dependencies, kind: Request): boolean {
+  const last = lastRequest(deps, kind);
   if (last === undefined || last.status === "expired") return true;
-  if (!isSettled(last)) return false;
-  return Date.now() - (last.settledAt ?? last.createdAt) > retryRefused;
+  return !isPending(deps, kind) && Date.now() - (last.settledAt ?? last.createdAt) > retryRefused;
 }
 
-function nonce(): bigint {
-  return bytesToBigInt(randomBytes(32));
+function isPending(deps: Dependencies, kind: Request): boolean {
+  const status = lastRequest(deps, kind)?.status;
+  return status === "waiting" || status === "queued";
+}
+
+function lastRequest({ journal }: Dependencies, kind: Request): OutboxItem | undefined {
+  return lastBySubject(journal, kind).get(kind);
 }

@@ -16,7 +16,8 @@ usage() {
 Usage: install_mcNode.sh --api URL --wallet 0x... [options]
 
   --api URL             URL of the market's API
-  --wallet 0x...        wallet that rewards go to (default: the node's own address)
+  --wallet 0x...        wallet that rewards go to once it accepts the node (default: the node's own address)
+  --wallet-consent 0x.. the wallet's signature that accepts this node (default: the wallet accepts it later)
   --price N             price of a replica, in token units (1e-18) a second
   --region CC           country of the machine, two letters
   --host NAME           host name or address at which the machine's ports are reachable
@@ -63,7 +64,7 @@ parse() {
       --purge) purge=1 ;;
       --allow-http) allow_http=1 ;;
       -h | --help) usage; exit 0 ;;
-      --api | --from | --sha256 | --role | --docker-socket | --wallet | --region | --price | --host | \
+      --api | --from | --sha256 | --role | --docker-socket | --wallet | --wallet-consent | --region | --price | --host | \
         --gpus | --cpu-milli | --memory-mib | --disk-gib | --ports)
         case "${2-}" in
           '' | --*) problem "$1 needs a value." "See --help." ;;
@@ -89,6 +90,8 @@ set_option() {
     --role) role=$2 ;;
     --docker-socket) socket=$2; add_setting "$1" DOCKER_SOCKET "$2" '/.+' "the absolute path of a socket" ;;
     --wallet) add_setting "$1" WALLET "$2" '0x[0-9a-fA-F]{40}' "an address: 0x and 40 hexadecimal digits" ;;
+    --wallet-consent)
+      add_setting "$1" WALLET_CONSENT "$2" '0x([0-9a-fA-F]{2}){65,2048}' "a signature: 0x and hexadecimal digits" ;;
     --region) add_setting "$1" REGION "$2" '[A-Z]{2}' "a country code of two letters, such as DE" ;;
     --price) add_setting "$1" PRICE "$2" '[0-9]{1,19}' "a whole number of token units (1e-18) a second" ;;
     --host) add_setting "$1" HOST "$2" '[A-Za-z0-9:._-]{1,255}' "a host name or an address" ;;

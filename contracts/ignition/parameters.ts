@@ -43,7 +43,7 @@ const givenSchema = z.strictObject({
   guardian: address,
   /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
-  /** Sets committers, keepers and the poster; default: the admin alone. */
+  /** Sets committers, receipts' signers, keepers and the poster; default: the admin alone. */
   operations: address.optional(),
   /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
@@ -54,6 +54,8 @@ const givenSchema = z.strictObject({
     })
     .prefault({}),
   committers: z.array(address),
+  /** Accounts whose acknowledgements of heartbeats count; none of them may be a committer. */
+  receiptSigners: z.array(address),
   keepers: z.array(address),
   measureKeepers: z.array(address),
   /** Posts reward epochs and uptime. */

@@ -27,7 +27,11 @@ const operations = {
   id: 1n,
   label: "operations",
   may: {
-    ComputeNode: ["setHeartbeatCommitter(address,bool)", "setUptimePoster(address,bool)"],
+    ComputeNode: [
+      "setHeartbeatCommitter(address,bool)",
+      "setReceiptSigner(address,bool)",
+      "setUptimePoster(address,bool)",
+    ],
     DockerContract: ["setKeeper(address,bool)"],
     Measure: ["setMeasureKeeper(address,bool)", "setMeasurersAdmitted(uint32[],bool)"],
     Pomc: ["setPoster(address)", "setReceiptsPoster(address)", "setWatcher(address,bool)"],

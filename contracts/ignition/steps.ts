@@ -66,6 +66,7 @@ function connect<Contract, Call, Deployer>(
     m.call(Pomc, "setTerms", [packTerms(rewardTermsOf(parameters))]),
     ...allow(Pomc, "setWatcher", "watcher", parameters.watchers),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
+    ...allow(ComputeNode, "setReceiptSigner", "receipt_signer", parameters.receiptSigners),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
     ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),
   ];

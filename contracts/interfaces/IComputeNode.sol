@@ -41,15 +41,20 @@ interface IComputeNode is IBatch, IPauses {
         uint40 registrationSeconds;
     }
 
-    /// @notice Signed by `key`. The key is the node's identity and also its wallet when `wallet` is zero.
+    /// @notice Signed by `key`, except its consent. The key is also the node's payee until a wallet is bound.
     struct Registration {
         address key;
+        /// @dev The wallet that the node asks for; zero for none. It is bound with its consent, otherwise nominated.
         address wallet;
         NodeSpec spec;
         uint64 pricePerSecond;
         string gpuName;
+        /// @dev Labels: they give no right, and several nodes may name the same one.
         bytes32[] gpuUuids;
         uint64 deadline;
+        /// @dev The wallet's signature of `WalletConsent(address key,address wallet,uint16 sequence)` with sequence 0, or
+        /// nothing.
+        bytes consent;
     }
 
     /// @notice Signed by the node's key.
@@ -58,7 +63,8 @@ interface IComputeNode is IBatch, IPauses {
         NodeSpec spec;
         uint64 pricePerSecond;
         string gpuName;
-        uint256 nonce;
+        /// @dev Higher than that of the last accepted SpecUpdate or StatusChange of the key.
+        uint24 sequence;
         uint64 deadline;
     }
 
@@ -66,19 +72,36 @@ interface IComputeNode is IBatch, IPauses {
     struct StatusChange {
         uint32 nodeId;
         NodeStatus status;
-        uint256 nonce;
+        /// @dev As that of a SpecUpdate.
+        uint24 sequence;
         uint64 deadline;
     }
 
-    /// @notice Signed by the currently bound wallet, which may be a contract (ERC-1271), or by the node's key while none is bound.
+    /// @notice Signed by the currently bound wallet, which may be a contract (ERC-1271), or by the node's key while none is bound;
+    /// except its consent.
     struct WalletChange {
         uint32 nodeId;
         address wallet;
-        uint256 nonce;
+        /// @dev Higher than that of the node's last accepted WalletChange or KeyChange.
+        uint16 sequence;
         uint64 deadline;
+        /// @dev The new wallet's signature of `WalletConsent(address key,address wallet,uint16 sequence)`, or nothing.
+        bytes consent;
     }
 
-    /// @notice An acknowledged heartbeat: a committer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
+    /// @notice Signed by the bound wallet, which may be a contract (ERC-1271); except its consent.
+    struct KeyChange {
+        uint32 nodeId;
+        /// @dev Zero revokes the node's key.
+        address key;
+        /// @dev As that of a WalletChange.
+        uint16 sequence;
+        uint64 deadline;
+        /// @dev The new key's signature of the same message; empty when the key is revoked.
+        bytes consent;
+    }
+
+    /// @notice An acknowledged heartbeat: a receipts' signer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
     /// contains the node.
     struct HeartbeatDispute {
         uint64 slot;
@@ -99,10 +122,13 @@ interface IComputeNode is IBatch, IPauses {
         uint64 maxPricePerSecond;
     }
 
+    /// @param wallet The wallet that the node asks for.
+    /// @param isBound Whether the wallet consented.
     event NodeRegistered(
         uint32 indexed nodeId,
         address indexed key,
         address indexed wallet,
+        bool isBound,
         NodeSpec spec,
         uint64 pricePerSecond,
         string gpuName,
@@ -110,12 +136,20 @@ interface IComputeNode is IBatch, IPauses {
     );
     event NodeSpecUpdated(uint32 indexed nodeId, NodeSpec spec, uint64 pricePerSecond, string gpuName);
     event NodeStatusChanged(uint32 indexed nodeId, NodeStatus status);
+    /// @notice The wallet is bound to the node; none when it is zero.
     event NodeWalletSet(uint32 indexed nodeId, address indexed wallet);
+
+    /// @notice The node asks for the wallet, which has not consented.
+    event NodeWalletNominated(uint32 indexed nodeId, address indexed wallet);
+
+    /// @notice The node has another key. When it is zero, no key speaks for the node.
+    event NodeKeySet(uint32 indexed nodeId, address indexed key);
 
     /// @notice The presence of nodes 1 to `nodeCount` in a slot. The bits are in this log only; the contract stores
     /// a hash of them in a ring of slots.
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
+    event ReceiptSignerSet(address indexed account, bool allowed);
     event DockerAdded(address indexed docker);
 
     /// @param reservations The number of reservations that it has not released.
@@ -134,7 +168,15 @@ interface IComputeNode is IBatch, IPauses {
 
     error NodeUnknown(uint32 nodeId);
     error NodeKeyTaken(address key, uint32 nodeId);
-    error NodeGpuTaken(bytes32 gpuUuid, uint32 nodeId);
+
+    /// @notice The node has a wallet, or asks for none.
+    error NodeNotNominating(uint32 nodeId);
+
+    /// @notice Only a bound wallet gives a node another key.
+    error NodeWalletUnbound(uint32 nodeId);
+
+    /// @notice A later message was accepted.
+    error SequenceStale(uint24 given, uint24 last);
     error NodeSpecInvalid();
     error NodeStatusInvalid(uint32 nodeId, NodeStatus from, NodeStatus to);
     error NodeCapacityExceeded(uint32 nodeId, Resources wanted, Resources free);
@@ -154,7 +196,7 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice The proof does not lead from the node to the receipt's root.
     error HeartbeatAckUnproven(uint32 nodeId, bytes32 root);
 
-    /// @notice The receipt was not signed by a heartbeat committer.
+    /// @notice The receipt was not signed by a receipts' signer.
     error HeartbeatAckUnsigned(address signer);
 
     /// @notice The wallet has reached its limit of nodes for the current period.
@@ -169,13 +211,23 @@ interface IComputeNode is IBatch, IPauses {
     error CallerNotUptimePoster(address caller);
     error CallerNotMeasure(address caller);
     error CallerNotCommitter(address caller);
+
+    /// @notice The account commits heartbeats or acknowledges them, and may not do both.
+    error AccountHasOtherPower(address account);
     error CallerNotDocker(address caller);
     error DockerAlreadyAdded(address docker);
     error DockerNotReserving(address docker);
     error DockerWithoutReservations(address docker);
 
-    /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted.
+    /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted. It must not sign receipts.
+    /// @param account The committer.
+    /// @param allowed Whether it may.
     function setHeartbeatCommitter(address account, bool allowed) external;
+
+    /// @notice Lets `account` acknowledge heartbeats, or stops it. Restricted. It must not commit them.
+    /// @param account The signer of receipts.
+    /// @param allowed Whether its receipts count.
+    function setReceiptSigner(address account, bool allowed) external;
 
     /// @notice Lets another DockerContract reserve capacity. Restricted.
     function addDocker(address docker) external;
@@ -189,18 +241,40 @@ interface IComputeNode is IBatch, IPauses {
     /// @notice Lets `account` commit uptime roots, or stops it. Restricted.
     function setUptimePoster(address account, bool allowed) external;
 
-    /// @notice Registers nodes; a key registers once. `gpuUuids` has as many GPUs as `spec.total.gpus`. A wallet accepts
-    /// a limited number of nodes in a period.
+    /// @notice Registers nodes; a key registers once. `gpuUuids` has as many GPUs as `spec.total.gpus`. A wallet is bound
+    /// where it consents or is the caller; it accepts a limited number of nodes in a period.
+    /// @param registrations The messages.
+    /// @param signatures The signature of each message's key, 65 bytes.
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external;
 
     /// @notice Changes spec and price. Reservations stay: a spec smaller than them is refused, and so are
     /// more GPUs than registered.
+    /// @param updates The messages.
+    /// @param signatures The signature of each node's key, 65 bytes.
     function updateSpecBatch(SpecUpdate[] calldata updates, bytes[] calldata signatures) external;
 
+    /// @notice Changes the status of nodes, as in NodeStatuses.
+    /// @param changes The messages.
+    /// @param signatures The signature of each node's key, 65 bytes.
     function setStatusBatch(StatusChange[] calldata changes, bytes[] calldata signatures) external;
 
-    /// @notice Binds nodes to other wallets, which counts as a registration there; the zero address unbinds them.
+    /// @notice Binds nodes to other wallets that consent or call, which counts as a registration there; the zero address unbinds
+    /// them. A node that has no wallet nominates one when there is no consent.
+    /// @param changes The messages.
+    /// @param signatures The signature of each node's bound wallet, or else of its key; empty where that wallet calls.
     function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external;
+
+    /// @notice Replaces the keys of nodes, or revokes them: a revoked key speaks for no node. Messages of the old key no longer
+    /// count; it registers no other node. Leases continue, and a node without a key is offline.
+    /// @param changes The messages.
+    /// @param signatures The signature of each node's bound wallet; empty where the wallet calls.
+    function setKeyBatch(KeyChange[] calldata changes, bytes[] calldata signatures) external;
+
+    /// @notice Binds nodes to the wallets that they nominated, which counts as a registration there.
+    /// @param nodeIds The nodes.
+    /// @param consents For each, the wallet's signature of `WalletConsent(address key,address wallet,uint16 sequence)` with the
+    /// node's ownership sequence; empty where the wallet calls.
+    function acceptNodes(uint32[] calldata nodeIds, bytes[] calldata consents) external;
 
     /// @notice Marks nodes that stopped responding Offline. Committers only.
     function markOffline(uint32[] calldata nodeIds) external;
@@ -213,7 +287,7 @@ interface IComputeNode is IBatch, IPauses {
         bytes calldata bits
     ) external;
 
-    /// @notice Sets bits of nodes that a committer acknowledged, each once. Anyone, while the slot can still be committed; not
+    /// @notice Sets bits of nodes whose heartbeats were acknowledged, each once. Anyone, while the slot can still be committed; not
     /// where the node's presence was challenged.
     function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external;
 
@@ -244,23 +318,36 @@ interface IComputeNode is IBatch, IPauses {
         returns (bool mayReserve, bool isRetired, uint64 reservations);
     function isMeasure(address measure) external view returns (bool);
 
+    /// @notice Whether receipts that the account signed count.
+    function isReceiptSigner(address account) external view returns (bool);
     function isHeartbeatCommitter(address account) external view returns (bool);
-    function isNonceUsed(address signer, uint256 nonce) external view returns (bool);
     function nodeCount() external view returns (uint32);
+
+    /// @notice The node that the key signs for; zero for an unknown, replaced or revoked key.
     function nodeIdOf(address key) external view returns (uint32);
 
-    /// @notice The key that signs for the node; zero for an unknown node. Called for each signed report: its selector is among
+    /// @notice The key that signs for the node; zero for an unknown node and one whose key is revoked. Called for each signed report: its selector is among
     /// the lowest, which are compared first.
     function nodeKeyOf(uint32 nodeId) external view returns (address);
     function statusOf(uint32 nodeId) external view returns (NodeStatus);
     function specOf(uint32 nodeId) external view returns (NodeSpec memory spec, uint64 pricePerSecond);
     function freeOf(uint32 nodeId) external view returns (Resources memory);
+
+    /// @notice The bound wallet; zero while none is bound.
     function walletOf(uint32 nodeId) external view returns (address);
+
+    /// @notice The wallet that the node asks for and that has not consented; zero when there is none.
+    function nominatedWalletOf(uint32 nodeId) external view returns (address);
+
+    /// @notice The sequences of the last accepted messages.
+    /// @return sequence Of the node's key.
+    /// @return ownership Of changes of wallet and key.
+    function sequencesOf(uint32 nodeId) external view returns (uint24 sequence, uint16 ownership);
 
     /// @notice The payee of a node: its bound wallet, or else its own address.
     function payoutOf(uint32 nodeId) external view returns (address);
 
-    /// @notice The operator of an account: the wallet bound to it where it is a node's key, else the account itself.
+    /// @notice The operator of an account: the wallet bound to its node where it is or was a node's key, else the account itself.
     function operatorOf(address account) external view returns (address);
 
     /// @notice The number of nodes that a wallet accepts in a period of seconds.

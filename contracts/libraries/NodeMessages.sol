@@ -23,22 +23,33 @@ library NodeMessages {
     );
 
     bytes32 private constant SPEC_UPDATE_TYPEHASH = keccak256(
-        "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint256 nonce,uint64 deadline)"
+        "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint24 sequence,uint64 deadline)"
         "NodeSpec(bytes8 gpuModel,uint24 vramMib,uint8 computeCapability,bytes2 region,Resources total)"
         "Resources(uint8 gpus,uint24 cpuMilli,uint24 memoryMib,uint16 diskGib,uint16 ports)"
     );
 
     bytes32 private constant STATUS_CHANGE_TYPEHASH =
-        keccak256("StatusChange(uint32 nodeId,uint8 status,uint256 nonce,uint64 deadline)");
+        keccak256("StatusChange(uint32 nodeId,uint8 status,uint24 sequence,uint64 deadline)");
 
     bytes32 private constant WALLET_CHANGE_TYPEHASH =
-        keccak256("WalletChange(uint32 nodeId,address wallet,uint256 nonce,uint64 deadline)");
+        keccak256("WalletChange(uint32 nodeId,address wallet,uint16 sequence,uint64 deadline)");
+
+    bytes32 private constant KEY_CHANGE_TYPEHASH =
+        keccak256("KeyChange(uint32 nodeId,address key,uint16 sequence,uint64 deadline)");
+
+    bytes32 private constant WALLET_CONSENT_TYPEHASH =
+        keccak256("WalletConsent(address key,address wallet,uint16 sequence)");
 
     bytes32 private constant HEARTBEAT_ACK_TYPEHASH = keccak256("HeartbeatAck(uint64 slot,bytes32 root)");
 
-    /// @notice The message that a committer signs for the nodes whose heartbeats it acknowledged in a slot.
+    /// @notice The message that a receipts' signer signs for the nodes whose heartbeats it acknowledged in a slot.
     function hashReceipt(uint64 slot, bytes32 root) internal pure returns (bytes32) {
         return keccak256(abi.encode(HEARTBEAT_ACK_TYPEHASH, slot, root));
+    }
+
+    /// @notice The message by which a wallet accepts the node of a key.
+    function hashConsent(address key, address wallet, uint16 sequence) internal pure returns (bytes32) {
+        return keccak256(abi.encode(WALLET_CONSENT_TYPEHASH, key, wallet, sequence));
     }
 
     function hash(IComputeNode.Registration calldata message) internal pure returns (bytes32) {
@@ -64,7 +75,7 @@ library NodeMessages {
                 hash(message.spec),
                 message.pricePerSecond,
                 keccak256(bytes(message.gpuName)),
-                message.nonce,
+                message.sequence,
                 message.deadline
             )
         );
@@ -84,6 +95,14 @@ library NodeMessages {
             offset := message
         }
         return StructHash.ofWords(WALLET_CHANGE_TYPEHASH, offset, 4);
+    }
+
+    function hash(IComputeNode.KeyChange calldata message) internal pure returns (bytes32) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := message
+        }
+        return StructHash.ofWords(KEY_CHANGE_TYPEHASH, offset, 4);
     }
 
     function hash(NodeSpec calldata spec) internal pure returns (bytes32) {

@@ -13,13 +13,20 @@ library NodeRecords {
         uint88 free;
     }
 
-    // | - 32 | pricePerSecond 64 | wallet 160 |
+    // | isBound 8 | sequence 24 | pricePerSecond 64 | wallet 160 |
     struct Terms {
+        /// @dev The bound wallet, or the one that the node asks for while it is not bound.
         address wallet;
         uint64 pricePerSecond;
+        /// @dev Of the last accepted message of the node's key.
+        uint24 sequence;
+        /// @dev Whether the wallet has consented.
+        bool isBound;
     }
 
-    // | - 16 | gpusRegistered 8 | region 16 | computeCapability 8 | vramMib 24 | gpuModel 64 | total 88 | nodeId 32 |
+    /// @dev A key that was replaced keeps `nodeId` alone, so that it registers no other node. The hardware of a node whose key
+    /// is revoked is at the address of the node's number, of which no key is known.
+    // | ownership 16 | gpusRegistered 8 | region 16 | computeCapability 8 | vramMib 24 | gpuModel 64 | total 88 | nodeId 32 |
     struct Hardware {
         uint32 nodeId;
         uint88 total;
@@ -28,5 +35,7 @@ library NodeRecords {
         uint8 computeCapability;
         bytes2 region;
         uint8 gpusRegistered;
+        /// @dev The sequence of the last accepted change of wallet or key.
+        uint16 ownership;
     }
 }

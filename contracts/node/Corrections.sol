@@ -11,7 +11,7 @@ import {Heartbeats} from "./Heartbeats.sol";
 /// @title Corrections of committed heartbeat bits
 /// @notice A node was present in a slot when its bit was committed or disputed, and the slot was not challenged. This holds
 /// in whatever order the three arrive, so a challenge overrides the others: it is the statement of measurers of several
-/// operators, while a receipt is one committer's statement, as the bit is.
+/// operators, while a receipt is one signer's statement, as the bit is one committer's.
 abstract contract Corrections is Heartbeats {
     using NodeMessages for *;
     using SlotSets for SlotSets.Set;
@@ -78,7 +78,7 @@ abstract contract Corrections is Heartbeats {
         }
         bytes32 digest = _hashTypedDataV4(NodeMessages.hashReceipt(slot, dispute.root));
         (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (fault != ECDSA.RecoverError.NoError || !_committers[signer]) {
+        if (fault != ECDSA.RecoverError.NoError || !_receiptSigners[signer]) {
             return abi.encodeWithSelector(HeartbeatAckUnsigned.selector, signer);
         }
 

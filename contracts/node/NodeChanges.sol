@@ -7,10 +7,10 @@ import {NodeRecords} from "../libraries/NodeRecords.sol";
 import {NodeStatuses} from "../libraries/NodeStatuses.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {Resources} from "../libraries/Types.sol";
-import {Registration} from "./Registration.sol";
+import {Identity} from "./Identity.sol";
 
-/// @title Later changes by nodes and their owners
-abstract contract NodeChanges is Registration {
+/// @title Later changes by nodes
+abstract contract NodeChanges is Identity {
     using NodeMessages for *;
     using ResourceMath for Resources;
     using ResourceMath for uint88;
@@ -28,14 +28,6 @@ abstract contract NodeChanges is Registration {
         uint256 items = _checkLengths(changes.length, signatures.length);
         for (uint256 i; i < items; ++i) {
             _settleItem(i, _setStatus(changes[i], signatures[i]));
-        }
-    }
-
-    /// @inheritdoc IComputeNode
-    function setWalletBatch(WalletChange[] calldata changes, bytes[] calldata signatures) external pausable {
-        uint256 items = _checkLengths(changes.length, signatures.length);
-        for (uint256 i; i < items; ++i) {
-            _settleItem(i, _setWallet(changes[i], signatures[i]));
         }
     }
 
@@ -61,9 +53,11 @@ abstract contract NodeChanges is Registration {
         uint32 nodeId = message.nodeId;
         NodeRecords.Head memory head = _heads[nodeId];
         if (head.key == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
-        refusal = _checkSignedOnce(head.key, message.nonce, message.deadline, message.hash(), signature);
+        refusal = _checkInOrder(nodeId, head.key, message.sequence, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
-        (uint88 before, uint8 gpus) = (_hardware[head.key].total, _hardware[head.key].gpusRegistered);
+        NodeRecords.Hardware storage hardware = _hardware[head.key];
+        (uint88 before, uint8 gpus, uint16 ownership) =
+            (hardware.total, hardware.gpusRegistered, hardware.ownership);
         if (message.spec.total.gpus > gpus) return abi.encodeWithSelector(NodeSpecInvalid.selector);
         uint88 total = message.spec.total.pack();
         // The free capacity never exceeds the total in any lane.
@@ -74,10 +68,10 @@ abstract contract NodeChanges is Registration {
             );
         }
 
-        _useNonce(head.key, message.nonce);
         _heads[nodeId].free = total - reserved;
-        _terms[nodeId].pricePerSecond = message.pricePerSecond;
-        _setHardware(head.key, nodeId, message.spec, total, gpus);
+        NodeRecords.Terms storage terms = _terms[nodeId];
+        (terms.pricePerSecond, terms.sequence) = (message.pricePerSecond, message.sequence);
+        _setHardware(head.key, nodeId, message.spec, total, gpus, ownership);
         emit NodeSpecUpdated(nodeId, message.spec, message.pricePerSecond, message.gpuName);
     }
 
@@ -95,38 +89,28 @@ abstract contract NodeChanges is Registration {
         NodeRecords.Head storage head = _heads[nodeId];
         (address key, NodeStatus from) = (head.key, head.status);
         if (key == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
-        refusal = _checkSignedOnce(key, message.nonce, message.deadline, message.hash(), signature);
+        refusal = _checkInOrder(nodeId, key, message.sequence, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
         if (!NodeStatuses.mayDeclare(from, message.status)) {
             return abi.encodeWithSelector(NodeStatusInvalid.selector, nodeId, from, message.status);
         }
 
-        _useNonce(key, message.nonce);
+        _terms[nodeId].sequence = message.sequence;
         head.status = message.status;
         emit NodeStatusChanged(nodeId, message.status);
     }
 
-    function _setWallet(WalletChange calldata message, bytes calldata signature)
-        private
-        returns (bytes memory refusal)
-    {
-        uint32 nodeId = message.nodeId;
-        address bound = _terms[nodeId].wallet;
-        address signer = bound;
-        if (signer == address(0)) signer = _heads[nodeId].key;
-        if (signer == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
-        refusal = _checkSignedOnceByWallet(signer, message.nonce, message.deadline, message.hash(), signature);
-        if (refusal.length != 0) return refusal;
-        // A node that keeps its wallet is not a new node of its operator.
-        if (message.wallet != bound) {
-            uint256 rate;
-            (refusal, rate) = _rateWithOneMore(message.wallet);
-            if (refusal.length != 0) return refusal;
-            _setRate(message.wallet, rate);
-        }
-
-        _useNonce(signer, message.nonce);
-        _terms[nodeId].wallet = message.wallet;
-        emit NodeWalletSet(nodeId, message.wallet);
+    /// @dev For a message of the node's key: each has a higher sequence than the last accepted one.
+    function _checkInOrder(
+        uint32 nodeId,
+        address key,
+        uint24 sequence,
+        uint256 deadline,
+        bytes32 structHash,
+        bytes calldata signature
+    ) private view returns (bytes memory refusal) {
+        uint24 last = _terms[nodeId].sequence;
+        if (sequence <= last) return abi.encodeWithSelector(SequenceStale.selector, sequence, last);
+        return _checkSigned(key, deadline, structHash, signature);
     }
 }

@@ -19,7 +19,9 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     mapping(uint32 nodeId => NodeRecords.Head) internal _heads;
     mapping(uint32 nodeId => NodeRecords.Terms) internal _terms;
     mapping(address key => NodeRecords.Hardware) internal _hardware;
+    /// @dev An account has one power: what it commits, it cannot also acknowledge.
     mapping(address account => bool) internal _committers;
+    mapping(address account => bool) internal _receiptSigners;
 
     modifier onlyCommitter() {
         if (!_committers[msg.sender]) revert CallerNotCommitter(msg.sender);
@@ -30,18 +32,26 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
 
     /// @inheritdoc IComputeNode
     function setHeartbeatCommitter(address account, bool allowed) external restricted {
+        if (allowed && _receiptSigners[account]) revert AccountHasOtherPower(account);
         _committers[account] = allowed;
         emit HeartbeatCommitterSet(account, allowed);
     }
 
     /// @inheritdoc IComputeNode
-    function isHeartbeatCommitter(address account) external view returns (bool) {
-        return _committers[account];
+    function setReceiptSigner(address account, bool allowed) external restricted {
+        if (allowed && _committers[account]) revert AccountHasOtherPower(account);
+        _receiptSigners[account] = allowed;
+        emit ReceiptSignerSet(account, allowed);
     }
 
     /// @inheritdoc IComputeNode
-    function isNonceUsed(address signer, uint256 nonce) external view returns (bool) {
-        return _isNonceUsed(signer, nonce);
+    function isReceiptSigner(address account) external view returns (bool) {
+        return _receiptSigners[account];
+    }
+
+    /// @inheritdoc IComputeNode
+    function isHeartbeatCommitter(address account) external view returns (bool) {
+        return _committers[account];
     }
 
     /// @inheritdoc IComputeNode
@@ -51,7 +61,8 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
 
     /// @inheritdoc IComputeNode
     function nodeIdOf(address key) external view returns (uint32) {
-        return _hardware[key].nodeId;
+        uint32 nodeId = _hardware[key].nodeId;
+        return _heads[nodeId].key == key ? nodeId : 0;
     }
 
     /// @inheritdoc IComputeNode
@@ -66,7 +77,7 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
 
     /// @inheritdoc IComputeNode
     function specOf(uint32 nodeId) external view returns (NodeSpec memory spec, uint64 pricePerSecond) {
-        NodeRecords.Hardware storage hardware = _hardware[_heads[nodeId].key];
+        NodeRecords.Hardware storage hardware = _hardware[_hardwareKeyOf(nodeId)];
         spec = NodeSpec({
             gpuModel: hardware.gpuModel,
             vramMib: hardware.vramMib,
@@ -84,12 +95,23 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
 
     /// @inheritdoc IComputeNode
     function walletOf(uint32 nodeId) external view returns (address) {
-        return _terms[nodeId].wallet;
+        return _boundWalletOf(nodeId);
+    }
+
+    /// @inheritdoc IComputeNode
+    function nominatedWalletOf(uint32 nodeId) external view returns (address) {
+        NodeRecords.Terms storage terms = _terms[nodeId];
+        return terms.isBound ? address(0) : terms.wallet;
+    }
+
+    /// @inheritdoc IComputeNode
+    function sequencesOf(uint32 nodeId) external view returns (uint24 sequence, uint16 ownership) {
+        return (_terms[nodeId].sequence, _hardware[_hardwareKeyOf(nodeId)].ownership);
     }
 
     /// @inheritdoc IComputeNode
     function payoutOf(uint32 nodeId) external view returns (address) {
-        address wallet = _terms[nodeId].wallet;
+        address wallet = _boundWalletOf(nodeId);
         return wallet == address(0) ? _heads[nodeId].key : wallet;
     }
 
@@ -103,6 +125,19 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
         if (selector == IComputeNode.commitUptime.selector) return 5;
         if (selector == IComputeNode.setStatusBatch.selector) return FIRST_EXIT;
         if (selector == IComputeNode.setWalletBatch.selector) return FIRST_EXIT + 1;
+        if (selector == IComputeNode.setKeyBatch.selector) return FIRST_EXIT + 2;
+        if (selector == IComputeNode.acceptNodes.selector) return 6;
         return NONE;
+    }
+
+    function _boundWalletOf(uint32 nodeId) internal view returns (address) {
+        NodeRecords.Terms storage terms = _terms[nodeId];
+        return terms.isBound ? terms.wallet : address(0);
+    }
+
+    /// @dev Where a node's hardware is stored: at its key, or at its number while its key is revoked.
+    function _hardwareKeyOf(uint32 nodeId) internal view returns (address key) {
+        key = _heads[nodeId].key;
+        if (key == address(0)) key = address(uint160(nodeId));
     }
 }

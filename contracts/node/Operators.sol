@@ -2,12 +2,13 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {OperatorRates} from "../libraries/OperatorRates.sol";
 import {NodeState} from "./NodeState.sol";
 
 /// @title The rate limit of an operator's new nodes
 /// @notice An operator is the wallet that its nodes pay to. A node without one is its own operator, and its key registers
-/// once. So a wallet's count grows when a node joins it: at registration, or by a later change of wallet.
+/// once. So a wallet's count grows when a node joins it, which needs the wallet's consent: at registration or later.
 abstract contract Operators is NodeState {
     using OperatorRates for uint256;
 
@@ -31,22 +32,26 @@ abstract contract Operators is NodeState {
     /// @inheritdoc IComputeNode
     function operatorOf(address account) external view returns (address) {
         uint32 nodeId = _hardware[account].nodeId;
-        address wallet = nodeId == 0 ? address(0) : _terms[nodeId].wallet;
+        address wallet = nodeId == 0 ? address(0) : _boundWalletOf(nodeId);
         return wallet == address(0) ? account : wallet;
     }
 
-    /// @return refusal The reason why the wallet cannot accept another node now, or nothing.
-    /// @return rate The value for `_setRate` when the wallet accepts the node.
-    function _rateWithOneMore(address wallet) internal view returns (bytes memory refusal, uint256 rate) {
-        if (wallet == address(0)) return (refusal, rate);
-        uint256 nextAt;
-        (rate, nextAt) = _rates[wallet].grow(_registrationLimit, _registrationSeconds, block.timestamp);
+    /// @dev Counts the node of a key as a new one of the wallet. Its last effect-free check must come before.
+    /// @param sequence The change of ownership that the wallet consents to.
+    /// @return refusal The reason why the wallet does not accept the node, or nothing.
+    function _join(address key, address wallet, uint16 sequence, bytes calldata consent)
+        internal
+        returns (bytes memory refusal)
+    {
+        refusal = _checkSignedByWallet(
+            wallet, block.timestamp, NodeMessages.hashConsent(key, wallet, sequence), consent
+        );
+        if (refusal.length != 0) return refusal;
+        (uint256 rate, uint256 nextAt) =
+            _rates[wallet].grow(_registrationLimit, _registrationSeconds, block.timestamp);
         if (rate == 0) {
-            refusal = abi.encodeWithSelector(OperatorRateExceeded.selector, wallet, _registrationLimit, nextAt);
+            return abi.encodeWithSelector(OperatorRateExceeded.selector, wallet, _registrationLimit, nextAt);
         }
-    }
-
-    function _setRate(address wallet, uint256 rate) internal {
-        if (wallet != address(0)) _rates[wallet] = rate;
+        _rates[wallet] = rate;
     }
 }

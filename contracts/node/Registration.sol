@@ -13,8 +13,6 @@ abstract contract Registration is Operators {
     using NodeMessages for *;
     using ResourceMath for Resources;
 
-    mapping(bytes32 gpuUuid => uint32 nodeId) private _gpuNodes;
-
     /// @inheritdoc IComputeNode
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(registrations.length, signatures.length);
@@ -34,23 +32,23 @@ abstract contract Registration is Operators {
         }
         refusal = _checkSigned(message.key, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
-        uint256 rate;
-        (refusal, rate) = _rateWithOneMore(message.wallet);
-        if (refusal.length != 0) return refusal;
-        nodeId = _nodeCount + 1;
-        refusal = _claimGpus(nodeId, message.gpuUuids);
+        address wallet = message.wallet;
+        bool isBound = wallet != address(0) && (message.consent.length != 0 || msg.sender == wallet);
+        if (isBound) refusal = _join(message.key, wallet, 0, message.consent);
         if (refusal.length != 0) return refusal;
 
-        _setRate(message.wallet, rate);
-        _nodeCount = nodeId;
+        nodeId = ++_nodeCount;
         uint88 total = message.spec.total.pack();
         _heads[nodeId] = NodeRecords.Head({key: message.key, status: NodeStatus.Online, free: total});
-        _terms[nodeId] = NodeRecords.Terms({wallet: message.wallet, pricePerSecond: message.pricePerSecond});
-        _setHardware(message.key, nodeId, message.spec, total, message.spec.total.gpus);
+        _terms[nodeId] = NodeRecords.Terms({
+            wallet: wallet, pricePerSecond: message.pricePerSecond, sequence: 0, isBound: isBound
+        });
+        _setHardware(message.key, nodeId, message.spec, total, message.spec.total.gpus, 0);
         emit NodeRegistered(
             nodeId,
             message.key,
-            message.wallet,
+            wallet,
+            isBound,
             message.spec,
             message.pricePerSecond,
             message.gpuName,
@@ -58,23 +56,14 @@ abstract contract Registration is Operators {
         );
     }
 
-    /// @dev Claims all GPUs for the node or none: one may belong to another node, or be listed twice.
-    function _claimGpus(uint32 nodeId, bytes32[] calldata gpuUuids) private returns (bytes memory refusal) {
-        for (uint256 i; i < gpuUuids.length; ++i) {
-            uint32 holder = _gpuNodes[gpuUuids[i]];
-            if (holder != 0) {
-                for (uint256 j; j < i; ++j) {
-                    delete _gpuNodes[gpuUuids[j]];
-                }
-                return abi.encodeWithSelector(NodeGpuTaken.selector, gpuUuids[i], holder);
-            }
-            _gpuNodes[gpuUuids[i]] = nodeId;
-        }
-    }
-
-    function _setHardware(address key, uint32 nodeId, NodeSpec calldata spec, uint88 total, uint8 gpusRegistered)
-        internal
-    {
+    function _setHardware(
+        address key,
+        uint32 nodeId,
+        NodeSpec calldata spec,
+        uint88 total,
+        uint8 gpusRegistered,
+        uint16 ownership
+    ) internal {
         _hardware[key] = NodeRecords.Hardware({
             nodeId: nodeId,
             total: total,
@@ -82,7 +71,8 @@ abstract contract Registration is Operators {
             vramMib: spec.vramMib,
             computeCapability: spec.computeCapability,
             region: spec.region,
-            gpusRegistered: gpusRegistered
+            gpusRegistered: gpusRegistered,
+            ownership: ownership
         });
     }
 }

@@ -39,7 +39,7 @@ export const specUpdateTypes = {
     { name: "spec", type: "NodeSpec" },
     { name: "pricePerSecond", type: "uint64" },
     { name: "gpuName", type: "string" },
-    { name: "nonce", type: "uint256" },
+    { name: "sequence", type: "uint24" },
     { name: "deadline", type: "uint64" },
   ],
   NodeSpec: nodeSpec,
@@ -50,7 +50,7 @@ export const statusChangeTypes = {
   StatusChange: [
     { name: "nodeId", type: "uint32" },
     { name: "status", type: "uint8" },
-    { name: "nonce", type: "uint256" },
+    { name: "sequence", type: "uint24" },
     { name: "deadline", type: "uint64" },
   ],
 } as const;
@@ -59,8 +59,27 @@ export const walletChangeTypes = {
   WalletChange: [
     { name: "nodeId", type: "uint32" },
     { name: "wallet", type: "address" },
-    { name: "nonce", type: "uint256" },
+    { name: "sequence", type: "uint16" },
     { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+/** Signed by a node's wallet and by its new key. */
+export const keyChangeTypes = {
+  KeyChange: [
+    { name: "nodeId", type: "uint32" },
+    { name: "key", type: "address" },
+    { name: "sequence", type: "uint16" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+/** Signed by a wallet that accepts the node of a key. */
+export const walletConsentTypes = {
+  WalletConsent: [
+    { name: "key", type: "address" },
+    { name: "wallet", type: "address" },
+    { name: "sequence", type: "uint16" },
   ],
 } as const;
 

@@ -11,6 +11,7 @@ export const leaderships = {
   pomc: 7_005,
   prefetch: 7_006,
   receipts: 7_007,
+  offline: 7_008,
 } as const;
 
 /**

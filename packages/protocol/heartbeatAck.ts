@@ -13,7 +13,7 @@ import {
 } from "viem";
 
 /**
- * A signed statement of match that it received the heartbeats of nodes in a slot. A heartbeat committer signs one root
+ * A signed statement of match that it received the heartbeats of nodes in a slot. A receipts' signer signs one root
  * for all nodes acknowledged within a second. Each node keeps the root, the signature and its own proof. With them
  * anyone can make ComputeNode set a bit that was not committed (`disputeHeartbeats`).
  */
@@ -26,7 +26,7 @@ export const heartbeatAckTypes = {
   ],
 } as const;
 
-/** An acknowledgement, signed by a heartbeat committer of ComputeNode. */
+/** An acknowledgement, signed by a receipts' signer of ComputeNode. */
 export type HeartbeatAck = { slot: bigint; root: Hex; signature: Hex };
 
 /** The acknowledgement of one node, with the siblings of its leaf from the leaves up. */
@@ -96,7 +96,7 @@ function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
 /**
  * Signs the acknowledgement of nodes in a slot.
  *
- * @param account A heartbeat committer.
+ * @param account A receipts' signer.
  */
 export async function signHeartbeats(
   account: LocalAccount,
@@ -119,7 +119,7 @@ export function heartbeatRootOf(nodeId: number, proof: readonly Hex[]): Hex {
 
 /**
  * The signer of a node's acknowledgement, or undefined if the proof or the signature is invalid. ComputeNode's
- * `isHeartbeatCommitter` says whether the signer is authorized.
+ * `isReceiptSigner` says whether the signer is authorized.
  */
 export async function ackSignerOf(
   deployment: Deployment,

@@ -14,6 +14,13 @@ const bytes = (length: number) =>
     (v) => typeof v === "string" && new RegExp(`^0x[0-9a-fA-F]{${2 * length}}$`).test(v),
     `is not ${length} bytes in hexadecimal`,
   );
+/** A signature that travels in a message: of a key, of a wallet that is a contract, or none. */
+const consent = z
+  .custom<Hex>(
+    (v) => typeof v === "string" && /^0x([0-9a-fA-F]{2}){0,2048}$/.test(v),
+    "is not at most 2048 bytes in hexadecimal",
+  )
+  .default("0x");
 const small = (bits: number) =>
   z.coerce
     .number()
@@ -69,6 +76,7 @@ export const relayKinds = {
       gpuName: storableText(120),
       gpuUuids: z.array(bytes(32)).max(64),
       deadline: big(64),
+      consent,
     }),
   },
   updateSpec: {
@@ -81,7 +89,7 @@ export const relayKinds = {
       spec: nodeSpec,
       pricePerSecond: big(64),
       gpuName: storableText(120),
-      nonce: big(256),
+      sequence: small(24),
       deadline: big(64),
     }),
   },
@@ -90,14 +98,51 @@ export const relayKinds = {
     functionName: "setStatusBatch",
     types: types.statusChangeTypes,
     primaryType: "StatusChange",
-    message: z.strictObject({ nodeId: small(32), status: small(8), nonce: big(256), deadline: big(64) }),
+    message: z.strictObject({ nodeId: small(32), status: small(8), sequence: small(24), deadline: big(64) }),
   },
   setWallet: {
     contract: "ComputeNode",
     functionName: "setWalletBatch",
     types: types.walletChangeTypes,
     primaryType: "WalletChange",
-    message: z.strictObject({ nodeId: small(32), wallet: address, nonce: big(256), deadline: big(64) }),
+    message: z.strictObject({
+      nodeId: small(32),
+      wallet: address,
+      sequence: small(16),
+      deadline: big(64),
+      consent,
+    }),
+  },
+  /** Another key for a node; the signature is its wallet's. */
+  setKey: {
+    contract: "ComputeNode",
+    functionName: "setKeyBatch",
+    types: types.keyChangeTypes,
+    primaryType: "KeyChange",
+    message: z.strictObject({
+      nodeId: small(32),
+      key: address,
+      sequence: small(16),
+      deadline: big(64),
+      consent,
+    }),
+  },
+  /** The consent of the wallet that a node nominated; the signature is the wallet's. */
+  acceptNode: {
+    contract: "ComputeNode",
+    functionName: "acceptNodes",
+    types: types.walletConsentTypes,
+    primaryType: "WalletConsent",
+    message: z.strictObject({
+      nodeId: small(32),
+      key: address,
+      wallet: address,
+      sequence: small(16),
+      /** Unix seconds after which it is not relayed; not signed. */
+      deadline: big(64),
+    }),
+    /** What the batch function takes of the message. */
+    item: ({ nodeId }: { nodeId: number }) => nodeId,
   },
   report: {
     contract: "DockerContract",

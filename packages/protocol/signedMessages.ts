@@ -55,7 +55,9 @@ export function relayArgs(
 ): readonly unknown[] {
   const rule = relayKinds[kind];
   const parsed = items.map(({ message }) => rule.message.parse(message));
-  if (!("pack" in rule)) return [parsed, items.map(({ signature }) => signature)];
+  const signatures = items.map(({ signature }) => signature);
+  if ("item" in rule) return [parsed.map((message) => rule.item(message as { nodeId: number })), signatures];
+  if (!("pack" in rule)) return [parsed, signatures];
   const pack = rule.pack as (message: unknown, signature: Hex) => unknown;
   return [items.map(({ signature }, index) => pack(parsed[index], signature))];
 }

@@ -141,11 +141,12 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     delays: { admin: 0, operations: 0, unpauser: 0 },
     treasury: address("treasury"),
     guardian: address("guardian"),
-    committers: [address("match")],
-    keepers: [address("match"), address("workspace"), address("dispense")],
-    measureKeepers: [address("match")],
+    committers: [address("committer")],
+    receiptSigners: [address("receipts")],
+    keepers: [address("keeper"), address("workspace"), address("dispense")],
+    measureKeepers: [address("measureKeeper")],
     poster: address("pomc"),
-    receiptsPoster: address("receipts"),
+    receiptsPoster: address("taskReceipts"),
   };
 }
 

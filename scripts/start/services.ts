@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import getPort from "get-port";
 import { startProcess } from "../embedded/process.ts";
 import { allOrNothing } from "./allOrNothing.ts";
 import type { DatabaseUrls } from "./database.ts";
@@ -21,6 +22,17 @@ const signers: Partial<Record<ServiceName, KeyName>> = {
   apiServer: "api",
 };
 
+/**
+ * The instances of match that have one power each, and its variable: a process that holds one key can do what this key can.
+ * The instance `match` itself relays messages and acknowledges heartbeats.
+ */
+const powers = {
+  committer: "COMMITTER_KEY",
+  keeper: "KEEPER_KEY",
+  measureKeeper: "MEASURE_KEEPER_KEY",
+} as const;
+type Power = keyof typeof powers;
+
 /** The environment of one program: the inherited variables that it needs, and no others. */
 export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string, string> {
   const kept = ["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "NODE_COMPILE_CACHE"];
@@ -40,11 +52,16 @@ export async function startServices(
   given: { ports: Ports; addresses: Addresses; databases: DatabaseUrls["services"]; probeImage: string },
 ): Promise<void> {
   const own = environments(market, given);
-  const awaited = new Set(Object.keys(own) as ServiceName[]);
+  const awaited = new Set<ServiceName | Power>([
+    ...(Object.keys(own) as ServiceName[]),
+    ...(Object.keys(powers) as Power[]),
+  ]);
   progress(`waiting for ${[...awaited].join(", ")}`);
-  const startOne = async (name: ServiceName, onAnswer?: () => void) => {
-    const env = { ...own[name], ...databaseOf(given.databases, name) };
-    await startService(market, name, { env, port: given.ports[name], onAnswer });
+  const startOne = async (name: ServiceName | Power, onAnswer?: () => void) => {
+    const service = isPower(name) ? "match" : name;
+    const env = { ...own[service], ...databaseOf(given.databases, service) };
+    if (isPower(name)) await startService(market, service, await powerOf(market, name, env));
+    else await startService(market, service, { env, port: given.ports[name], onAnswer });
     awaited.delete(name);
     progress(`waiting for ${[...awaited].join(", ")}`);
   };
@@ -55,6 +72,20 @@ export async function startServices(
     exporting,
     Promise.race([answers.promise, exporting]).then(() => allOrNothing(others.map((name) => startOne(name)))),
   ]);
+}
+
+function isPower(name: string): name is Power {
+  return name in powers;
+}
+
+/** An instance of match with the key of one power. */
+async function powerOf(market: Market, power: Power, env: Record<string, string>): Promise<Start> {
+  const own = { ...env, INSTANCE: power, [powers[power]]: market.keys[power].key };
+  return { env: own, port: await getPort({ host: "127.0.0.1" }), power };
+}
+
+function isPower(name: string): name is Power {
+  return name in powers;
 }
 
 /** The variables of each service besides those that all services have. */
@@ -76,7 +107,7 @@ function environments(
     registry: { IMAGE_STORE: join(market.stateDir, "images") },
     dispense: {},
     // One process has both keys on one machine.
-    pomc: { RECEIPTS_SIGNER_KEY: market.keys.receipts.key },
+    pomc: { RECEIPTS_SIGNER_KEY: market.keys.taskReceipts.key },
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
       HOST: market.options.host,
@@ -96,12 +127,15 @@ function environments(
   };
 }
 
+/** How a service is started: its own variables, and the power whose key it has, if it has one alone. */
+type Start = { env: Record<string, string>; port: number; onAnswer?: (() => void) | undefined; power?: Power };
+
 async function startService(
   market: Market,
   name: ServiceName,
-  own: { env: Record<string, string>; port: number; onAnswer: (() => void) | undefined },
+  own: Start,
 ): Promise<void> {
-  const { port, onAnswer } = own;
+  const { port, onAnswer, power } = own;
   const env: Record<string, string> & { HOST: string } = {
     ...baseEnvironment(market),
     HOST: "127.0.0.1",
@@ -109,7 +143,7 @@ async function startService(
     CHAIN_RPC_URLS: market.chain.rpcUrls.join(","),
     DEPLOYMENT_FILE: market.deploymentFile,
     REDIS_URL: market.redisUrl,
-    ...signerOf(market.keys, name),
+    ...(power === undefined ? signerOf(market.keys, name) : {}),
     ...own.env,
   };
   const health =
@@ -117,7 +151,7 @@ async function startService(
       ? { host: env.HOST, port }
       : { host: "127.0.0.1", port: env.INTERNAL_PORT };
   await startProgram(market, {
-    name,
+    name: power ?? name,
     group: "services",
     entry: `services/${name}/index.ts`,
     args: [],
@@ -134,7 +168,9 @@ function databaseOf(databases: DatabaseUrls["services"], name: ServiceName): Rec
 
 function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
   const holder = signers[name];
-  return holder === undefined ? {} : { SIGNER_KEY: keys[holder].key };
+  if (holder === undefined) return {};
+  const receipts = name === "match" ? { RECEIPTS_KEY: keys.receipts.key } : {};
+  return { SIGNER_KEY: keys[holder].key, ...receipts };
 }
 
 /** Starts a program of this checkout, waits for its /healthz, and restarts it when it ends, until the market stops. */

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv } from "@ngpu/runtime/env";
 import { z } from "zod";
 
 const portRange = z
@@ -14,6 +14,8 @@ const portRange = z
     "is not a range of ports from 1 to 65535",
   );
 
+const key = (what: string) => envTypes.privateKey().optional().describe(what);
+
 const count = (value: number, what: string) => envTypes.count().default(value).describe(what);
 
 /** Variables of match. */
@@ -22,7 +24,21 @@ export const matchVariables = {
   ...chainEnv,
   ...databaseEnv,
   ...redisEnv,
-  ...signerEnv,
+  SIGNER_KEY: key(
+    "Private key of the account that relays signed messages; it has no power. Needs RECEIPTS_KEY",
+  ),
+  RECEIPTS_KEY: key(
+    "Private key that acknowledges heartbeats, and commits nothing; default: this instance serves no sessions",
+  ),
+  COMMITTER_KEY: key(
+    "Private key of the account that commits heartbeats and marks nodes offline; default: another instance does",
+  ),
+  KEEPER_KEY: key(
+    "Private key of the account that releases the leases of lost nodes; default: another instance does",
+  ),
+  MEASURE_KEEPER_KEY: key(
+    "Private key of the account that requests measurements; default: another instance does",
+  ),
   PUBLIC_URL: envTypes
     .url()
     .describe("WebSocket URL at which nodes reach this instance; also the audience of their signature"),

@@ -3,10 +3,11 @@ import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool, openRedis } from "@ngpu/db/open";
+import { FatalError } from "@ngpu/runtime/errors";
 import { createApp, listen } from "@ngpu/runtime/http";
 import { runService, type ServiceContext, start } from "@ngpu/runtime/lifecycle";
 import { createRegistry } from "@ngpu/runtime/metrics";
-import { createSender } from "@ngpu/tx-sender/send";
+import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
 import { type MatchEnv, readMatchEnv } from "./env.ts";
 import { type Match, type MatchOptions, startMatch } from "./match.ts";
@@ -20,11 +21,11 @@ await start(async () => {
 });
 
 async function main(context: ServiceContext, env: MatchEnv, deployment: Deployment): Promise<void> {
+  requireKeys(env);
   const { logger, signal } = context;
   const stores = await openStores(context, env, deployment);
   const { pool, redis, client } = stores;
-  const account = privateKeyToAccount(env.SIGNER_KEY);
-  const sender = await createSender({ pool, client, account, deployment, logger, signal });
+  const senders = await openSenders(context, env, deployment, stores);
   const registry = createRegistry("match");
   // The server listens before sessions are served; until then /v1/session gets the status 404.
   let match: Match | undefined;
@@ -40,8 +41,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
     deployment,
     pool,
     redis,
-    sender,
-    account,
+    senders,
     client,
     registry,
     server,
@@ -54,7 +54,46 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
     signal,
     onNotice: match.notice,
   });
-  logger.info({ event: "match_listening", url, instance: env.INSTANCE, address: sender.address });
+  logger.info({ event: "match_listening", url, instance: env.INSTANCE, accounts: addressesOf(senders) });
+}
+
+/** @throws FatalError `match_keys_missing` */
+function requireKeys(env: MatchEnv): void {
+  const { SIGNER_KEY, RECEIPTS_KEY, COMMITTER_KEY, KEEPER_KEY, MEASURE_KEEPER_KEY } = env;
+  const serves = SIGNER_KEY !== undefined && RECEIPTS_KEY !== undefined;
+  const isWhole = serves || (SIGNER_KEY === undefined && RECEIPTS_KEY === undefined);
+  if (isWhole && (serves || (COMMITTER_KEY ?? KEEPER_KEY ?? MEASURE_KEEPER_KEY) !== undefined)) return;
+  throw new FatalError("The environment has no complete set of keys of a part of match.", {
+    code: "match_keys_missing",
+    hint: "Set SIGNER_KEY with RECEIPTS_KEY, or one of COMMITTER_KEY, KEEPER_KEY and MEASURE_KEEPER_KEY.",
+  });
+}
+
+/** One sender for each account: a key that two variables name has one order of transactions. */
+async function openSenders(
+  { logger, signal }: ServiceContext,
+  env: MatchEnv,
+  deployment: Deployment,
+  { pool, client }: Stores,
+): Promise<MatchOptions["senders"]> {
+  const open = new Map<string, Promise<Sender>>();
+  const senderOf = (key: MatchEnv["SIGNER_KEY"]) => {
+    if (key === undefined) return undefined;
+    const account = privateKeyToAccount(key);
+    const sender = open.get(key) ?? createSender({ pool, client, account, deployment, logger, signal });
+    open.set(key, sender);
+    return sender;
+  };
+  return {
+    relayer: await senderOf(env.SIGNER_KEY),
+    committer: await senderOf(env.COMMITTER_KEY),
+    keeper: await senderOf(env.KEEPER_KEY),
+    measureKeeper: await senderOf(env.MEASURE_KEEPER_KEY),
+  };
+}
+
+function addressesOf(senders: MatchOptions["senders"]) {
+  return Object.fromEntries(Object.entries(senders).map(([name, sender]) => [name, sender?.address]));
 }
 
 type Stores = Pick<MatchOptions, "pool" | "redis" | "client">;

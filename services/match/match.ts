@@ -6,7 +6,7 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Redis } from "ioredis";
 import type { Registry } from "prom-client";
-import type { LocalAccount } from "viem";
+import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import type { MatchEnv } from "./env.ts";
 import { type Outage, startFailover } from "./failover/failover.ts";
 import { startMeasure } from "./measurement/measure.ts";
@@ -30,6 +30,7 @@ export type MatchOptions = {
   context: ServiceContext;
   env: Pick<
     MatchEnv,
+    | "RECEIPTS_KEY"
     | "DATABASE_URL"
     | "PUBLIC_URL"
     | "PROBE_IMAGE"
@@ -44,14 +45,15 @@ export type MatchOptions = {
   deployment: Deployment;
   pool: Database;
   redis: Redis;
-  sender: Sender;
-  /** Signs heartbeat acknowledgements; the account of `sender`. */
-  account: LocalAccount;
+  senders: Senders;
   client: ChainClient;
   registry: Registry;
   server: Server;
   fleetNow: () => Promise<IndexedFleet>;
 };
+
+/** The account of each power. An instance has the parts of the accounts that it has. */
+export type Senders = Record<"relayer" | "committer" | "keeper" | "measureKeeper", Sender | undefined>;
 
 export type Match = {
   /** Call with every notification from Postgres. */
@@ -61,51 +63,63 @@ export type Match = {
 };
 
 /** Dependencies that most parts share. */
-type Shared = Pick<MatchOptions, "context" | "pool" | "deployment" | "sender"> & {
+type Shared = Pick<MatchOptions, "context" | "pool" | "deployment"> & {
   metrics: MatchMetrics;
   databaseUrl: string;
   instance: string;
 };
 
-/** Starts all parts of match. */
+/** Starts the parts of match that this instance has the keys of. */
 export async function startMatch(options: MatchOptions): Promise<Match> {
-  const { context, env, deployment, pool, redis, sender, fleetNow } = options;
-  const metrics = createMatchMetrics(options.registry);
+  const { env, deployment, pool, redis, senders, client } = options;
   await registerInstance(pool, env.INSTANCE);
   const shared = {
-    context,
+    context: options.context,
     pool,
     deployment,
-    sender,
-    metrics,
+    metrics: createMatchMetrics(options.registry),
     databaseUrl: env.DATABASE_URL,
     instance: env.INSTANCE,
   };
   const presence = createPresence({ redis, deployment });
-  const relay = startRelay(shared);
-  const { sessions, sessionMonitor } = startSessions(options, shared, { presence, relay });
-  const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
-  const placement = startPlacement({ context, pool, redis, answers: metrics.answers, fleetNow });
-  startPrefetch({ ...shared, env, fleetNow });
-  startHeartbeats({ ...shared, presence });
-  const measure = startMeasure({ ...shared, client: options.client, ports: env.PROBE_PORTS });
-  const failover = startFailover({
-    ...shared,
-    lossSeconds: env.LOSS_SECONDS,
-    lossShare: env.LOSS_SHARE,
-    lossFloor: env.LOSS_FLOOR,
-  });
+  const serving = startServing(options, shared, presence);
+  startHeartbeats({ ...shared, sender: senders.committer, presence });
+  const measure =
+    senders.measureKeeper &&
+    startMeasure({ ...shared, sender: senders.measureKeeper, client, ports: env.PROBE_PORTS });
+  const losses = { lossSeconds: env.LOSS_SECONDS, lossShare: env.LOSS_SHARE, lossFloor: env.LOSS_FLOOR };
+  const failover =
+    senders.keeper && startFailover({ ...shared, ...losses, act: "release", sender: senders.keeper });
+  const offline =
+    senders.committer && startFailover({ ...shared, ...losses, act: "offline", sender: senders.committer });
   return {
-    outage: failover.outage,
-    notice: createNotice({ sessions, sessionMonitor, measure, failover, relay, orderDispatch, placement }),
+    outage: () => failover?.outage() ?? offline?.outage() ?? null,
+    notice: createNotice({ ...serving, measure, failover, offline }),
   };
+}
+
+/** Serves nodes and services: sessions, relays, placements, prefetches. Nothing without the key that signs receipts. */
+function startServing(
+  options: MatchOptions,
+  shared: Shared,
+  presence: Presence,
+): Partial<Omit<Parameters<typeof createNotice>[0], "measure" | "failover" | "offline">> {
+  const { context, env, pool, redis, senders, fleetNow } = options;
+  if (env.RECEIPTS_KEY === undefined || senders.relayer === undefined) return {};
+  const relay = startRelay({ ...shared, sender: senders.relayer });
+  const account = privateKeyToAccount(env.RECEIPTS_KEY);
+  const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
+  const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
+  const placement = startPlacement({ context, pool, redis, answers: shared.metrics.answers, fleetNow });
+  startPrefetch({ ...shared, env, fleetNow });
+  return { sessions, sessionMonitor, relay, orderDispatch, placement };
 }
 
 /** Serves sessions and starts their monitor. */
 function startSessions(
-  { context, env, server, account }: MatchOptions,
+  { context, env, server }: MatchOptions,
   shared: Shared,
-  { presence, relay }: { presence: Presence; relay: Relay },
+  { account, presence, relay }: { account: PrivateKeyAccount; presence: Presence; relay: Relay },
 ): { sessions: Sessions; sessionMonitor: SessionMonitor } {
   const { pool, deployment, metrics, instance } = shared;
   // Several heartbeats per slot, so that a lost one has no effect. At most 4 s apart, so that a loss is detected soon.

@@ -6,34 +6,35 @@ export type Notice = (channel: string, payload: string | undefined) => void;
 
 type Wakeable = { wake(): void };
 
-/** Routes notifications from Postgres to the parts that they concern. */
+/** Routes notifications from Postgres to the parts that they concern and that this instance has. */
 export function createNotice(parts: {
-  sessions: Sessions;
-  sessionMonitor: Wakeable;
-  measure: Wakeable;
-  failover: Wakeable;
-  relay: Wakeable;
-  orderDispatch: Wakeable;
-  placement: Wakeable;
+  sessions?: Sessions | undefined;
+  sessionMonitor?: Wakeable | undefined;
+  measure?: Wakeable | undefined;
+  failover?: Wakeable | undefined;
+  offline?: Wakeable | undefined;
+  relay?: Wakeable | undefined;
+  orderDispatch?: Wakeable | undefined;
+  placement?: Wakeable | undefined;
 }): Notice {
-  const { sessions, sessionMonitor, measure, failover, relay, orderDispatch, placement } = parts;
+  const { sessions, sessionMonitor, measure, failover, offline, relay, orderDispatch, placement } = parts;
   return (channel, payload) => {
     if (payload?.startsWith(replacedNotice)) {
-      sessions.replaced(payload.slice(replacedNotice.length).split(","));
+      sessions?.replaced(payload.slice(replacedNotice.length).split(","));
       return;
     }
     if (channel === chainChannel || payload === undefined) {
-      for (const part of [sessionMonitor, measure, failover, relay]) part.wake();
+      for (const part of [sessionMonitor, measure, failover, offline, relay]) part?.wake();
       // A round that was requested is an order to its node.
-      if (payload === undefined || payload.includes('"measurement"')) orderDispatch.wake();
+      if (payload === undefined || payload.includes('"measurement"')) orderDispatch?.wake();
       return;
     }
-    if (payload === "relay") relay.wake();
-    if (payload === "placement") placement.wake();
-    if (payload === "prefetch") orderDispatch.wake();
+    if (payload === "relay") relay?.wake();
+    if (payload === "placement") placement?.wake();
+    if (payload === "prefetch") orderDispatch?.wake();
     if (payload === "measure_round" || payload === "session") {
-      orderDispatch.wake();
-      measure.wake();
+      orderDispatch?.wake();
+      measure?.wake();
     }
   };
 }

@@ -1,10 +1,15 @@
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Replay } from "@ngpu/queries/replay";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { Client } from "../services/apiServer/client.ts";
 import { join, newWorkspace } from "../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
+import { accounts, privateKeyOf } from "../services/workspace/chain.ts";
 import { addNode } from "../services/workspace/chainActions.ts";
 import { runCli } from "../support/runCli.ts";
 
@@ -152,6 +157,65 @@ describe("the command line", function () {
       expect(unknown.stderr).to.include("There is no placement");
       const other = await cli(["verify", "placement", "7"]);
       expect(other.stderr).to.include("7 is not the id of a placement");
+    });
+  });
+
+  describe("node", () => {
+    const owner = accounts.owner.address;
+    let dir: string;
+    let nodeId: number;
+    before(async () => {
+      dir = mkdtempSync(joinPath(tmpdir(), "ngpu-cli-"));
+      writeFileSync(joinPath(dir, "wallet"), privateKeyOf("owner"), { mode: 0o600 });
+      writeFileSync(joinPath(dir, "stranger"), generatePrivateKey(), { mode: 0o600 });
+      nodeId = await addNode(api.chain, "owned", 1, undefined, owner);
+    });
+    after(() => rmSync(dir, { recursive: true }));
+
+    const file = (name: string) => joinPath(dir, name);
+    const read = (functionName: "walletOf" | "nodeKeyOf") =>
+      api.chain.client.readContract({
+        address: api.chain.deployment.contracts.ComputeNode,
+        abi: computeNodeAbi,
+        functionName,
+        args: [nodeId],
+      });
+
+    it("prints the transaction that accepts a node, for a wallet elsewhere", async () => {
+      const { code, stdout } = await cli(["node", "accept", String(nodeId), "--json"]);
+      expect(code).to.equal(0);
+      const { to, data } = JSON.parse(stdout) as { to: `0x${string}`; data: `0x${string}` };
+      await api.chain.callAt("owner", to, data);
+      expect(await read("walletOf")).to.equal(owner);
+      const again = await cli(["node", "accept", String(nodeId)]);
+      expect(again.code).to.equal(1);
+      expect(again.stderr).to.include("asks for no wallet");
+    });
+
+    it("replaces the node's key with that of a file, from the wallet's own key file", async () => {
+      const args = [
+        "node",
+        "set-key",
+        String(nodeId),
+        "--key-file",
+        file("node.key"),
+        "--wallet",
+        file("wallet"),
+      ];
+      const { code, stdout } = await cli(args);
+      expect(code).to.equal(0);
+      const key = privateKeyToAccount(readFileSync(file("node.key"), "utf8").trim() as `0x${string}`);
+      expect(stdout).to.include(`The key of node ${nodeId} is ${key.address}.`);
+      expect(statSync(file("node.key")).mode & 0o777).to.equal(0o600);
+      expect(await read("nodeKeyOf")).to.equal(key.address);
+    });
+
+    it("revokes the node's key, but not for another wallet", async () => {
+      const revoke = (wallet: string) =>
+        cli(["node", "revoke-key", String(nodeId), "--wallet", file(wallet)]);
+      expect((await revoke("stranger")).code).to.equal(1);
+      expect((await revoke("wallet")).stdout).to.include(`The key of node ${nodeId} is revoked.`);
+      expect(await read("nodeKeyOf")).to.match(/^0x0+$/);
     });
   });
 });

@@ -6,14 +6,13 @@ import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 
-const committer = keyOf("receipts");
+const signer = keyOf("receipts");
 const slotSeconds = 60;
 
-/** Nodes 1 to 3, a committer whose key signs receipts, and the keeper in the place of Measure. */
+/** Nodes 1 to 3, and the keeper in the place of Measure. */
 async function loadNodes() {
   const market = await loadMarket();
   await addNodes(market, ["node one", "node two", "node three"]);
-  await market.computeNode.write.setHeartbeatCommitter([committer.address, true]);
   await market.computeNode.write.setMeasure([market.people.keeper, true]);
   // The beginning of a slot: the previous one stays the last ended slot for the duration of a test.
   const begun = Math.floor((await market.time.latest()) / slotSeconds) + 1;
@@ -21,8 +20,8 @@ async function loadNodes() {
   return { ...market, slot: BigInt(begun) - 1n };
 }
 
-async function disputeOf(market: MarketFixture, slot: bigint, nodeId: number, signer = committer) {
-  const { proofOf, root, signature } = await signHeartbeats(signer, market.deployment, slot, [1, 2, 3]);
+async function disputeOf(market: MarketFixture, slot: bigint, nodeId: number, by = signer) {
+  const { proofOf, root, signature } = await signHeartbeats(by, market.deployment, slot, [1, 2, 3]);
   return { dispute: { slot, nodeId, root, proof: proofOf(nodeId) }, signature };
 }
 
@@ -43,7 +42,7 @@ function challenge(market: MarketFixture, nodeId: number, first: bigint, last: b
 }
 
 describe("ComputeNode: corrections of heartbeats", () => {
-  it("sets the bit of a node that a committer acknowledged, once, relayed by anyone", async () => {
+  it("sets the bit of a node whose heartbeat was acknowledged, once, relayed by anyone", async () => {
     const market = await loadNodes();
     const { slot } = market;
     const two = await disputeOf(market, slot, 2);
@@ -60,7 +59,7 @@ describe("ComputeNode: corrections of heartbeats", () => {
     expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([false, false]);
   });
 
-  it("refuses receipts of other slots, nodes and markets, and of accounts that are not committers", async () => {
+  it("refuses receipts of other slots, nodes and markets, and of accounts that are not receipts' signers", async () => {
     const market = await loadNodes();
     const { slot } = market;
     const good = await disputeOf(market, slot, 2);
@@ -79,14 +78,32 @@ describe("ComputeNode: corrections of heartbeats", () => {
     expectRefused(await send(market, await disputeOf(market, slot, 2, stranger)), "HeartbeatAckUnsigned", {
       signer: stranger.address,
     });
-    const { proofOf, ...ghost } = await signHeartbeats(committer, market.deployment, slot, [1, 9]);
+    const { proofOf, ...ghost } = await signHeartbeats(signer, market.deployment, slot, [1, 9]);
     const unknown = {
       dispute: { slot, nodeId: 9, root: ghost.root, proof: proofOf(9) },
       signature: ghost.signature,
     };
     expectRefused(await send(market, unknown), "NodeUnknown", { nodeId: 9 });
-    await market.computeNode.write.setHeartbeatCommitter([committer.address, false]);
+    await market.computeNode.write.setReceiptSigner([signer.address, false]);
     expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
+  });
+
+  it("gives no account the power to commit heartbeats and to acknowledge them", async () => {
+    const { computeNode, people } = await loadMarket();
+    await expectRevert(computeNode.write.setReceiptSigner([people.committer, true]), "AccountHasOtherPower", {
+      account: people.committer,
+    });
+    await expectRevert(
+      computeNode.write.setHeartbeatCommitter([signer.address, true]),
+      "AccountHasOtherPower",
+      {
+        account: signer.address,
+      },
+    );
+    await computeNode.write.setReceiptSigner([signer.address, false]);
+    await computeNode.write.setHeartbeatCommitter([signer.address, true]);
+    expect(await computeNode.read.isReceiptSigner([signer.address])).to.equal(false);
+    expect(await computeNode.read.isHeartbeatCommitter([signer.address])).to.equal(true);
   });
 
   it("refuses an inner node of the tree as a leaf", async () => {

@@ -115,10 +115,11 @@ describe("Measure: draws", () => {
 
   it("never let an operator measure its own node, whichever key or wallet connects them", async () => {
     const market = await loadMeasure();
-    const wallet = keyOf("wallet").address;
+    const operator = keyOf("wallet");
+    const wallet = operator.address;
     const node = (id: number, name: string): Node => ({ id, key: keyOf(name) });
-    await bindWallet(market, node(1, "node one"), wallet);
-    await bindWallet(market, node(2, "node two"), wallet);
+    await bindWallet(market, node(1, "node one"), operator);
+    await bindWallet(market, node(2, "node two"), operator);
     const own: [string, `0x${string}` | undefined][] = [
       ["node one", undefined],
       ["paid to the node", keyOf("node one").address],

@@ -34,6 +34,10 @@ describe("Events: an act emits all of its changes, with every value in its field
       expect(await said(market, computeNode.write.setHeartbeatCommitter([account, allowed]))).to.deep.equal([
         { of: "computeNode", name: "HeartbeatCommitterSet", args: { account, allowed } },
       ]);
+      const signer = { account: other, allowed };
+      expect(await said(market, computeNode.write.setReceiptSigner([other, allowed]))).to.deep.equal([
+        { of: "computeNode", name: "ReceiptSignerSet", args: signer },
+      ]);
       expect(await said(market, computeNode.write.setUptimePoster([account, allowed]))).to.deep.equal([
         { of: "computeNode", name: "UptimePosterSet", args: { account, allowed } },
       ]);

@@ -18,6 +18,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   // Contracts call them; they stop with the calls that lead there.
   ComputeNode: [
     "setHeartbeatCommitter",
+    "setReceiptSigner",
     "setUptimePoster",
     "disableUptime",
     "addDocker",
@@ -38,7 +39,7 @@ const entry = 1;
 const exit = 2;
 /** The exits, which pay an account or end something; all other pausable functions are entries. */
 const exits: Record<Pausing, string[]> = {
-  ComputeNode: ["setStatusBatch", "setWalletBatch"],
+  ComputeNode: ["setStatusBatch", "setWalletBatch", "setKeyBatch"],
   DockerContract: ["stopWorkspace", "requestStop", "requestDelete", "reportBatch", "releaseEnded"],
   Progress: [],
   Measure: [],

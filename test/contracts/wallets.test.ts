@@ -1,15 +1,16 @@
-import { domainOf, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
+import { domainOf, walletChangeTypes, walletConsentTypes } from "@ngpu/contracts-sdk/typedData";
 import { expect } from "chai";
 import type { Address, Hex } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
-import { addNodes, type Node } from "./support/nodes.ts";
+import { addNodes, type Node, signConsent } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import { makeWallet, walletCode } from "./support/wallets.ts";
 
 const owner = keyOf("wallet owner");
-const next = keyOf("next wallet").address;
+const nextOwner = keyOf("next wallet");
+const next = nextOwner.address;
 
-function signMove(market: MarketFixture, message: { nodeId: number; wallet: Address; nonce: bigint }) {
+function signMove(market: MarketFixture, message: { nodeId: number; wallet: Address; sequence: number }) {
   return owner.signTypedData({
     domain: domainOf(market.deployment, "ComputeNode"),
     types: walletChangeTypes,
@@ -21,10 +22,15 @@ function signMove(market: MarketFixture, message: { nodeId: number; wallet: Addr
 /** A node bound to a wallet with this code, and its signed change to the next one. */
 async function boundTo(market: MarketFixture, name: string, code: Hex) {
   const wallet = await makeWallet(market, code);
-  const [node] = await addNodes(market, [name], { wallet });
-  const message = { nodeId: (node as Node).id, wallet: next, nonce: 0n };
+  const [node] = (await addNodes(market, [name], { wallet })) as [Node];
+  // The wallet accepts by calling, whatever its code says of signatures.
+  await market.connection.networkHelpers.impersonateAccount(wallet);
+  await market.connection.networkHelpers.setBalance(wallet, 10n ** 18n);
+  await market.computeNode.write.acceptNodes([[node.id], ["0x"]], { account: wallet });
+  const message = { nodeId: node.id, wallet: next, sequence: 1 };
   const signature = await signMove(market, message);
-  return { wallet, message: { ...message, deadline: later }, signature };
+  const consent = await signConsent(market, nextOwner, node.key.address, { sequence: 1 });
+  return { wallet, message: { ...message, deadline: later, consent }, signature };
 }
 
 describe("Wallets that are contracts", () => {
@@ -34,14 +40,32 @@ describe("Wallets that are contracts", () => {
     const move = () => market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
     expect(refusalsOf(await move())).to.deep.equal([]);
     expect(await market.computeNode.read.walletOf([1])).to.equal(next);
-    expect(await market.computeNode.read.isNonceUsed([wallet, 0n])).to.equal(true);
-    expectRefused(await move(), "SignatureInvalid", { signer: next });
+    expect(await market.computeNode.read.operatorOf([wallet])).to.equal(wallet);
+    expectRefused(await move(), "SequenceStale", { given: 1, last: 1 });
+  });
+
+  it("accept a node with a signature that they accept, relayed by anyone", async () => {
+    const market = await loadMarket();
+    const wallet = await makeWallet(market, walletCode.of(owner.address));
+    const [node] = (await addNodes(market, ["node one"], { wallet })) as [Node];
+    const accept = (signature: Hex) =>
+      market.mined(market.computeNode.write.acceptNodes([[node.id], [signature]]));
+    const consentOf = (signer: typeof owner) =>
+      signer.signTypedData({
+        domain: domainOf(market.deployment, "ComputeNode"),
+        types: walletConsentTypes,
+        primaryType: "WalletConsent",
+        message: { key: node.key.address, wallet, sequence: 0 },
+      });
+    expectRefused(await accept(await consentOf(nextOwner)), "SignatureInvalid", { signer: wallet });
+    expect(refusalsOf(await accept(await consentOf(owner)))).to.deep.equal([]);
+    expect(await market.computeNode.read.walletOf([node.id])).to.equal(wallet);
   });
 
   it("refuse signatures of others", async () => {
     const market = await loadMarket();
     const { wallet, message } = await boundTo(market, "node one", walletCode.of(owner.address));
-    const signature = await signMove(market, { ...message, nonce: 1n });
+    const signature = await signMove(market, { ...message, sequence: 2 });
     const receipt = await market.mined(market.computeNode.write.setWalletBatch([[message], [signature]]));
     expectRefused(receipt, "SignatureInvalid", { signer: wallet });
   });

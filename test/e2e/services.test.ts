@@ -75,6 +75,7 @@ describe("a service started alone", function () {
     DATABASE_URL: database.url,
     REDIS_URL: redisUrl,
     SIGNER_KEY: generatePrivateKey(),
+    RECEIPTS_KEY: generatePrivateKey(),
     PUBLIC_URL: "http://127.0.0.1:8080",
     GATEWAY_URL: "http://127.0.0.1:8081",
     GATEWAY_URLS: "http://127.0.0.1:8081",

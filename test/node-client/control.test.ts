@@ -7,6 +7,7 @@ import { codeOf, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
+import { zeroAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { describeStatus } from "../../node-client/commands/describeStatus.ts";
 import { readableLine } from "../../node-client/commands/logs.ts";
@@ -105,6 +106,9 @@ describe("the control socket of a running client", () => {
       specOf: [offer.spec, offer.pricePerSecond],
       statusOf: codeOf(nodeStatuses, status),
       freeOf: offer.spec.total,
+      walletOf: zeroAddress,
+      nominatedWalletOf: zeroAddress,
+      sequencesOf: [0, 0],
     };
     await ensureRegistered({
       client: {
@@ -113,6 +117,8 @@ describe("the control socket of a running client", () => {
       deployment,
       account,
       wallet: undefined,
+      walletConsent: undefined,
+      logger,
       journal,
       outbox: createOutbox({ journal, account, deployment, send: () => true, logger }),
       offer,

@@ -160,7 +160,7 @@ describe("the journal", () => {
     const change = (deadline = BigInt(Math.floor(Date.now() / 1000) + 60)) => ({
       nodeId: 7,
       status: 1,
-      nonce: 123n,
+      sequence: 123,
       deadline,
     });
     beforeEach(() => {
@@ -192,12 +192,12 @@ describe("the journal", () => {
 
     it("sends no expired or refused message, and keeps the reason", async () => {
       const id = await open().submit("setStatus", change(), "one");
-      settleOutbox(journal, id, { status: "refused", reason: "NonceUsed", now: Date.now() });
+      settleOutbox(journal, id, { status: "refused", reason: "SequenceStale", now: Date.now() });
       await open().submit("setStatus", change(1n), "two");
       expireOutbox(journal, Date.now());
       expect(openOutbox(journal)).to.deep.equal([]);
       const last = lastBySubject(journal, "setStatus");
-      expect(last.get("one")).to.include({ status: "refused", reason: "NonceUsed" });
+      expect(last.get("one")).to.include({ status: "refused", reason: "SequenceStale" });
       expect(last.get("two")?.status).to.equal("expired");
     });
   });

@@ -136,6 +136,8 @@ describe("a registration with sick cards", () => {
       deployment,
       account,
       wallet: undefined,
+      walletConsent: undefined,
+      logger,
       journal,
       outbox,
       offer: offerOf(hardware, { region: undefined, price: 1n }),

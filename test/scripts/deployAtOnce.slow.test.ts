@@ -26,6 +26,7 @@ const owned = {
   treasury: newAccount(),
   poster: newAccount(),
   committers: [newAccount()],
+  receiptSigners: [newAccount()],
   keepers: [newAccount(), newAccount()],
   measureKeepers: [newAccount()],
   openMeasurers: true,

@@ -17,11 +17,16 @@ export type TestMarket = {
   /** Committer, keeper, measure keeper and poster. It also holds the genesis supply. */
   keeper: PrivateKeyAccount;
   keeperKey: `0x${string}`;
+  /** Keys that have one power each, as the parts of match have them; the relayer has none. */
+  powers: Record<Power, `0x${string}`>;
   /** Deploys successors beside the contracts. Updates `deployment` and its file. */
   replace: (succession: Succession) => Promise<void>;
   /** Stops the chain before the end of the run. */
   stop: () => Promise<void>;
 };
+
+const powerNames = ["relayer", "receipts", "committer", "keeper", "measureKeeper"] as const;
+export type Power = (typeof powerNames)[number];
 
 /** Short periods for tests, in seconds. */
 const periods = {
@@ -44,12 +49,17 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   stopAtEnd(chain.stop);
   const deployerKey = generatePrivateKey();
   const keeperKey = generatePrivateKey();
+  const powers = Object.fromEntries(
+    powerNames.map((name) => [name, generatePrivateKey()]),
+  ) as TestMarket["powers"];
   const deployer = privateKeyToAccount(deployerKey);
   const keeper = privateKeyToAccount(keeperKey);
-  await fund(chain.url, [deployer.address, keeper.address]);
+  const addressOf = (power: Power) => privateKeyToAccount(powers[power]).address;
+  await fund(chain.url, [deployer.address, keeper.address, ...powerNames.map(addressOf)]);
   const parametersFile = join(stateDir, `parameters-${chain.port}.json`);
   const deploymentFile = join(stateDir, `deployment-${chain.port}.json`);
-  writeFileSync(parametersFile, JSON.stringify({ ...parametersFor(keeper.address), ...given }));
+  const parameters = { ...parametersFor(keeper.address, addressOf), ...given };
+  writeFileSync(parametersFile, JSON.stringify(parameters));
   const files = ["--parameters", parametersFile, "--out", deploymentFile, "--poll-ms", "20"];
   // A separate journal, because other suites deploy to chains with the same id at the same time.
   const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
@@ -73,6 +83,7 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
     deploymentFile,
     keeper,
     keeperKey,
+    powers,
     stop: chain.stop,
     replace: async (succession) => {
       const generation = market.deployment.previous.length + 2;
@@ -83,17 +94,18 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   return market;
 }
 
-/** Deployment parameters in which one account has every role. */
-function parametersFor(address: `0x${string}`) {
+/** Deployment parameters in which one account has every role, and others have one power each. */
+function parametersFor(address: `0x${string}`, addressOf: (power: Power) => `0x${string}`) {
   return {
     ...periods,
     treasury: address,
     guardian: address,
     operations: address,
     poster: address,
-    committers: [address],
-    keepers: [address],
-    measureKeepers: [address],
+    committers: [address, addressOf("committer")],
+    receiptSigners: [addressOf("receipts")],
+    keepers: [address, addressOf("keeper")],
+    measureKeepers: [address, addressOf("measureKeeper")],
     quorum: 1,
     openMeasurers: true,
     emissionPerEpoch: "1000",

@@ -30,6 +30,7 @@ const settingEvents = new Set([
   "WatcherSet",
   "UptimePosterSet",
   "HeartbeatCommitterSet",
+  "ReceiptSignerSet",
   "KeeperSet",
   "MeasureKeeperSet",
 ]);

@@ -13,7 +13,7 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, receiptsPoster, watchers, committers, keepers, measureKeepers } = parameters;
+  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, measureKeepers } = parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   const last = (of: ContractName, event: string, expected: Address, at = contracts) =>
@@ -41,6 +41,7 @@ export function settingErrors(
     ...allowed("Pomc", "WatcherSet", watchers),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
+    ...allowed("ComputeNode", "ReceiptSignerSet", receiptSigners),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];

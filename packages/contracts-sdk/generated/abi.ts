@@ -90,6 +90,17 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "AccountHasOtherPower",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint256",
         "name": "items",
         "type": "uint256"
@@ -461,22 +472,6 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "bytes32",
-        "name": "gpuUuid",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      }
-    ],
-    "name": "NodeGpuTaken",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "address",
         "name": "key",
         "type": "address"
@@ -504,6 +499,17 @@ export const computeNodeAbi = [
       }
     ],
     "name": "NodeNotAccepting",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "NodeNotNominating",
     "type": "error"
   },
   {
@@ -557,6 +563,17 @@ export const computeNodeAbi = [
       }
     ],
     "name": "NodeUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "NodeWalletUnbound",
     "type": "error"
   },
   {
@@ -631,6 +648,22 @@ export const computeNodeAbi = [
       }
     ],
     "name": "RegistrationRateInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint24",
+        "name": "given",
+        "type": "uint24"
+      },
+      {
+        "internalType": "uint24",
+        "name": "last",
+        "type": "uint24"
+      }
+    ],
+    "name": "SequenceStale",
     "type": "error"
   },
   {
@@ -999,12 +1032,37 @@ export const computeNodeAbi = [
         "internalType": "address",
         "name": "key",
         "type": "address"
+      }
+    ],
+    "name": "NodeKeySet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "key",
+        "type": "address"
       },
       {
         "indexed": true,
         "internalType": "address",
         "name": "wallet",
         "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "isBound",
+        "type": "bool"
       },
       {
         "components": [
@@ -1208,6 +1266,25 @@ export const computeNodeAbi = [
         "type": "address"
       }
     ],
+    "name": "NodeWalletNominated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "wallet",
+        "type": "address"
+      }
+    ],
     "name": "NodeWalletSet",
     "type": "event"
   },
@@ -1234,6 +1311,25 @@ export const computeNodeAbi = [
       }
     ],
     "name": "PresenceChallenged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "ReceiptSignerSet",
     "type": "event"
   },
   {
@@ -1298,6 +1394,24 @@ export const computeNodeAbi = [
     ],
     "name": "UptimePosterSet",
     "type": "event"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32[]",
+        "name": "nodeIds",
+        "type": "uint32[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "consents",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "acceptNodes",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
   },
   {
     "inputs": [
@@ -1712,17 +1826,12 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "signer",
-        "type": "address"
-      },
-      {
-        "internalType": "uint256",
-        "name": "nonce",
-        "type": "uint256"
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
       }
     ],
-    "name": "isNonceUsed",
+    "name": "isPaused",
     "outputs": [
       {
         "internalType": "bool",
@@ -1736,12 +1845,12 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "bytes4",
-        "name": "selector",
-        "type": "bytes4"
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
       }
     ],
-    "name": "isPaused",
+    "name": "isReceiptSigner",
     "outputs": [
       {
         "internalType": "bool",
@@ -1871,6 +1980,25 @@ export const computeNodeAbi = [
       }
     ],
     "name": "nodeKeyOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "nominatedWalletOf",
     "outputs": [
       {
         "internalType": "address",
@@ -2043,6 +2171,11 @@ export const computeNodeAbi = [
             "internalType": "uint64",
             "name": "deadline",
             "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "consent",
+            "type": "bytes"
           }
         ],
         "internalType": "struct IComputeNode.Registration[]",
@@ -2168,6 +2301,30 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "sequencesOf",
+    "outputs": [
+      {
+        "internalType": "uint24",
+        "name": "sequence",
+        "type": "uint24"
+      },
+      {
+        "internalType": "uint16",
+        "name": "ownership",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "newAuthority",
         "type": "address"
@@ -2199,6 +2356,51 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "address",
+            "name": "key",
+            "type": "address"
+          },
+          {
+            "internalType": "uint16",
+            "name": "sequence",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "consent",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct IComputeNode.KeyChange[]",
+        "name": "changes",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "setKeyBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "measure",
         "type": "address"
@@ -2210,6 +2412,24 @@ export const computeNodeAbi = [
       }
     ],
     "name": "setMeasure",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setReceiptSigner",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -2229,9 +2449,9 @@ export const computeNodeAbi = [
             "type": "uint8"
           },
           {
-            "internalType": "uint256",
-            "name": "nonce",
-            "type": "uint256"
+            "internalType": "uint24",
+            "name": "sequence",
+            "type": "uint24"
           },
           {
             "internalType": "uint64",
@@ -2287,14 +2507,19 @@ export const computeNodeAbi = [
             "type": "address"
           },
           {
-            "internalType": "uint256",
-            "name": "nonce",
-            "type": "uint256"
+            "internalType": "uint16",
+            "name": "sequence",
+            "type": "uint16"
           },
           {
             "internalType": "uint64",
             "name": "deadline",
             "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "consent",
+            "type": "bytes"
           }
         ],
         "internalType": "struct IComputeNode.WalletChange[]",
@@ -2514,9 +2739,9 @@ export const computeNodeAbi = [
             "type": "string"
           },
           {
-            "internalType": "uint256",
-            "name": "nonce",
-            "type": "uint256"
+            "internalType": "uint24",
+            "name": "sequence",
+            "type": "uint24"
           },
           {
             "internalType": "uint64",

@@ -1,6 +1,9 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { domainOf, walletConsentTypes } from "@ngpu/contracts-sdk/typedData";
+import { openIdentity } from "@ngpu/node-client/identity";
 import getPort from "get-port";
+import type { Hex } from "viem";
 import type { Market } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { Progress } from "../reporter.ts";
@@ -26,22 +29,35 @@ type JoinedNode = JourneyResult["node"] & { summary: string };
  * This machine joins as a compute node, with the client that operators run. Resolves once the node is on the chain.
  */
 export function joinNode(market: Market, addresses: Addresses): (progress: Progress) => Promise<JoinedNode> {
-  const begin = untilDone((progress: Progress) =>
-    startClient(market, progress, {
+  const begin = untilDone(async (progress: Progress) => {
+    const dir = folder(market, "node");
+    return startClient(market, progress, {
       name: "node",
       command: "run",
       env: {
         NGPU_API: addresses.api,
-        NODE_DIR: folder(market, "node"),
+        NODE_DIR: dir,
         NODE_WALLET: market.keys.operator.account.address,
+        NODE_WALLET_CONSENT: await consentOfOperator(market, dir),
         NODE_HOST: "127.0.0.1",
         NODE_PRICE: "1000000000000",
         NODE_DOCKER_SOCKET: market.dockerSocket,
         NODE_STOP_CONTAINERS: "1",
       },
-    }),
-  );
+    });
+  });
   return async (progress) => registeredNode(market, await begin(progress), progress);
+}
+
+/** The operator's wallet is on this machine, so that it accepts the node beforehand. */
+function consentOfOperator(market: Market, dir: string): Promise<Hex> {
+  const { account } = market.keys.operator;
+  return account.signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: walletConsentTypes,
+    primaryType: "WalletConsent",
+    message: { key: openIdentity(dir, "node").address, wallet: account.address, sequence: 0 },
+  });
 }
 
 async function registeredNode(market: Market, health: AskHealth, progress: Progress): Promise<JoinedNode> {

@@ -143,6 +143,7 @@ function nodeHead(row: NodeRow) {
     id: row.id,
     key: row.key,
     wallet: row.wallet,
+    nominatedWallet: row.nominated_wallet,
     status: row.status,
     region: row.region,
     gpu: {
@@ -151,6 +152,7 @@ function nodeHead(row: NodeRow) {
       count: row.gpu_count,
       vramMib: row.vram_mib,
       computeCapability: row.compute_capability / 10,
+      sharedWith: row.shares_gpus_with,
     },
     total: {
       gpus: row.gpu_count,

@@ -45,6 +45,10 @@ const nodeHead = {
   id: z.number().int(),
   key: z.string(),
   wallet: z.string().nullable().meta({ description: "Null: rewards go to the address of the node key" }),
+  nominatedWallet: z
+    .string()
+    .nullable()
+    .meta({ description: "The wallet that the node asks for and that has not accepted it" }),
   status: z.enum(nodeStatuses),
   region: z.string().nullable(),
   gpu: z.object({
@@ -53,6 +57,9 @@ const nodeHead = {
     count: z.number().int(),
     vramMib: z.number().int(),
     computeCapability: z.number(),
+    sharedWith: z
+      .array(z.number().int())
+      .meta({ description: "Ids of other nodes that name one of its GPUs; at most 100" }),
   }),
   total: resources,
   free: resources.meta({ description: "Capacity that is not reserved" }),

@@ -12,6 +12,8 @@ export type NodeRow = {
   id: number;
   key: string;
   wallet: string | null;
+  nominated_wallet: string | null;
+  shares_gpus_with: number[];
   gpu_model: string | null;
   gpu_name: string | null;
   gpu_count: number;
@@ -35,7 +37,10 @@ export type NodeRow = {
 };
 
 const nodeSelect = `
-  select node.node_id::float8 as id, node.key, node.wallet, node.gpu_model, node.gpu_name, node.gpu_count::int4 as gpu_count,
+  select node.node_id::float8 as id, node.key, node.wallet, node.nominated_wallet,
+    array(select distinct other.node_id::float8 from chain.node as other
+      where other.gpu_uuids && node.gpu_uuids and other.node_id <> node.node_id order by 1 limit 100) as shares_gpus_with,
+    node.gpu_model, node.gpu_name, node.gpu_count::int4 as gpu_count,
     node.vram_mib::int4 as vram_mib, node.compute_capability::int4 as compute_capability, node.cpu_milli::int4 as cpu_milli,
     node.memory_mib::int4 as memory_mib, node.disk_gib::int4 as disk_gib, node.ports::int4 as ports, node.region,
     node.price_per_second, node.status, node.registered_block::text, chain.tier(node.block_number) as tier,

@@ -24,6 +24,8 @@ const sweepMs = 15_000;
 export type FailoverOptions = LossOptions & {
   databaseUrl: string;
   instance: string;
+  /** What the sender's account may do: a keeper releases leases, a committer marks nodes offline. */
+  act: "release" | "offline";
   lossSeconds: number;
   lossShare: number;
   lossFloor: number;
@@ -32,7 +34,7 @@ export type FailoverOptions = LossOptions & {
 /** A suspected outage: too much capacity is missing, so no lease is reassigned. */
 export type Outage = { since: string; missing: number; share: number };
 
-/** Releases the leases of lost nodes, on the instance that leads. */
+/** Releases the leases of lost nodes, or marks them offline, on the instance that leads. */
 export function startFailover(options: FailoverOptions): { wake(): void; outage(): Outage | null } {
   const { context, databaseUrl, pool, instance } = options;
   let loop: Loop | undefined;
@@ -50,7 +52,7 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
   };
   void holdLeadership({
     url: databaseUrl,
-    leadership: "failover",
+    leadership: options.act === "release" ? "failover" : "offline",
     logger: context.logger,
     signal: context.signal,
     lead,
@@ -132,8 +134,8 @@ async function actOn(
   const now = Date.now();
   for (const [key, at] of tried) if (now - at > retryAfterMs) tried.delete(key);
   const signals = new Map(lost.map((node) => [node.nodeId, node.signal]));
-  await releaseLeases(options, tried, release, signals);
-  await markOffline(options, tried, offline);
+  if (options.act === "release") await releaseLeases(options, tried, release, signals);
+  else await markOffline(options, tried, offline);
 }
 
 /** Sets or clears the suspected outage in the log, the metric and /healthz. */

@@ -18,7 +18,7 @@ export type Heartbeat = Omit<Extract<ClientMessage, { type: "heartbeat" }>, "typ
 export type AcknowledgeOptions = {
   context: ServiceContext;
   deployment: Deployment;
-  /** A heartbeat committer: the contract accepts its signatures in a dispute. */
+  /** A receipts' signer: the contract accepts its signatures in a dispute. */
   account: LocalAccount;
   presence: Presence;
   sessionMonitor: SessionMonitor;

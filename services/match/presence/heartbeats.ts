@@ -20,14 +20,15 @@ export type HeartbeatOptions = {
   databaseUrl: string;
   pool: Database;
   deployment: Deployment;
-  sender: Sender;
+  /** The committer's; undefined: another instance commits. */
+  sender: Sender | undefined;
   presence: Presence;
   metrics: MatchMetrics;
 };
 
 /** Restores the shared bits after a loss of Redis. The leader also commits each slot that has ended, once. */
 export function startHeartbeats(options: HeartbeatOptions): void {
-  const { context, presence, deployment, pool, databaseUrl } = options;
+  const { context, presence, deployment, pool, databaseUrl, sender } = options;
   const { logger, signal } = context;
   const slotMs = deployment.parameters.slotSeconds * 1_000;
   const startedAt = Date.now();
@@ -40,6 +41,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
       else if (slot < now) await presence.repeat(slot);
     }
   });
+  if (sender === undefined) return;
   const lead = async (leading: AbortSignal) => {
     const done = new Set<bigint>();
     // Every instance repeats its own bits between the first reading and the last.
@@ -57,7 +59,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
         const present = await readings.take(slot, now);
         if (slot > closed || present === undefined) continue;
         const bits = await bitsOf(options, slot, present, startedAt);
-        if (bits === undefined || (await commit(options, slot, bits))) done.add(slot);
+        if (bits === undefined || (await commit({ ...options, sender }, slot, bits))) done.add(slot);
       }
       readings.retain(open);
     });
@@ -96,7 +98,7 @@ async function bitsOf(
 
 /** Commits a slot. False: it must be tried again. */
 async function commit(
-  { sender, context, metrics }: HeartbeatOptions,
+  { sender, context, metrics }: HeartbeatOptions & { sender: Sender },
   slot: bigint,
   bits: ReturnType<typeof encodeHeartbeats>,
 ): Promise<boolean> {

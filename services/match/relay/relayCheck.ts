@@ -13,9 +13,22 @@ import type { putRelay } from "./relayBatchStore.ts";
 export type RelayRequest = Extract<ClientMessage, { type: "relay" }>;
 
 const kindsOf: Record<Role, readonly RelayKind[]> = {
-  node: ["register", "updateSpec", "setStatus", "setWallet", "report", "progress", "dispute"],
+  node: [
+    "register",
+    "updateSpec",
+    "setStatus",
+    "setWallet",
+    "setKey",
+    "acceptNode",
+    "report",
+    "progress",
+    "dispute",
+  ],
   measurer: ["registerMeasurer", "reveal"],
 };
+
+/** Kinds that a session relays for another signer: the node's wallet, or who acknowledged its heartbeats. */
+const signedByOthers: ReadonlySet<RelayKind> = new Set(["setWallet", "setKey", "acceptNode", "dispute"]);
 
 /**
  * Checks everything that does not need the chain: schema, deadline and signature.
@@ -46,9 +59,8 @@ export async function checkRelay(
     return { reason: `SignatureInvalid(signer ${session.key}): ${error.message}` };
   }
   const signer = await signerOf(deployment, kind, message, signature);
-  const named = "key" in message ? (message.key.toLowerCase() as Hex) : session.key;
-  // Others sign these kinds: the bound wallet a change of wallet, a committer a heartbeat acknowledgement.
-  const isForeign = kind !== "setWallet" && kind !== "dispute" && signer !== session.key;
+  const named = "key" in message && kind !== "setKey" ? (message.key.toLowerCase() as Hex) : session.key;
+  const isForeign = !signedByOthers.has(kind) && signer !== session.key;
   if (signer === undefined || isForeign || named !== session.key) {
     return { reason: `SignatureInvalid(signer ${named})` };
   }

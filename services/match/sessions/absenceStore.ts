@@ -13,7 +13,10 @@ const resumeAbsence = `on conflict (node_id) do update set signal = excluded.sig
   since = case when absence.back_at is null then least(absence.since, excluded.since)
     else excluded.since - (absence.back_at - absence.since) end`;
 
-/** Deletes sessions and records the absences of their nodes. `idleSeconds` is the time since the last contact. */
+/**
+ * Deletes sessions and records the absences of their nodes. `idleSeconds` is the time since the last contact. A node whose
+ * key was replaced is not absent while its new key has a session.
+ */
 export async function dropSessions(
   db: Queryable,
   ended: { id: string; signal: Signal; idleSeconds: number }[],
@@ -27,7 +30,10 @@ export async function dropSessions(
      )
      insert into app.absence as absence (node_id, signal, since)
      select distinct on (subject_id) subject_id, signal, now() - make_interval(secs => quiet)
-     from gone where role = 'node' and subject_id is not null order by subject_id, quiet ${resumeAbsence}`,
+     from gone where role = 'node' and subject_id is not null
+       and not exists (select from app.session other
+         where other.role = 'node' and other.subject_id = gone.subject_id and other.session_id <> all ($1::uuid[]))
+     order by subject_id, quiet ${resumeAbsence}`,
     [ended.map((one) => one.id), ended.map((one) => one.signal), ended.map((one) => one.idleSeconds)],
   );
   await db.query("select pg_notify('app_changed', 'session')");

@@ -35,8 +35,8 @@ export type CloseReason = { code: string; message: string; hint: string };
 
 export const sessionReplaced: CloseReason = {
   code: "session_replaced",
-  message: "The key opened another session.",
-  hint: "Run one client per key.",
+  message: "The key opened another session, or its node has another key now.",
+  hint: "Run one client per key, with the key that the node's wallet gave it.",
 };
 
 /** A message of an open session. */

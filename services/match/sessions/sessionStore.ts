@@ -114,7 +114,11 @@ export type SessionState = {
   sickGpus: SickGpuReport[];
 };
 
-/** Writes the state of sessions and the time of their last contact. @returns ids of those that were not replaced */
+/**
+ * Writes the state of sessions and the time of their last contact.
+ *
+ * @returns ids of those that were not replaced, and whose key is still their node's
+ */
 export async function persistSessions(pool: Database, seen: SessionState[]): Promise<Set<string>> {
   if (seen.length === 0) return new Set();
   const { rows } = await pool.query<{ session_id: string }>(
@@ -123,7 +127,9 @@ export async function persistSessions(pool: Database, seen: SessionState[]): Pro
        running = array(select jsonb_array_elements_text(v.running)), sick_gpus = v.sick_gpus
      from unnest($1::uuid[], $2::double precision[], $3::double precision[], $4::jsonb[], $5::jsonb[])
        as v (id, cpu_load, free_disk_gib, running, sick_gpus)
-     where s.session_id = v.id returning s.session_id`,
+     where s.session_id = v.id and not exists (
+       select from chain.node n where s.role = 'node' and n.node_id = s.subject_id and n.key <> s.key)
+     returning s.session_id`,
     [
       seen.map((one) => one.id),
       seen.map((one) => one.cpuLoad),

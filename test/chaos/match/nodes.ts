@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type AssignmentState, assignmentStates, codeOf, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
+import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { signRelay } from "@ngpu/protocol/signedMessages";
 import { createLogger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
-import { bytesToBigInt, type Hex, type PrivateKeyAccount } from "viem";
+import type { Hex, PrivateKeyAccount } from "viem";
 import { type Session, startSession } from "../../../node-client/session.ts";
 import { nodeKey } from "../../bench/sessions/keys.ts";
 import { registerNodes } from "../../bench/sessions/register.ts";
@@ -110,10 +110,13 @@ async function offlineNodes({ db }: TestMatch): Promise<{ key: string; node_id: 
 }
 
 async function goOnline({ market }: TestMatch, { account, session }: SimNode, nodeId: number): Promise<void> {
-  const nonce = bytesToBigInt(randomBytes(32));
-  const message = { nodeId, status: codeOf(nodeStatuses, "online"), nonce, deadline: inTwoMinutes() };
+  const { ComputeNode: address } = market.deployment.contracts;
+  const read = { address, abi: computeNodeAbi, functionName: "sequencesOf", args: [nodeId] } as const;
+  const [last] = await market.client.readContract(read);
+  const sequence = last + 1;
+  const message = { nodeId, status: codeOf(nodeStatuses, "online"), sequence, deadline: inTwoMinutes() };
   const signature = await signRelay(account, market.deployment, "setStatus", message);
-  session.send({ type: "relay", id: `online-${nonce}`, kind: "setStatus", message, signature });
+  session.send({ type: "relay", id: `online-${nodeId}-${sequence}`, kind: "setStatus", message, signature });
 }
 
 const inTwoMinutes = () => BigInt(Math.floor(Date.now() / 1_000) + 120);

@@ -17,7 +17,7 @@ contract BatchesFuzz is Signing {
     struct RawStatus {
         uint32 nodeId;
         uint256 status;
-        uint256 nonce;
+        uint24 sequence;
         uint64 deadline;
     }
 
@@ -87,12 +87,12 @@ contract BatchesFuzz is Signing {
             (messages[slot], signatures[slot]) = (junk[i], junkSigned[i]);
             if (i % 2 == 0) messages[slot].nodeId = 1;
         }
-        messages[good] = RawStatus({nodeId: 1, status: 3, nonce: 5, deadline: LATER});
+        messages[good] = RawStatus({nodeId: 1, status: 3, sequence: 5, deadline: LATER});
         signatures[good] = sign(
             KEY,
             digestOf(
                 IComputeNode.StatusChange({
-                    nodeId: 1, status: IComputeNode.NodeStatus.Maintenance, nonce: 5, deadline: LATER
+                    nodeId: 1, status: IComputeNode.NodeStatus.Maintenance, sequence: 5, deadline: LATER
                 })
             )
         );

@@ -43,6 +43,7 @@ export async function governedFixture() {
       receiptsPoster: people.receiptsPoster,
       watchers: [people.watcher],
       committers: [people.committer],
+      receiptSigners: [keyOf("receipts").address],
       keepers: [people.keeper],
       measureKeepers: [people.measureKeeper],
       slotSeconds: 60,

@@ -99,6 +99,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       unpauser,
       delays: { unpauser: 3_600 },
       committers: [committer],
+      receiptSigners: [keyOf("receipts").address],
       keepers: [keeper],
       measureKeepers: [keeper],
       poster,

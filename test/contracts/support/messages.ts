@@ -12,7 +12,7 @@ import {
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 import { type Drawn, requestDrawing, result } from "./measure.ts";
-import { nodeSpec, registrationOf } from "./nodes.ts";
+import { addNodes, bindWallet, type Node, nodeSpec, registrationOf } from "./nodes.ts";
 import { zeroAddress, zeroHash } from "./reverts.ts";
 import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
 
@@ -52,38 +52,72 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       spec: nodeSpec,
       pricePerSecond: 7n,
       gpuName: "H",
-      nonce: 1n,
+      sequence: 1,
       deadline: later,
     };
     const { key } = market.nodes.first;
     return {
       ...nodeMessage(market, key, typed.specUpdateTypes, "SpecUpdate", "updateSpecBatch"),
       message,
-      second: { signer: key, message: { ...message, nonce: 2n } },
+      second: { signer: key, message: { ...message, sequence: 2 } },
     };
   },
   statusChangeTypes: (market) => {
-    const message = { nodeId: 1, status: 3, nonce: 1n, deadline: later };
+    const message = { nodeId: 1, status: 3, sequence: 1, deadline: later };
     const { key } = market.nodes.first;
     return {
       ...nodeMessage(market, key, typed.statusChangeTypes, "StatusChange", "setStatusBatch"),
       message,
-      second: { signer: key, message: { ...message, status: 2, nonce: 2n } },
+      second: { signer: key, message: { ...message, status: 2, sequence: 2 } },
     };
   },
   walletChangeTypes: (market) => {
     // Bound to none, so that the node's key keeps signing.
-    const message = { nodeId: 1, wallet: zeroAddress, nonce: 1n, deadline: later };
+    const message = { nodeId: 1, wallet: zeroAddress, sequence: 1, deadline: later, consent: "0x" as Hex };
     const { key } = market.nodes.first;
     return {
       ...nodeMessage(market, key, typed.walletChangeTypes, "WalletChange", "setWalletBatch"),
       message,
-      second: { signer: key, message: { ...message, nonce: 2n } },
+      second: { signer: key, message: { ...message, sequence: 2 } },
+    };
+  },
+  keyChangeTypes: async (market) => {
+    const wallet = keyOf("owner of a key");
+    await bindWallet(market, market.nodes.first, wallet);
+    // Revokes the key, which needs no consent.
+    const message = { nodeId: 1, key: zeroAddress, sequence: 2, deadline: later, consent: "0x" as Hex };
+    return {
+      ...nodeMessage(market, wallet, typed.keyChangeTypes, "KeyChange", "setKeyBatch"),
+      message,
+      second: { signer: wallet, message: { ...message, sequence: 3 } },
+    };
+  },
+  walletConsentTypes: async (market) => {
+    const signer = keyOf("accepting wallet");
+    const nodes = await addNodes(market, ["consent one", "consent two"], { wallet: signer.address });
+    const of = (node: Node | undefined) => ({
+      key: (node as Node).key.address,
+      wallet: signer.address,
+      sequence: 0,
+    });
+    const send = (message: Fields, signature: Hex, account: Hex) => {
+      const { id } = nodes.find(({ key }) => key.address === message.key) ?? (nodes[0] as Node);
+      return market.mined(market.computeNode.write.acceptNodes([[id], [signature]], { account }));
+    };
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "ComputeNode"),
+      types: typed.walletConsentTypes,
+      primaryType: "WalletConsent",
+      message: of(nodes[0]),
+      second: { signer, message: of(nodes[1]) },
+      repeated: "NodeNotNominating",
+      deadline: undefined,
+      send,
     };
   },
   heartbeatAckTypes: async (market) => {
-    const signer = keyOf("committer of receipts");
-    await market.computeNode.write.setHeartbeatCommitter([signer.address, true]);
+    const signer = keyOf("receipts");
     const slot = BigInt(Math.floor((await market.time.latest()) / 60));
     await market.time.increase(120);
     const tree = heartbeatTreeOf([1, 2]);
@@ -209,7 +243,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
   },
 };
 
-type NodeBatch = "registerBatch" | "updateSpecBatch" | "setStatusBatch" | "setWalletBatch";
+type NodeBatch = "registerBatch" | "updateSpecBatch" | "setStatusBatch" | "setWalletBatch" | "setKeyBatch";
 
 function nodeMessage(
   market: MarketFixture,
@@ -223,7 +257,8 @@ function nodeMessage(
     domain: typed.domainOf(market.deployment, "ComputeNode"),
     types,
     primaryType,
-    repeated: "NonceUsed",
+    repeated: "SequenceStale",
+    ...(batch !== "registerBatch" && { isSequence: true as const }),
     deadline: "deadline" as const,
     send: (given: Fields, signature: Hex, account: Hex) =>
       market.mined(sendBatch(market, batch, given, signature, account)),
@@ -237,6 +272,7 @@ function sendBatch(market: MarketFixture, batch: NodeBatch, given: Fields, signa
   if (batch === "registerBatch") return write.registerBatch([[item], signatures], { account });
   if (batch === "updateSpecBatch") return write.updateSpecBatch([[item], signatures], { account });
   if (batch === "setStatusBatch") return write.setStatusBatch([[item], signatures], { account });
+  if (batch === "setKeyBatch") return write.setKeyBatch([[item], signatures], { account });
   return write.setWalletBatch([[item], signatures], { account });
 }
 

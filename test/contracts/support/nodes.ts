@@ -1,5 +1,10 @@
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { domainOf, registrationTypes, walletChangeTypes } from "@ngpu/contracts-sdk/typedData";
+import {
+  domainOf,
+  registrationTypes,
+  walletChangeTypes,
+  walletConsentTypes,
+} from "@ngpu/contracts-sdk/typedData";
 import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
@@ -53,7 +58,23 @@ export function registrationOf(key: PrivateKeyAccount) {
     gpuName,
     gpuUuids: [keccak256(key.address)],
     deadline: later,
+    consent: "0x" as Hex,
   };
+}
+
+/** The wallet's signature that accepts the node of a key. */
+export function signConsent(
+  market: MarketFixture,
+  wallet: PrivateKeyAccount,
+  key: Hex,
+  { sequence = 0, of = wallet.address }: { sequence?: number; of?: Hex } = {},
+): Promise<Hex> {
+  return wallet.signTypedData({
+    domain: domainOf(market.deployment, "ComputeNode"),
+    types: walletConsentTypes,
+    primaryType: "WalletConsent",
+    message: { key, wallet: of, sequence },
+  });
 }
 
 export function signRegistration(
@@ -92,8 +113,14 @@ export async function addNodes(
 }
 
 /** Binds a wallet to a node that has none. */
-export async function bindWallet(market: MarketFixture, node: Node, wallet: Hex): Promise<void> {
-  const message = { nodeId: node.id, wallet, nonce: 0n, deadline: later };
+export async function bindWallet(
+  market: MarketFixture,
+  node: Node,
+  wallet: PrivateKeyAccount,
+  sequence = 1,
+): Promise<void> {
+  const consent = await signConsent(market, wallet, node.key.address, { sequence });
+  const message = { nodeId: node.id, wallet: wallet.address, sequence, deadline: later, consent };
   const signature = await node.key.signTypedData({
     domain: domainOf(market.deployment, "ComputeNode"),
     types: walletChangeTypes,

@@ -195,6 +195,7 @@ describe("autoExport on the OP-stack simulation", function () {
       gpuName: "NVIDIA H200",
       gpuUuids: [keccak256(toBytes("gpu"))],
       deadline: 2n ** 63n,
+      consent: "0x",
     } as const;
     const signature = await key.signTypedData({
       domain: domainOf(deployment, "ComputeNode"),
@@ -222,6 +223,7 @@ async function deploy(rpcUrl: string, folder: string): Promise<NgpuDeployment> {
         treasury: address,
         guardian: address,
         committers: [address],
+        receiptSigners: [],
         keepers: [address],
         measureKeepers: [address],
         poster: address,

@@ -23,6 +23,7 @@ const registered = (nodeId: number) =>
     nodeId,
     key: account(nodeId),
     wallet: account(0),
+    isBound: false,
     spec: spec(nodeId),
     pricePerSecond: 1n,
     gpuName: "",

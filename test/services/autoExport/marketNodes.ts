@@ -14,6 +14,7 @@ export const nodeActs: Act = (state, upTo) => {
         nodeId,
         key: account(100 + nodeId),
         wallet,
+        isBound: upTo(2) === 0,
         spec: spec(scale),
         pricePerSecond: BigInt(scale),
         gpuName: `GPU \0 "${scale}"`,
@@ -22,7 +23,13 @@ export const nodeActs: Act = (state, upTo) => {
     ];
   }
   const nodeId = 1 + upTo(state.nodes);
-  const choice = upTo(4);
+  const choice = upTo(6);
+  if (choice === 4)
+    return [eventLog("ComputeNode", "NodeWalletNominated", { nodeId, wallet: account(upTo(5)) })];
+  if (choice === 5) {
+    const key = upTo(3) === 0 ? zero : account(1_000 + upTo(1_000));
+    return [eventLog("ComputeNode", "NodeKeySet", { nodeId, key })];
+  }
   if (choice === 0) return [eventLog("ComputeNode", "NodeStatusChanged", { nodeId, status: 1 + upTo(3) })];
   if (choice === 1) {
     const wallet = upTo(3) === 0 ? zero : account(upTo(5));

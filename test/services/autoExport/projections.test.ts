@@ -10,6 +10,7 @@ const registered = (overrides: Record<string, unknown> = {}): ScriptedLog =>
     nodeId: 1,
     key: alice,
     wallet: zero,
+    isBound: false,
     spec: spec(4),
     pricePerSecond: 7n,
     gpuName: "NVIDIA H200",
@@ -37,6 +38,7 @@ describe("projections", function () {
       node_id: 1,
       key: alice,
       wallet: null,
+      nominated_wallet: null,
       gpu_model: word(4, 8),
       gpu_name: "NVIDIA H200",
       gpu_count: 4,
@@ -68,6 +70,44 @@ describe("projections", function () {
     ).to.deep.equal([
       { wallet: null, status: "maintenance", valid_from: 1n, valid_to: 3n },
       { wallet: bob, status: "offline", valid_from: 3n, valid_to: null },
+    ]);
+  });
+
+  it("store the wallet that a node asks for apart from the one that consented, and its keys", async () => {
+    const of = (name: string, args: object) => eventLog("ComputeNode", name, { nodeId: 1, ...args });
+    await mined(
+      [registered({ wallet: bob })],
+      [of("NodeWalletSet", { wallet: bob })],
+      [of("NodeWalletSet", { wallet: zero }), of("NodeWalletNominated", { wallet: alice })],
+      [of("NodeKeySet", { key: bob })],
+      [of("NodeKeySet", { key: zero })],
+      [registered({ nodeId: 2, wallet: bob, isBound: true })],
+    );
+    expect(
+      await rows(
+        "select wallet, nominated_wallet, key, valid_from from node_history where node_id = 1 order by valid_from",
+      ),
+    ).to.deep.equal([
+      { wallet: null, nominated_wallet: bob, key: alice, valid_from: 1n },
+      { wallet: bob, nominated_wallet: null, key: alice, valid_from: 2n },
+      { wallet: null, nominated_wallet: alice, key: alice, valid_from: 3n },
+      { wallet: null, nominated_wallet: alice, key: bob, valid_from: 4n },
+      { wallet: null, nominated_wallet: alice, key: zero, valid_from: 5n },
+    ]);
+    expect(await row("select wallet, nominated_wallet from node where node_id = 2")).to.deep.equal({
+      wallet: bob,
+      nominated_wallet: null,
+    });
+  });
+
+  it("flag the nodes that name the same GPU", async () => {
+    await mined([
+      registered({ gpuUuids: [word(1), word(2)] }),
+      registered({ nodeId: 2, gpuUuids: [word(2), word(3)] }),
+      registered({ nodeId: 3, gpuUuids: [word(4), word(4)] }),
+    ]);
+    expect(await rows("select gpu_uuid, node_ids from node_gpu_shared")).to.deep.equal([
+      { gpu_uuid: word(2), node_ids: [1, 2] },
     ]);
   });
 

@@ -194,6 +194,7 @@ const registered = eventLog("ComputeNode", "NodeRegistered", {
   nodeId,
   key: word(nodeId, 20),
   wallet: word(0, 20),
+  isBound: false,
   spec: spec(1),
   pricePerSecond: 1n,
   gpuName: "",

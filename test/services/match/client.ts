@@ -143,6 +143,7 @@ export function registration(
     gpuName: "",
     gpuUuids: Array.from({ length: gpus }, () => `0x${(++uuids).toString(16).padStart(64, "0")}` as Hex),
     deadline: soon(),
+    consent: "0x",
     ...given,
   };
 }

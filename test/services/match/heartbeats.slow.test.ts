@@ -5,6 +5,7 @@ import { ackSignerOf } from "@ngpu/protocol/heartbeatAck";
 import { decodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { expect } from "chai";
 import { Redis } from "ioredis";
+import { privateKeyToAccount } from "viem/accounts";
 import { eventually } from "../support/context.ts";
 import { joinNode, soon } from "./client.ts";
 import { type Match, setupMatch, type TestMatch } from "./setup.ts";
@@ -77,7 +78,9 @@ describe("match: heartbeats", function () {
     const { slot, receipt } = await peer.next("ack", (ack) => ack.receipt !== undefined);
     if (receipt === undefined) throw new Error("It was waited for.");
     const own = { ...receipt, slot, nodeId };
-    expect(await ackSignerOf(deployment, own)).to.equal(test.market.keeper.address);
+    expect(await ackSignerOf(deployment, own)).to.equal(
+      privateKeyToAccount(test.market.powers.receipts).address,
+    );
     // The chain's clock may be behind.
     await eventually(
       "another slot has begun on the chain",

@@ -63,7 +63,7 @@ describe("match: why leases do not run", function () {
     eventually(what, async () => holds(await rows()));
   /** A message that match handles after all earlier ones of the session. */
   const handled = async ({ peer, nodeId }: { peer: Peer; nodeId: number }) => {
-    await peer.relay("expired", "setStatus", { nodeId, status: 1, nonce: 0n, deadline: 1n });
+    await peer.relay("expired", "setStatus", { nodeId, status: 1, sequence: 1, deadline: 1n });
     await peer.next("relayed", ({ id }) => id === "expired");
   };
   const setAside = async (why: string) => {

@@ -99,7 +99,7 @@ describe("match: sessions and relayed messages", function () {
     const { peer, nodeId } = await joinNode(match.url, deployment);
     const statuses = [3, 1, 1, 3, 2];
     for (const [index, status] of statuses.entries()) {
-      await peer.relay(`${index}`, "setStatus", { nodeId, status, nonce: BigInt(index), deadline: soon() });
+      await peer.relay(`${index}`, "setStatus", { nodeId, status, sequence: index + 1, deadline: soon() });
     }
     const outcomes = await Promise.all(
       statuses.map((_status, index) =>
@@ -127,11 +127,28 @@ describe("match: sessions and relayed messages", function () {
     expect((await peer.next("relayed")).reason).to.match(/^SignatureExpired\(deadline 5, /);
     await peer.relay("strange", "register", registration(other));
     expect((await peer.next("relayed")).reason).to.match(/^SignatureInvalid/);
-    await other.relay("forged", "setStatus", { nodeId: 1, status: 2, nonce: 1n, deadline: soon() });
+    await other.relay("forged", "setStatus", { nodeId: 1, status: 2, sequence: 1, deadline: soon() });
     await other.next("relayed", ({ status }) => status === "queued");
     expect((await other.next("relayed", ({ status }) => status === "refused")).reason).to.match(
       /^SignatureInvalid/,
     );
+  });
+
+  it("closes the session of a key that its node no longer has, and keeps the node of the new key present", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    const next = await opened();
+    next.beat(deployment.parameters.slotSeconds);
+    await test.db.query("update chain.node set key = $1 where node_id = $2", [next.key, nodeId]);
+    expect((await next.next("welcome", ({ id }) => id !== null, 30_000)).id).to.equal(nodeId);
+    expect(await refusal(peer)).to.equal("session_replaced");
+    await eventually("only the new key has a session", async () => {
+      const { rows } = await test.db.query("select key from app.session where subject_id = $1", [nodeId]);
+      return rows.length === 1 && rows[0]?.key === next.key;
+    });
+    const { rows } = await test.db.query("select from app.absence where node_id = $1 and back_at is null", [
+      nodeId,
+    ]);
+    expect(rows).to.deep.equal([]);
   });
 
   it("refuses a queued message that it cannot read, and relays those of the same batch", async () => {
@@ -141,7 +158,7 @@ describe("match: sessions and relayed messages", function () {
        values ('setStatus', '0x1', '{"nodeId": 1e300}', '0x', 'unreadable', $1)`,
       [soon()],
     );
-    await peer.relay("good", "setStatus", { nodeId, status: 3, nonce: 1n, deadline: soon() });
+    await peer.relay("good", "setStatus", { nodeId, status: 3, sequence: 1, deadline: soon() });
     const good = await peer.next("relayed", ({ id, status }) => id === "good" && status !== "queued", 30_000);
     expect(good).to.include({ status: "confirmed" });
     await eventually("the other is refused", async () => {
@@ -294,7 +311,7 @@ describe("match: sessions and relayed messages", function () {
       return rows;
     };
     await eventually("the progress is stored", async () => (await progress()).length > 0);
-    await peer.relay("after", "setStatus", { nodeId, status: 3, nonce: 0n, deadline: soon() });
+    await peer.relay("after", "setStatus", { nodeId, status: 3, sequence: 1, deadline: soon() });
     await peer.next("relayed");
     expect(await progress()).to.deep.equal([{ lease: 2, percent: 5.5, bytes_per_second: 1e9 }]);
   });
@@ -303,7 +320,7 @@ describe("match: sessions and relayed messages", function () {
     const joined = await Promise.all(Array.from({ length: 5 }, () => joinNode(match.url, deployment)));
     for (const { peer, nodeId } of joined) {
       for (const [index, status] of [3, 1, 3, 1, 2].entries()) {
-        await peer.relay(`${index}`, "setStatus", { nodeId, status, nonce: BigInt(index), deadline: soon() });
+        await peer.relay(`${index}`, "setStatus", { nodeId, status, sequence: index + 1, deadline: soon() });
       }
     }
     await Promise.all(joined.map(({ peer }) => peer.next("relayed", ({ id }) => id === "4")));

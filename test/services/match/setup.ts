@@ -4,7 +4,7 @@ import { createPool, type Database } from "@ngpu/db/pool";
 import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { privateKeyToAccount } from "viem/accounts";
 import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
-import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
+import { fund, type Power, startTestMarket, type TestMarket } from "../../support/chain.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
 import { programEnv } from "../../support/programEnv.ts";
@@ -42,7 +42,7 @@ export type TestMatch = {
   /** Restarts autoExport and creates new senders, for the contracts in use now. */
   readDeployment: () => Promise<{ keeper: Sender; chain: ChainActions }>;
   /** Starts an instance of match as a separate process, with its database role. */
-  startMatch: (instance: string, env?: Record<string, string>) => Promise<Match>;
+  startMatch: (instance: string, env?: Record<string, string>, powers?: readonly Power[]) => Promise<Match>;
   stop: () => Promise<void>;
 };
 
@@ -104,7 +104,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
       exporting = await startExport();
       return actors();
     },
-    async startMatch(instance, env = {}) {
+    async startMatch(instance, env = {}, powers = allPowers) {
       const port = await freePort();
       const url = `ws://127.0.0.1:${port}`;
       const match = await start(
@@ -113,7 +113,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
         {
           DATABASE_URL: asRole(database.url, "ngpu_match"),
           REDIS_URL: redisUrl,
-          SIGNER_KEY: market.keeperKey,
+          ...keysOf(market, powers),
           PUBLIC_URL: url,
           PROBE_IMAGE: probeImage,
           INSTANCE: instance,
@@ -136,6 +136,20 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
       await market.stop();
     },
   };
+}
+
+/** The variables of match with a key of each power. */
+const powerVariables: Record<Power, string> = {
+  relayer: "SIGNER_KEY",
+  receipts: "RECEIPTS_KEY",
+  committer: "COMMITTER_KEY",
+  keeper: "KEEPER_KEY",
+  measureKeeper: "MEASURE_KEEPER_KEY",
+};
+const allPowers = Object.keys(powerVariables) as Power[];
+
+function keysOf({ powers }: TestMarket, given: readonly Power[]): Record<string, string> {
+  return Object.fromEntries(given.map((power) => [powerVariables[power], powers[power]]));
 }
 
 function baseEnv(market: TestMarket): Record<string, string> {

@@ -143,7 +143,17 @@ esac
     const registration = startLoop({ name: "registration", logger, signal, interval: 1_000 }, async () => {
       outbox.resend();
       const id = await ensureRegistered({
-        ...{ client, deployment, account, wallet: undefined, journal, outbox },
+        ...{
+          client,
+          deployment,
+          account,
+          wallet: undefined,
+          walletConsent: undefined,
+          logger,
+          journal,
+          outbox,
+        },
+        status: "online",
         offer: offerOf(hardware, { region: undefined, price: 10n }),
         status: "online",
         gpus: hardware.gpus,

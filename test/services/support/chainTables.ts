@@ -59,6 +59,7 @@ const lease = {
 
 const node = {
   wallet: null as string | null,
+  nominated_wallet: null as string | null,
   gpu_model: "0x0000000000000000",
   gpu_name: "",
   gpu_count: 0,

@@ -30,6 +30,7 @@ function healthyEvents(): ScriptedLog[] {
       nodeId,
       key: word(nodeId, 20),
       wallet: word(0, 20),
+      isBound: false,
       spec: spec(nodeId),
       gpuName: "GPU",
       gpuUuids: [],

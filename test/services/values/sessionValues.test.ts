@@ -106,7 +106,7 @@ describe("any value that a node sends to match", function () {
       ),
       { numRuns: count },
     );
-    const own = { nodeId, status: 3, nonce: 1n, deadline: BigInt(Math.floor(Date.now() / 1_000) + 600) };
+    const own = { nodeId, status: 3, sequence: 1, deadline: BigInt(Math.floor(Date.now() / 1_000) + 600) };
     await healthy.relay("own", "setStatus", own);
     await healthy.next("relayed", ({ id, status }) => id === "own" && status === "confirmed", 60_000);
     await goesOn();

@@ -154,6 +154,7 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       treasury: address("treasury"),
       guardian: address("deployer"),
       committers: [],
+      receiptSigners: [],
       keepers: [address("workspace"), address("dispense"), address("match")],
       measureKeepers: [],
       poster: address("deployer"),

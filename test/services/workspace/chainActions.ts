@@ -45,6 +45,7 @@ export async function addNode(
   name: string,
   room = 4,
   gpu?: { name: string; vramMib: number; computeCapability: number },
+  wallet: Address = zeroAddress,
 ): Promise<number> {
   const { call, deployment } = chain;
   const key = nodeKey(name);
@@ -54,12 +55,13 @@ export async function addNode(
   const total = { gpus, cpuMilli: 1_000 * room, memoryMib: 1_024 * room, diskGib: 10 * room, ports: room };
   const message = {
     key: key.address,
-    wallet: zeroAddress,
+    wallet,
     spec: { gpuModel, vramMib, computeCapability, region: "0x4445" as Hex, total },
     pricePerSecond: price,
     gpuName: gpu?.name ?? "",
     gpuUuids: gpu === undefined ? [] : [keccak256(toBytes(`gpu of ${name}`))],
     deadline,
+    consent: "0x" as Hex,
   };
   const signature = await signRelay(key, deployment, "register", message);
   const args = [[message], [signature]] as const;
@@ -158,12 +160,15 @@ export async function update(
 
 /** Changes the status of a node with its signature. */
 export async function setStatus(
-  { call, deployment }: TestChain,
+  { call, client, deployment }: TestChain,
   name: string,
   nodeId: number,
   status: NodeStatus,
 ): Promise<void> {
-  const message = { nodeId, status: codeOf(nodeStatuses, status), nonce: 1n, deadline };
+  const { ComputeNode: address } = deployment.contracts;
+  const read = { address, abi: computeNodeAbi, functionName: "sequencesOf", args: [nodeId] } as const;
+  const [last] = await client.readContract(read);
+  const message = { nodeId, status: codeOf(nodeStatuses, status), sequence: last + 1, deadline };
   const signature = await signRelay(nodeKey(name), deployment, "setStatus", message);
   const args = [[message], [signature]] as const;
   const data = encodeFunctionData({ abi: computeNodeAbi, functionName: "setStatusBatch", args });

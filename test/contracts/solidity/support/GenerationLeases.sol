@@ -17,7 +17,7 @@ abstract contract GenerationLeases is Generations {
     uint256 public emptied;
     uint256[2] public assigned;
 
-    uint256 private _nonce;
+    uint24 private _sequence;
 
     /// @notice Two replicas of a generation in one call, one of them possibly already assigned.
     function assign(uint256 seed) external {
@@ -82,7 +82,7 @@ abstract contract GenerationLeases is Generations {
         messages[0].nodeId = uint32((seed >> 100) % NODES + 1);
         messages[0].spec = _specOf(seed);
         messages[0].pricePerSecond = uint64(seed % 17);
-        (messages[0].nonce, messages[0].deadline) = (++_nonce, LATER);
+        (messages[0].sequence, messages[0].deadline) = (++_sequence, LATER);
         signatures[0] = sign(0x1000 + messages[0].nodeId - 1, digestOf(messages[0]));
         _relay(address(computeNode), abi.encodeCall(computeNode.updateSpecBatch, (messages, signatures)));
     }

@@ -39,7 +39,7 @@ abstract contract NodeActs is Watch {
         messages[0].nodeId = nodeId;
         messages[0].spec = _specOf(seed);
         messages[0].pricePerSecond = uint64(seed % 17);
-        (messages[0].nonce, messages[0].deadline) = (seed % 512, LATER);
+        (messages[0].sequence, messages[0].deadline) = (_sequenceAfter(nodeId, seed), LATER);
         uint256 key = _signerOf(nodeId, signer);
         signatures[0] = sign(key, digestOf(messages[0]));
         bytes32 was = _digestOfNode(nodeId);
@@ -49,12 +49,15 @@ abstract contract NodeActs is Watch {
         }
     }
 
-    function setStatus(uint32 node, uint8 status, uint256 nonce, uint8 signer) external watched(Act.Other) {
+    function setStatus(uint32 node, uint8 status, uint256 seed, uint8 signer) external watched(Act.Other) {
         IComputeNode.StatusChange[] memory messages = new IComputeNode.StatusChange[](1);
         bytes[] memory signatures = new bytes[](1);
         uint32 nodeId = node % 5 + 1;
         messages[0] = IComputeNode.StatusChange({
-            nodeId: nodeId, status: IComputeNode.NodeStatus(status % 4), nonce: nonce % 512, deadline: LATER
+            nodeId: nodeId,
+            status: IComputeNode.NodeStatus(status % 4),
+            sequence: _sequenceAfter(nodeId, seed),
+            deadline: LATER
         });
         uint256 key = _signerOf(nodeId, signer);
         signatures[0] = sign(key, digestOf(messages[0]));
@@ -71,21 +74,54 @@ abstract contract NodeActs is Watch {
         computeNode.markOffline(nodeIds);
     }
 
-    /// @notice Only the bound wallet, or the key while none is bound, changes the wallet.
-    function setWallet(uint32 node, uint8 wallet, uint256 nonce, uint8 signer) external watched(Act.Other) {
+    /// @notice Only the bound wallet, or the key while none is bound, changes the wallet, to one that consents.
+    function setWallet(uint32 node, uint8 wallet, uint256 seed, uint8 signer) external watched(Act.Other) {
         IComputeNode.WalletChange[] memory messages = new IComputeNode.WalletChange[](1);
         bytes[] memory signatures = new bytes[](1);
         uint32 nodeId = node % 5 + 1;
         address to = wallet % 3 == 0 ? address(0) : vm.addr(nodeKeyOf(wallet));
-        messages[0] = IComputeNode.WalletChange({nodeId: nodeId, wallet: to, nonce: nonce % 512, deadline: LATER});
+        uint16 sequence = _ownershipAfter(nodeId, seed);
+        bool hasConsent = seed % 4 != 0;
+        bytes32 consent = consentDigest(computeNode.nodeKeyOf(nodeId), to, sequence);
+        messages[0] = IComputeNode.WalletChange({
+            nodeId: nodeId,
+            wallet: to,
+            sequence: sequence,
+            deadline: LATER,
+            consent: hasConsent ? sign(nodeKeyOf(wallet), consent) : bytes("")
+        });
         uint256 key = _signerOf(nodeId, signer);
         signatures[0] = sign(key, digestOf(messages[0]));
         address holder = computeNode.payoutOf(nodeId);
         address was = computeNode.walletOf(nodeId);
         _relay(abi.encodeCall(computeNode.setWalletBatch, (messages, signatures)));
-        if (computeNode.walletOf(nodeId) != was && vm.addr(key) != holder) {
-            signatureFault = "another than its owner moved a wallet";
+        if (computeNode.walletOf(nodeId) == was) return;
+        if (vm.addr(key) != holder) signatureFault = "another than its owner moved a wallet";
+        if (computeNode.walletOf(nodeId) != address(0) && !hasConsent) {
+            signatureFault = "a wallet was bound without its consent";
         }
+    }
+
+    /// @notice Only the bound wallet replaces or revokes a key, and only by a key that consents and is unused.
+    function setKey(uint32 node, uint8 next, uint256 seed, uint8 signer) external watched(Act.Other) {
+        IComputeNode.KeyChange[] memory messages = new IComputeNode.KeyChange[](1);
+        bytes[] memory signatures = new bytes[](1);
+        uint32 nodeId = node % 5 + 1;
+        address to = next % 4 == 0 ? address(0) : vm.addr(nodeKeyOf(next));
+        messages[0] = IComputeNode.KeyChange({
+            nodeId: nodeId, key: to, sequence: _ownershipAfter(nodeId, seed), deadline: LATER, consent: ""
+        });
+        bytes32 digest = digestOf(messages[0]);
+        messages[0].consent = sign(nodeKeyOf(seed % 4 == 0 ? uint256(next) + 1 : next), digest);
+        uint256 key = _signerOf(nodeId, signer);
+        signatures[0] = sign(key, digest);
+        (address was, address owner) = (computeNode.nodeKeyOf(nodeId), computeNode.walletOf(nodeId));
+        bytes32 spec = _digestOfNode(nodeId);
+        _relay(abi.encodeCall(computeNode.setKeyBatch, (messages, signatures)));
+        if (_digestOfNode(nodeId) != spec) signatureFault = "a change of key changed the node";
+        if (computeNode.nodeKeyOf(nodeId) == was) return;
+        if (vm.addr(key) != owner) signatureFault = "another than its wallet changed a node's key";
+        if (to != address(0) && computeNode.nodeIdOf(to) != nodeId) signatureFault = "a key of two nodes";
     }
 
     /// @notice Another account submits an accepted message again.
@@ -122,6 +158,17 @@ abstract contract NodeActs is Watch {
 
     function _keyOfNode(uint32 nodeId) internal view returns (uint256) {
         return _secretOf(computeNode.nodeKeyOf(nodeId));
+    }
+
+    /// @dev The next sequence, or one around it.
+    function _sequenceAfter(uint32 nodeId, uint256 seed) private view returns (uint24 sequence) {
+        (sequence,) = computeNode.sequencesOf(nodeId);
+        sequence += uint24(seed % 3);
+    }
+
+    function _ownershipAfter(uint32 nodeId, uint256 seed) private view returns (uint16 ownership) {
+        (, ownership) = computeNode.sequencesOf(nodeId);
+        ownership += uint16(seed % 3);
     }
 
     /// @dev The node's key, its wallet's, or any.

@@ -60,7 +60,7 @@ abstract contract Signing is Market {
     function digestOf(IComputeNode.SpecUpdate memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
             abi.encodePacked(
-                "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint256 nonce,uint64 deadline)",
+                "SpecUpdate(uint32 nodeId,NodeSpec spec,uint64 pricePerSecond,string gpuName,uint24 sequence,uint64 deadline)",
                 NODE_SPEC,
                 RESOURCES
             )
@@ -72,20 +72,32 @@ abstract contract Signing is Market {
                 _hashOf(message.spec),
                 message.pricePerSecond,
                 keccak256(bytes(message.gpuName)),
-                message.nonce,
+                message.sequence,
                 message.deadline
             )
         );
     }
 
     function digestOf(IComputeNode.StatusChange memory message) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("StatusChange(uint32 nodeId,uint8 status,uint256 nonce,uint64 deadline)");
+        bytes32 typeHash = keccak256("StatusChange(uint32 nodeId,uint8 status,uint24 sequence,uint64 deadline)");
         return _nodeDigest(abi.encode(typeHash, message));
     }
 
     function digestOf(IComputeNode.WalletChange memory message) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("WalletChange(uint32 nodeId,address wallet,uint256 nonce,uint64 deadline)");
-        return _nodeDigest(abi.encode(typeHash, message));
+        bytes32 typeHash = keccak256("WalletChange(uint32 nodeId,address wallet,uint16 sequence,uint64 deadline)");
+        return _nodeDigest(
+            abi.encode(typeHash, message.nodeId, message.wallet, message.sequence, message.deadline)
+        );
+    }
+
+    function digestOf(IComputeNode.KeyChange memory message) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("KeyChange(uint32 nodeId,address key,uint16 sequence,uint64 deadline)");
+        return _nodeDigest(abi.encode(typeHash, message.nodeId, message.key, message.sequence, message.deadline));
+    }
+
+    function consentDigest(address key, address wallet, uint16 sequence) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("WalletConsent(address key,address wallet,uint16 sequence)");
+        return _nodeDigest(abi.encode(typeHash, key, wallet, sequence));
     }
 
     function digestOf(IDockerTypes.Report memory message) internal view returns (bytes32) {
