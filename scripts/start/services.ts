@@ -84,10 +84,6 @@ async function powerOf(market: Market, power: Power, env: Record<string, string>
   return { env: own, port: await getPort({ host: "127.0.0.1" }), power };
 }
 
-function isPower(name: string): name is Power {
-  return name in powers;
-}
-
 /** The variables of each service besides those that all services have. */
 function environments(
   market: Market,
