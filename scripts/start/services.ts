@@ -84,10 +84,6 @@ async function powerOf(market: Market, power: Power, env: Record<string, string>
   return { env: own, port: await getPort({ host: "127.0.0.1" }), power };
 }
 
-function isPower(name: string): name is Power {
-  return name in powers;
-}
-
 /** The variables of each service besides those that all services have. */
 function environments(
   market: Market,
@@ -128,13 +124,14 @@ function environments(
 }
 
 /** How a service is started: its own variables, and the power whose key it has, if it has one alone. */
-type Start = { env: Record<string, string>; port: number; onAnswer?: (() => void) | undefined; power?: Power };
+type Start = {
+  env: Record<string, string>;
+  port: number;
+  onAnswer?: (() => void) | undefined;
+  power?: Power;
+};
 
-async function startService(
-  market: Market,
-  name: ServiceName,
-  own: Start,
-): Promise<void> {
+async function startService(market: Market, name: ServiceName, own: Start): Promise<void> {
   const { port, onAnswer, power } = own;
   const env: Record<string, string> & { HOST: string } = {
     ...baseEnvironment(market),

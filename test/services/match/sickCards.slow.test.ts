@@ -153,7 +153,6 @@ esac
           journal,
           outbox,
         },
-        status: "online",
         offer: offerOf(hardware, { region: undefined, price: 10n }),
         status: "online",
         gpus: hardware.gpus,
