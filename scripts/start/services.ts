@@ -124,13 +124,14 @@ function environments(
 }
 
 /** How a service is started: its own variables, and the power whose key it has, if it has one alone. */
-type Start = { env: Record<string, string>; port: number; onAnswer?: (() => void) | undefined; power?: Power };
+type Start = {
+  env: Record<string, string>;
+  port: number;
+  onAnswer?: (() => void) | undefined;
+  power?: Power;
+};
 
-async function startService(
-  market: Market,
-  name: ServiceName,
-  own: Start,
-): Promise<void> {
+async function startService(market: Market, name: ServiceName, own: Start): Promise<void> {
   const { port, onAnswer, power } = own;
   const env: Record<string, string> & { HOST: string } = {
     ...baseEnvironment(market),

@@ -106,6 +106,11 @@ function addTo(table: Table, { text, comments }: Piece): void {
   limit(table, text);
 }
 
+function rename(table: Table, from: string, to: string): void {
+  table.key = table.key.map((name) => (name === from ? to : name));
+  table.columns = table.columns.map((column) => (column.name === from ? { ...column, name: to } : column));
+}
+
 /** `check (status in ('asked', 'done'))` lists the values of a column. */
 function limit(table: Table, text: string): void {
   const [, name, list] = /\bcheck \((\w+) in \(([^)]*)\)/.exec(text) ?? [];
@@ -120,7 +125,9 @@ function alter(table: Table | undefined, name: string, statement: string): strin
   for (const piece of piecesOf(body, ",")) {
     const [, added] = /^add (?:column )?(?:if not exists )?(.+)$/.exec(piece.text) ?? [];
     const [, dropped] = /^drop column (?:if exists )?(\w+)/.exec(piece.text) ?? [];
-    if (added !== undefined) addTo(table, { ...piece, text: added });
+    const [, from, to] = /^rename column (\w+) to (\w+)$/.exec(piece.text) ?? [];
+    if (from !== undefined && to !== undefined) rename(table, from, to);
+    else if (added !== undefined) addTo(table, { ...piece, text: added });
     else if (dropped !== undefined) table.columns = table.columns.filter((column) => column.name !== dropped);
     else if (!/^(drop constraint|set|enable|disable) /.test(piece.text))
       return `a change of ${name} is not understood: ${piece.text.slice(0, 60)}`;

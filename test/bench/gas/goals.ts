@@ -2,7 +2,8 @@
 export const goals: Record<string, number> = {
   "heartbeat-10k-2": 4.2,
   "heartbeat-100k-2": 1.8,
-  "register-50": 102_000,
+  "register-50": 115_000,
+  "register-50-gpu": 115_000,
   "publish-assign-start-50": 130_000,
   "report-state-50": 18_000,
   "progress-first-50": 34_000,
