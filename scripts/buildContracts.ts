@@ -6,7 +6,10 @@ import { keepCompiled } from "./keepCompiled.ts";
 
 const rootDir = join(import.meta.dirname, "..");
 const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
-const { status } = spawnSync(process.execPath, [hardhat, "build"], { cwd: rootDir, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [hardhat, "build", "--no-tests"], {
+  cwd: rootDir,
+  stdio: "inherit",
+});
 if (status === 0) {
   writeAbi(rootDir);
   keepCompiled(rootDir);

@@ -41,7 +41,9 @@ export async function connectHardhat(options: {
 async function compiledFolder(rootDir: string): Promise<string> {
   if (isCompiled(rootDir)) return join(rootDir, COMPILED);
   const hardhat = join(rootDir, "node_modules/hardhat/dist/src/cli.js");
-  const { code, output } = await runToEnd(process.execPath, [hardhat, "build", "--quiet"], { cwd: rootDir });
+  const { code, output } = await runToEnd(process.execPath, [hardhat, "build", "--no-tests", "--quiet"], {
+    cwd: rootDir,
+  });
   if (code !== 0) {
     throw new FatalError(`The contracts do not compile:\n${output.trim()}`, {
       code: "contracts_not_compiled",
