@@ -9,7 +9,7 @@ import { epochNumber, type RecomputedEpoch, recomputeEpoch, type SourceOptions }
 type Options = SourceOptions & { json: boolean };
 
 /** The checks of an epoch; true: what the chain has is what its logs lead to. */
-export type EpochChecks = { root: boolean; total: boolean; dataHash: boolean };
+type EpochChecks = { root: boolean; total: boolean; dataHash: boolean };
 
 function checksOf({ root, total, document, posted }: RecomputedEpoch): EpochChecks {
   return {
@@ -40,9 +40,6 @@ export async function verifyEpoch(text: string, options: Options & { attestWith?
 }
 
 const rewardSchema = z.object({ epoch: z.string().nullable(), cumulative: z.coerce.bigint() });
-
-/** The checks of a reward. */
-export type RewardChecks = EpochChecks & { cumulative: boolean };
 
 /**
  * Recomputes what an account was granted up to an epoch from an RPC endpoint, and compares it with the root on the chain and
