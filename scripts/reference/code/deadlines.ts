@@ -66,7 +66,7 @@ export function deadlines(project: Project): Deadlines {
 
 function untagged(source: Source, constants: readonly Constant[], tagged: ReadonlySet<Node>): string[] {
   return constants
-    .filter(({ name, node }) => named.test(name) && !tagged.has(node))
+    .filter(({ name, node, milliseconds }) => named.test(name) && milliseconds > 0 && !tagged.has(node))
     .map(({ name, node }) => `${positionOf(source, node)}: ${name} has no comment with ${tag}`);
 }
 

@@ -2,6 +2,7 @@ import { minVramMibOf, sizeOfRequirement } from "@ngpu/placement/gpuMemory";
 import { modelsNamed, nearNames } from "@ngpu/placement/gpuNames";
 import { expect } from "chai";
 import fc from "fast-check";
+import { models } from "../../node-client/fixtures/gpuOutputs.ts";
 
 describe("placement: sizes of GPU memory", () => {
   const fits = (gib: number, mib: number) => mib >= minVramMibOf(gib);
@@ -99,6 +100,47 @@ describe("placement: names of GPUs", () => {
       "Max 1550": ["Intel Data Center GPU Max 1550"],
     };
     for (const [typed, found] of Object.entries(cards)) expect(names(typed), typed).to.have.members(found);
+  });
+
+  it("finds each recorded card by names that people type, and by the size it is sold with", () => {
+    const typed: Record<string, [names: string[], gib: number]> = {
+      "NVIDIA H100 80GB HBM3": [["H100 80GB", "h100-sxm-80gb", "NVIDIA H100 SXM5 80G"], 80],
+      "NVIDIA A100-SXM4-80GB": [["A100 80GB", "a100 sxm 80 GB", "A100-SXM4 80g"], 80],
+      "NVIDIA A100-SXM4-40GB": [["A100 40GB", "A100 SXM 40GiB"], 40],
+      "NVIDIA A10": [["A10", "nvidia a10 24gb"], 24],
+      "NVIDIA L40S": [["L40S", "l40s 48GB"], 48],
+      "NVIDIA L4": [["L4", "NVIDIA L4 24 GB"], 24],
+      "Tesla T4": [["T4", "NVIDIA T4", "tesla-t4"], 16],
+      "NVIDIA H200": [["H200", "H200 SXM", "h200 141GB"], 141],
+      "NVIDIA RTX A6000": [["A6000", "RTX A6000", "rtx-a6000 48gb"], 48],
+      "NVIDIA A800 80GB PCIe": [["A800 80GB PCIe", "A800 PCI-E"], 80],
+      "NVIDIA GeForce RTX 3080": [["3080", "RTX3080", "geforce rtx 3080"], 20],
+      "GeForce GTX TITAN X": [["GTX TITAN X", "titan x"], 12],
+      "NVIDIA GeForce RTX 4090": [["RTX 4090", "rtx-4090", "4090 24GB", "GeForce RTX™ 4090"], 24],
+      "NVIDIA RTX A4000": [["A4000", "RTX A4000 16G"], 16],
+    };
+    for (const [name, [spellings, gib]] of Object.entries(typed)) {
+      const fixture = models.flatMap(({ gpus }) => gpus).find(([model]) => model === name);
+      expect(fixture?.[1], name).to.be.at.least(minVramMibOf(gib));
+      for (const spelling of spellings)
+        expect(modelsNamed(spelling, [name]).names, spelling).to.include(name);
+    }
+  });
+
+  it("suggests what the market has for a name that no card has", () => {
+    const offered = ["NVIDIA GeForce RTX 4090", "NVIDIA A100-SXM4-80GB", "AMD Instinct MI300X"];
+    for (const [mistyped, meant] of [
+      ["RTX 4090 Ti Super", offered[0]],
+      ["RTX 40900", offered[0]],
+      ["Geforce 409O", offered[0]],
+      ["A100-SXN", offered[1]],
+      ["MI300", offered[2]],
+    ] as const) {
+      const found = modelsNamed(mistyped, offered);
+      expect(found.names, mistyped).to.deep.equal([]);
+      expect(found.near[0], mistyped).to.equal(meant);
+    }
+    expect(modelsNamed("toaster", offered).near).to.deep.equal([]);
   });
 
   it("takes an exact name for itself alone, in any case", () => {

@@ -6,9 +6,9 @@ import { reasons } from "@ngpu/protocol/reasons/reasons";
 import { clientMessage } from "@ngpu/protocol/wire";
 import { expect } from "chai";
 import fc from "fast-check";
-import { rootDir } from "../../support/parts.ts";
 import { runs } from "../../support/runs.ts";
 
+const rootDir = join(import.meta.dirname, "../../..");
 const bytes = (text: string) => Buffer.byteLength(text);
 // Any bytes, as a container writes them and the client decodes them, and any string of UTF-16.
 const anyText = fc.oneof(

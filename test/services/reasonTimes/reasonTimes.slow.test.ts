@@ -15,11 +15,11 @@ import { type RunningProcess, startProcess } from "../../../scripts/embedded/pro
 import { absenceSeconds } from "../../../services/apiServer/store/reasons.ts";
 import { retry } from "../../../services/match/sessions/reasonReports.ts";
 import { fund } from "../../support/chain.ts";
+import { type Said, startFakeEngine } from "../../support/fakeEngine.ts";
 import { rootDir, testStateDir } from "../../support/parts.ts";
 import { type Client, createClient, signIn } from "../apiServer/client.ts";
 import { partnerKey, setupMatch, type TestMatch } from "../match/setup.ts";
 import { asRole, eventually } from "../support/context.ts";
-import { type Said, startFakeEngine } from "./fakeEngine.ts";
 
 /** Milliseconds from what the node or the market knows to the reason in the API. */
 const bound = 5_000;
@@ -210,7 +210,7 @@ describe("reasons in the API", function () {
       details: { volumes: 33, most: 32 },
     },
     "cannot be started": {
-      answers: () => ({ create: "invalid mount config" }),
+      answers: () => ({ create: () => "invalid mount config" }),
       code: "container_start_failed",
     },
     ends: {

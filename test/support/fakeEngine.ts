@@ -12,11 +12,21 @@ export type Said = {
   otherDigest?: true;
   /** Paths that the image declares as volumes. */
   volumes?: number;
-  /** Words with which a container cannot be created. */
-  create?: string;
+  /** Words with which a container cannot be created; undefined: it can. */
+  create?: (body: Created) => string | undefined;
   exit?: { code: number; oomKilled?: boolean; log: string };
   /** The container runs; its first port is this one of this machine. */
   port?: number;
+};
+
+/** The body of a creation, in part. */
+export type Created = {
+  Image: string;
+  Labels?: Record<string, string>;
+  HostConfig?: {
+    Mounts?: { Target: string; VolumeOptions?: { DriverConfig?: { Options?: { size?: string } } } }[];
+    Tmpfs?: Record<string, string>;
+  };
 };
 
 type Container = {
@@ -41,13 +51,16 @@ export async function startFakeEngine(socket: string, dataDir: string, said: (na
   const changed = () => {
     for (const stream of streams) stream.write("{}\n");
   };
-  const state = { images, containers, streams, know, changed, said, dataDir };
+  const created: Created[] = [];
+  const state = { images, containers, streams, created, know, changed, said, dataDir };
   const server = createServer((request, response) => {
     answer(state, request, response).catch(() => response.destroy());
   });
   await once(server.listen(socket), "listening");
   return {
     knownAt,
+    /** The bodies of the creations that succeeded. */
+    created,
     stop: () => {
       server.closeAllConnections();
       server.close();
@@ -59,6 +72,7 @@ type State = {
   images: Set<string>;
   containers: Map<string, Container>;
   streams: Set<ServerResponse>;
+  created: Created[];
   know: (reference: string) => void;
   changed: () => void;
   said: (name: string) => Said;
@@ -90,7 +104,6 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
 }
 
 type Send = (body: unknown, status?: number) => void;
-type Created = { Image: string; Labels?: Record<string, string> };
 
 async function pull(
   { images, said, know }: State,
@@ -135,21 +148,18 @@ function list({ containers }: State, query: URLSearchParams, send: Send): void {
   send([...containers.values()].filter(has).map(({ id }) => ({ Id: id })));
 }
 
-function create(
-  { containers, said, know }: State,
-  { Image: reference, Labels = {} }: Created,
-  send: Send,
-): void {
-  const { create: error } = said(nameOf(reference));
+function create({ containers, created, said, know }: State, body: Created, send: Send): void {
+  const { Image: reference, Labels: labels = {} } = body;
+  const error = said(nameOf(reference)).create?.(body);
   if (error !== undefined) {
     know(reference);
     return void send({ message: error }, 500);
   }
-  const id = `c${containers.size + 1}`;
+  const id = `c${created.push(body)}`;
   containers.set(id, {
     id,
     image: reference,
-    labels: Labels,
+    labels,
     status: "created",
     startedAt: "0001-01-01T00:00:00Z",
   });
