@@ -154,6 +154,7 @@ esac
           outbox,
         },
         offer: offerOf(hardware, { region: undefined, price: 10n }),
+        status: "online",
         gpus: hardware.gpus,
         sickGpus: hardware.sickGpus,
         recordAbsence: async () => undefined,
