@@ -1,4 +1,5 @@
 import { messageOf } from "@ngpu/runtime/errors";
+import type { Check } from "./check.ts";
 import { clientChecks } from "./checks/client.ts";
 import { engineChecks } from "./checks/engine.ts";
 import { gpuChecks } from "./checks/gpu.ts";
@@ -6,9 +7,6 @@ import { networkChecks } from "./checks/network.ts";
 import { systemChecks } from "./checks/system.ts";
 import type { Problem } from "./problems.ts";
 import type { World } from "./world.ts";
-
-/** Looks at one part of the machine. @returns The problems that it finds. */
-export type Check = (world: World) => Promise<Problem[]> | Problem[];
 
 const checks: Record<string, Check> = {
   ...systemChecks,

@@ -7,13 +7,13 @@ import { buildImages } from "./images.ts";
 import type { Keys } from "./keys.ts";
 import type { Market, MarketImages } from "./market.ts";
 import type { Addresses } from "./ports.ts";
-import type { RunContext } from "./run.ts";
+import type { StartContext } from "./startContext.ts";
 
 /** Everything that the services need. */
 export type Prepared = Awaited<ReturnType<typeof prepareDatabase>> &
   Awaited<ReturnType<typeof deployContracts>> & { parts: Parts; images: MarketImages };
 
-type Context = RunContext & { keys: Keys; databaseSecret: string; addresses: Addresses };
+type Context = StartContext & { keys: Keys; databaseSecret: string; addresses: Addresses };
 
 /**
  * Starts the parts and prepares contracts, images and database. Each begins as soon as what it needs is ready. A failure

@@ -2,26 +2,17 @@ import { join } from "node:path";
 import { createPool } from "@ngpu/db/pool";
 import { allOrNothing, runConcurrently } from "./allOrNothing.ts";
 import { forgetImages, removeContainers } from "./containers.ts";
-import type { StartEnv } from "./env.ts";
 import { type Journey, runJourney, type UsableMarket } from "./journey/index.ts";
 import { loadKeys } from "./keys.ts";
 import type { Market } from "./market.ts";
-import type { StartOptions } from "./options.ts";
 import { type Addresses, addressesOf, choosePorts, type Ports, reservePorts } from "./ports.ts";
 import { type Prepared, prepareMarket } from "./prepare.ts";
 import { releaseClient } from "./releases.ts";
-import type { Reporter } from "./reporter.ts";
 import { startServices } from "./services.ts";
+import type { StartContext } from "./startContext.ts";
 import { fundGuests, type Guest } from "./tokens.ts";
 
-export type RunContext = {
-  rootDir: string;
-  options: StartOptions;
-  env: StartEnv;
-  reporter: Reporter;
-  signal: AbortSignal;
-  onStop: Market["onStop"];
-  supervision: Market["supervision"];
+export type RunContext = StartContext & {
   /** Called as soon as partners can use the market; the journey continues meanwhile. */
   onUp?: (up: Up) => void;
 };

@@ -13,7 +13,8 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, measureKeepers } = parameters;
+  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, measureKeepers } =
+    parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   const last = (of: ContractName, event: string, expected: Address, at = contracts) =>

@@ -6,7 +6,7 @@ import { marketView } from "../../commands/market.ts";
 import { requestClient } from "../../operator/controlClient.ts";
 import type { NodeStatus } from "../../operator/status.ts";
 import { version } from "../../version.ts";
-import type { Check } from "../doctor.ts";
+import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { World } from "../world.ts";
 

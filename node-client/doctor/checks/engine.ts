@@ -1,5 +1,5 @@
 import { networkInterfaces } from "node:os";
-import type { Check } from "../doctor.ts";
+import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { EngineInfo, World } from "../world.ts";
 import { diskProblems, existing } from "./system.ts";

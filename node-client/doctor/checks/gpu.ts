@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { none, type SickGpu } from "../../probe/gpu.ts";
 import { probeGpus } from "../../probe/gpus.ts";
-import type { Check } from "../doctor.ts";
+import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { World } from "../world.ts";
 

@@ -5,7 +5,7 @@ import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { isPublicAddress } from "@ngpu/runtime/publicAddress";
-import type { Check } from "../doctor.ts";
+import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { World } from "../world.ts";
 

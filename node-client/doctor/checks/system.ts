@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 import { availableParallelism, platform, totalmem } from "node:os";
 import { dirname } from "node:path";
-import type { Check } from "../doctor.ts";
+import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { World } from "../world.ts";
 

@@ -68,5 +68,7 @@ export async function moneyActs(market: MarketFixture): Promise<Record<string, C
 function commitReceipts({ pomc, people }: MarketFixture, ids: readonly number[]) {
   const ofNodes = ids.map((id) => toHex((BigInt(id) << 224n) | rate, { size: 32 }));
   const ofPayer = concatHex([partner.address, toHex(rate * BigInt(ids.length), { size: 12 })]);
-  return pomc.write.commitReceipts([keccak256("0x4e"), ofNodes, [ofPayer]], { account: people.receiptsPoster });
+  return pomc.write.commitReceipts([keccak256("0x4e"), ofNodes, [ofPayer]], {
+    account: people.receiptsPoster,
+  });
 }

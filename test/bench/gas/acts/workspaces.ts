@@ -20,7 +20,13 @@ const count = 50;
 const spec = { ...workspaceSpec, resources: { ...workspaceSpec.resources, gpus: 1 } };
 const milestones = { downloading: 2, verified: 4 } as const;
 
-type Placed = { workspaceId: bigint; replica: number; lease: number; fence: `0x${string}`; key: PrivateKeyAccount };
+type Placed = {
+  workspaceId: bigint;
+  replica: number;
+  lease: number;
+  fence: `0x${string}`;
+  key: PrivateKeyAccount;
+};
 
 /** One workspace each on 50 nodes: published, assigned and started, reported, and one through its whole life. */
 export async function workspaceActs(market: MarketFixture): Promise<Record<string, Cost>> {
