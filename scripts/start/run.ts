@@ -59,9 +59,9 @@ export async function runMarket(
   };
   await reporter.check("containers", () => removeStaleContainers(market, addresses));
   await releasePorts();
-  const [guest] = await allOrNothing([
-    reporter.check("guests", () => fundGuests(market)),
+  const [, guest] = await allOrNothing([
     startMarket(market, { ports, addresses, prepared }),
+    reporter.check("guests", () => fundGuests(market)),
   ]);
   const [journey] = await runConcurrently(signal, (own) => {
     // Operators need it and no service does, so it is written while the journey waits.
