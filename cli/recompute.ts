@@ -1,4 +1,5 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
+import { readHeader } from "@ngpu/chain-reader/rpc";
 import { type Deployment, parseDeployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { type Closed, type ClosedEpoch, closeEpoch } from "@ngpu/rewards/close";
 import { finalDays, windowOf } from "@ngpu/rewards/epochs";
@@ -59,7 +60,7 @@ export function epochNumber(text: string): number {
 export async function recomputeEpoch(number: number, options: SourceOptions): Promise<RecomputedEpoch> {
   const { deployment, rpcUrls } = await sourceOf(options);
   const client = createChainClient({ chainId: deployment.chainId, rpcUrls });
-  const latest = await client.getBlockNumber();
+  const { number: latest } = await readHeader(client, "latest");
   const clock = createBlockClock(client, latest);
   const logs = await readRewardLogs(client, deployment, { upTo: latest, clock });
   const posted = postedEpoch(logs, deployment, number);
