@@ -49,6 +49,9 @@ export async function checkGenerated({ rootDir, signal }: StageContext): Promise
 
 /** Runs the Solidity tests: fuzzing and invariants, in the quick profile. */
 export async function runSolidityTests({ rootDir, signal, files, grep }: StageContext): Promise<Outcome> {
+  // The runner finds the functions of a contract that a test calls in its artifact, which only a complete build writes.
+  const built = await runProgram(rootDir, "hardhat", ["build"], signal);
+  if (!built.ok) return verdict(built);
   const title = grep === undefined ? [] : ["--grep", grep];
   const args = ["test", "solidity", ...title, ...(files ?? [])];
   const { ok, output } = await runProgram(rootDir, "hardhat", args, signal);
