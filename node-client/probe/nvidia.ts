@@ -29,7 +29,12 @@ export async function readNvidia(systemMemoryMib: number): Promise<GpuInventory>
 }
 
 /** Parses the cards, one a line. A line that is not a card is one of a sick card, a warning, or the whole tool's error. */
-export function parseNvidia({ stdout, stderr, failure }: ToolOutput, systemMemoryMib: number): GpuInventory {
+export function parseNvidia(output: ToolOutput, systemMemoryMib: number): GpuInventory {
+  const [stdout, stderr] = [output.stdout, output.stderr].map((text) => text.replace(colors, "")) as [
+    string,
+    string,
+  ];
+  const { failure } = output;
   const lines = stdout.split(/\r?\n/).filter((line) => line.trim() !== "");
   const parts = lines.map((line) => cardOf(line) ?? complaintOf(line));
   const errors = stderr.split(/\r?\n/).map(complaintOf);
@@ -43,19 +48,28 @@ export function parseNvidia({ stdout, stderr, failure }: ToolOutput, systemMemor
   return withSystemMemory(found, systemMemoryMib);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colors begin with one
+const colors = /\x1b\[[0-9;]*[A-Za-z]/g;
+
 /** Memory of cards that have none of their own, until the system's is known. */
 const shared = -1;
 
+/** The cells of a line, in the forms that wrappers and locales give it: quoted, with semicolons or tabs. */
+function cellsOf(line: string): string[] {
+  return line.split(/[,;\t]/).map((cell) => cell.trim().replace(/^"|"$/g, "").trim());
+}
+
 /** A line of CSV: the UUID divides it, so a name may contain commas. Undefined: the line describes no card. */
 function cardOf(line: string): GpuInventory | undefined {
-  const cells = line.split(",").map((cell) => cell.trim());
+  const cells = cellsOf(line);
   if (cells.length < 3) return undefined;
   const at = cells.findIndex(
     (cell, index) => index > 0 && new RegExp(`^${uuidPattern.source}$`, "i").test(cell),
   );
   const nameEnd = at === -1 ? Math.max(1, cells.length - 3) : at;
   const name = cleanName(cells.slice(0, nameEnd).join(", "));
-  const [uuid = "", memoryText = "", ...rest] = cells.slice(nameEnd);
+  const [uuid = "", ...values] = cells.slice(nameEnd);
+  const { memoryText, capabilityText } = amountsOf(values);
   // A sentence of a warning may have commas; no card's does.
   if (at === -1 && !/^(\[.*\]|ERR!|N\/A)$/i.test(uuid)) return undefined;
   const sick = (code: SickGpu["code"]): GpuInventory => ({
@@ -69,9 +83,16 @@ function cardOf(line: string): GpuInventory | undefined {
   if (memoryMib === undefined || memoryMib === 0) {
     if (!unified.test(name))
       return sick(isBlank(memoryText) || memoryMib === 0 ? "gpu_memory_unknown" : "gpu_unreadable");
-    return card({ name, uuid, memoryMib: shared, computeCapability: capabilityOf(rest[0]) });
+    return card({ name, uuid, memoryMib: shared, computeCapability: capabilityOf(capabilityText) });
   }
-  return card({ name, uuid, memoryMib, computeCapability: capabilityOf(rest[0]) });
+  return card({ name, uuid, memoryMib, computeCapability: capabilityOf(capabilityText) });
+}
+
+/** Memory and capability. Their commas may divide thousands (`24,564 MiB`) or be the decimal point (`8,9`). */
+function amountsOf(values: readonly string[]): { memoryText: string; capabilityText: string } {
+  const parts = values.findIndex((value, index) => index > 0 && !/^\d{3}(\s*[MG]i?B)?$/i.test(value));
+  const end = parts === -1 ? values.length : parts;
+  return { memoryText: values.slice(0, end).join(""), capabilityText: values.slice(end).join(".") };
 }
 
 const card = (gpu: Gpu): GpuInventory => ({ gpus: [gpu], sick: [] });

@@ -1,3 +1,4 @@
+import { pathBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import { type NodeReason, reasonKey } from "@ngpu/protocol/reasons/nodeReason";
 import type { ClientMessage } from "@ngpu/protocol/wire";
 import { messageOf } from "@ngpu/runtime/errors";
@@ -145,7 +146,8 @@ async function reasonOf(
     case "unhealthy": {
       const { container, plan, failure } = observed;
       const log = await readLog(engine, container.id, container.startedAt);
-      const { health: path, ports } = plan.config;
+      const { health, ports } = plan.config;
+      const path = startOf(health, pathBytes);
       const port = ports[0] ?? 0;
       return { code: "health_failing", details: { path, port, ...failure, ...(log !== "" && { log }) } };
     }

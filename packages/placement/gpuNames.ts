@@ -82,6 +82,7 @@ function tokensOf(name: string): ReadonlySet<string> {
     .replace(/(?<![a-z0-9.])(\d+)[\s-]?g(i?b)?\b/g, " $1gb ")
     .replace(/\b(rtx|gtx|rx|geforce|radeon|tesla|quadro)[-_]?(?=[a-z]?\d)/g, "$1 ")
     .replace(/\bmi[\s-](?=\d)/g, "mi")
+    .replace(/\b([abhlptv])[\s-](?=\d{1,4}s?\b(?!\s?g))/g, "$1")
     .replace(/\b(\d{3,4})(ti|super|xtx|xt|gre|d)(super)?\b/g, "$1 $2 $3")
     .replace(/\btisuper\b/g, "ti super");
   return new Set(text.split(/[^a-z0-9.]+/).filter((token) => token !== ""));

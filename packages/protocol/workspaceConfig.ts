@@ -5,6 +5,12 @@ import { placementPreferences } from "./placement/preferences.ts";
 export const isStorable = (text: string) => !text.includes("\0") && text.isWellFormed();
 export const notStorable = "contains NUL or a lone surrogate";
 
+/** Path that responds with 2xx when a container is ready. */
+const healthPath = z.string().regex(/^\/[^\s]*$/);
+
+/** The path as a request may name it. The chain may have any: other bytes are requested encoded. */
+export const newHealthPath = healthPath.max(1_024).refine(isStorable, notStorable);
+
 /**
  * The configuration document that is published with a workspace's spec (DockerContract.publish, `config`): how to run
  * the image. It is public, because it is on the chain. It must not contain secrets.
@@ -28,10 +34,7 @@ export const workspaceConfig = z.strictObject({
     .max(16)
     .refine((ports) => new Set(ports).size === ports.length, "names a port twice"),
   /** Path that responds with 2xx when the container is ready for tasks. */
-  health: z
-    .string()
-    .regex(/^\/[^\s]*$/)
-    .default("/healthz"),
+  health: healthPath.default("/healthz"),
   /** Maximum number of replicas that an update or a node's maintenance takes down at the same time. Default 1. */
   maxDown: z.number().int().min(1).max(1000).optional(),
   /** Placement preferences. Default: none. */

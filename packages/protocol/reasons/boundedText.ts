@@ -3,6 +3,8 @@ export const logLimits = { lines: 50, bytes: 8_192 };
 /** Bytes of an answer and of a message that a reason keeps. */
 export const answerBytes = 2_048;
 export const messageBytes = 1_024;
+/** Bytes of a health path that a reason keeps: the chain may have any length. */
+export const pathBytes = 1_024;
 
 // Control characters other than tab and line feed: a terminal that shows the text must not act on them.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { storableText } from "../storableText.ts";
-import { answerBytes, logLimits, messageBytes } from "./boundedText.ts";
+import { answerBytes, logLimits, messageBytes, pathBytes } from "./boundedText.ts";
 import { type ReasonCode, reasons } from "./reasons.ts";
 
 /** Text of at most `bytes` of UTF-8 that Postgres can store. */
@@ -26,7 +26,7 @@ const details = {
   disk_full: z.strictObject({ missingGib: count.optional(), message }),
   gpu_lost: z.strictObject({}),
   health_failing: z.strictObject({
-    path: bytesText(1_024),
+    path: bytesText(pathBytes),
     port: z.number().int().min(0).max(65_535),
     status: z.number().int().min(0).max(999).optional(),
     answer: bytesText(answerBytes).optional(),

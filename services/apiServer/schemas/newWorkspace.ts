@@ -1,5 +1,5 @@
 import { policies } from "@ngpu/contracts-sdk/enumNames";
-import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
+import { newHealthPath, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
 import { text, uint } from "./common.ts";
 
@@ -59,7 +59,7 @@ export const newWorkspace = z
     ports: workspaceConfig.shape.ports.meta({
       description: "Ports the container listens on; the first one serves tasks",
     }),
-    health: workspaceConfig.shape.health,
+    health: newHealthPath.default("/healthz"),
     placement: workspaceConfig.shape.placement.meta({ description: "Placement preferences beyond the spec" }),
     maxDown: workspaceConfig.shape.maxDown.meta({
       description: "Maximum number of replicas that are down at the same time during an update; default: 1",
@@ -105,10 +105,7 @@ export const workspaceUpdate = z
     image: fields.image.optional(),
     command: fields.command,
     env: fields.env.unwrap().optional(),
-    health: z
-      .string()
-      .regex(/^\/[^\s]*$/)
-      .optional(),
+    health: newHealthPath.optional(),
     maxDown: workspaceConfig.shape.maxDown.meta({
       description: "Maximum number of replicas that are down at the same time during the update; default: 1",
     }),

@@ -85,7 +85,12 @@ describe("apiServer: edges", function () {
         400,
         "request_invalid",
       ]);
-      for (const part of [{ env: { A: text } }, { command: [text] }, { gpu: { model: text } }]) {
+      for (const part of [
+        { env: { A: text } },
+        { command: [text] },
+        { health: `/${text}` },
+        { gpu: { model: text } },
+      ]) {
         const answer = await partner.post<Problem>("/v1/workspaces", { ...newWorkspace, ...part });
         expect(refused(answer)).to.deep.equal([400, "request_invalid"]);
       }
