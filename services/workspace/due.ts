@@ -1,8 +1,14 @@
 import type { Queryable } from "@ngpu/db/pool";
 
-/** SQL: the part of a configuration that a container depends on. A configuration that is not JSON is compared as text. */
-const container = (workspace: string) => `case when pg_input_is_valid(${workspace}.config, 'jsonb')
-  then ${workspace}.config::jsonb - '{maxDown,placement}'::text[] else to_jsonb(${workspace}.config_hash) end`;
+/**
+ * SQL: the part of a configuration that a container depends on. The chain may have any text: one that is not a JSON object is compared
+ * by its hash.
+ */
+const container = (workspace: string) => `case when not pg_input_is_valid(${workspace}.config, 'jsonb')
+    then to_jsonb(${workspace}.config_hash)
+  when jsonb_typeof(${workspace}.config::jsonb) = 'object'
+    then ${workspace}.config::jsonb - '{maxDown,placement}'::text[]
+  else to_jsonb(${workspace}.config_hash) end`;
 
 /** SQL: the container of the assignment has a different image or configuration than its workspace has now. */
 export const isOutdated = (assignment: string) => `exists (
