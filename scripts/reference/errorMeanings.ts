@@ -14,6 +14,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   api_key_not_configured: "The command line has no API key.",
   api_key_not_found: "The account has no API key with this id.",
   api_request_failed: "The API answered a step of `npm start` with an error.",
+  api_types_failed: "The API client's types cannot be generated.",
   api_unreachable: "The market's API does not answer.",
   audience_mismatch: "A match instance requested a signature for another URL.",
   authorization_ended: "The authorization of a workspace is revoked or has expired.",

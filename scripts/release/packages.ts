@@ -13,7 +13,7 @@ export type PublishedPackage = {
   build(rootDir: string, outDir: string): Promise<void>;
 };
 
-const clientFiles = ["client", "errors"];
+const clientFiles = ["client", "errors", "routes"];
 
 /** The packages that partners and operators install from npm. The programs are bundled into one file each. */
 export const publishedPackages: readonly PublishedPackage[] = [
