@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
-import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
-import { InputError, messageOf } from "@ngpu/runtime/errors";
-import { callApi } from "./api.ts";
+import { endWith } from "../shared/exitCodes.ts";
+import { fileName, parseJson, readText } from "../shared/files.ts";
+import { json, print } from "../shared/output.ts";
+import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
 
-export type ExplainOptions = {
-  api: string;
-  json: boolean;
+export type ExplainOptions = GlobalOptions & {
   gpus?: string;
   gpuModel?: string;
   vramGib?: string;
@@ -32,36 +30,14 @@ const noImage = `none@sha256:${"0".repeat(64)}`;
 /** Prints where a workspace could be placed. The exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {
   const body = file === undefined ? bodyOf(options) : readBody(file);
-  const answer = (await callApi(options, "/v1/match/explain", body)) as PlacementExplanation;
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify(answer)}\n`
-      : `${answer.messages.join("\n")}\n(block ${answer.block.number})\n`,
-  );
-  process.exitCode = answer.fitting > 0 ? 0 : 2;
+  const settings = settingsOf(options);
+  const answer = await apiOf(settings).call("POST /v1/match/explain", { body: body as never });
+  print(settings.json ? json(answer) : `${answer.messages.join("\n")}\n(block ${answer.block.number})`);
+  endWith(answer.fitting > 0 ? "success" : "no");
 }
 
 function readBody(file: string): unknown {
-  const name = file === "-" ? "The input on stdin" : file;
-  let text: string;
-  try {
-    text = readFileSync(file === "-" ? 0 : file, "utf8");
-  } catch (cause) {
-    throw new InputError(`${name} cannot be read: ${messageOf(cause)}.`, {
-      code: "file_unreadable",
-      hint: "Name a file that this user can read, or - for the standard input.",
-      cause,
-    });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new InputError(`${name} is not JSON.`, {
-      code: "file_invalid",
-      hint: "It must hold a request body of POST /v1/workspaces.",
-      cause,
-    });
-  }
+  return parseJson(readText(file), fileName(file), "It must hold a request body of POST /v1/workspaces.");
 }
 
 /** Builds the body of POST /v1/workspaces from options; the API validates them. */

@@ -4,7 +4,7 @@ import { createPool, type Database } from "@ngpu/db/pool";
 import { databaseEnv, readEnv } from "@ngpu/runtime/env";
 
 /** File in which `npm start` stores the URL of its Postgres. */
-const urlFile = join(import.meta.dirname, "../.ngpu/database-url");
+const urlFile = join(import.meta.dirname, "../../.ngpu/database-url");
 
 /**
  * Calls `work` with a connection to a market's Postgres: `given`, else DATABASE_URL, else the market that `npm start` runs in this

@@ -12,9 +12,10 @@ import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { z } from "zod";
-import { callApi } from "./api.ts";
+import { endWith } from "../shared/exitCodes.ts";
+import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
 
-type Options = { api: string; key?: string; rpcUrl?: string; json: boolean };
+type Options = GlobalOptions & { rpcUrl?: string };
 
 const hex = z.string().transform((text) => text as Hex);
 const receiptSchema = z.object({
@@ -52,10 +53,12 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
       hint: "Copy the id from the response of POST /v1/tasks.",
     });
   }
-  const ask = (path: string) => callApi(options, path);
-  const { receipt, batch, proof } = receiptSchema.parse(await ask(`/v1/tasks/${id}/receipt`));
-  const task = taskSchema.parse(await ask(`/v1/tasks/${id}`));
-  const { chainId, rpcUrls, deployment } = networkSchema.parse(await ask("/v1/network"));
+  const api = apiOf(settingsOf(options));
+  const { receipt, batch, proof } = receiptSchema.parse(
+    await api.call("GET /v1/tasks/{id}/receipt", { path: { id } }),
+  );
+  const task = taskSchema.parse(await api.call("GET /v1/tasks/{id}", { path: { id } }));
+  const { chainId, rpcUrls, deployment } = networkSchema.parse(await api.call("GET /v1/network", {}));
   const client = createChainClient({
     chainId,
     rpcUrls: options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl],
@@ -74,11 +77,11 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
   };
   const holds = Object.values(checks).every(Boolean);
   process.stdout.write(
-    options.json
+    options.json === true
       ? `${toJson({ holds, checks, batch, root, receipt })}\n`
       : formatText({ holds, checks, batch, root, receipt }),
   );
-  process.exitCode = holds ? 0 : 2;
+  endWith(holds ? "success" : "no");
 }
 
 function formatText(found: {

@@ -1,14 +1,15 @@
 import type { Database } from "@ngpu/db/pool";
-import { defaultStrategy } from "@ngpu/protocol/placement/preferences";
 import { type PlacementRecord, placementRecord } from "@ngpu/protocol/placement/response";
+import { defaultStrategy } from "@ngpu/protocol/placement/strategies";
 import { findPlacement } from "@ngpu/queries/placements";
 import { type Replay, replayPlacement } from "@ngpu/queries/replay";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
-import { callApi } from "./api.ts";
+import { endWith } from "../shared/exitCodes.ts";
+import { apiOf, type GlobalOptions, namedApi, settingsOf } from "../shared/settings.ts";
 import { withDatabase } from "./database.ts";
 
-type Options = { api?: string; databaseUrl?: string; json: boolean };
+type Options = GlobalOptions & { databaseUrl?: string };
 
 /** Recomputes a placement and prints whether the result is the same. The exit code is 0 if it is, else 2. */
 export async function verifyPlacement(id: string, options: Options): Promise<void> {
@@ -22,19 +23,22 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
     );
   }
   await withDatabase(options.databaseUrl, async (pool) => {
-    const replay = await replayPlacement(pool, await readPlacement(pool, id, options.api));
-    process.stdout.write(options.json ? `${toJson(replay)}\n` : formatText(replay));
-    process.exitCode = replay.same ? 0 : 2;
+    const replay = await replayPlacement(pool, await readPlacement(pool, id, options));
+    process.stdout.write(options.json === true ? `${toJson(replay)}\n` : formatText(replay));
+    endWith(replay.same ? "success" : "no");
   });
 }
 
 /**
- * Reads the placement from the API, or from the database without one.
+ * Reads the placement from the API, or from the database when no API is named.
  *
- * @throws InputError `placement_not_found`, and the errors of `callApi`.
+ * @throws InputError `placement_not_found`, and the errors of the API.
  */
-async function readPlacement(pool: Database, id: string, api: string | undefined): Promise<PlacementRecord> {
-  if (api !== undefined) return placementRecord.parse(await callApi({ api }, `/v1/placements/${id}`));
+async function readPlacement(pool: Database, id: string, options: Options): Promise<PlacementRecord> {
+  if (namedApi(options) !== undefined) {
+    const api = apiOf(settingsOf(options));
+    return placementRecord.parse(await api.call("GET /v1/placements/{id}", { path: { id } }));
+  }
   const placement = await findPlacement(pool, id);
   if (placement !== undefined) return placement;
   throw new InputError(`There is no placement ${id}.`, {
