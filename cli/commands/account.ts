@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { lazy } from "../shared/lazy.ts";
 import { walletOption } from "./options.ts";
 
@@ -23,7 +23,7 @@ export function addAccountCommands(program: Command): void {
 }
 
 function addKeyCommands(program: Command): void {
-  const keys = program.command("keys").description("list, create and revoke API keys");
+  const keys = program.command("keys").description("list, create, rotate and revoke API keys");
   keys
     .command("ls", { isDefault: true })
     .description("list the account's keys")
@@ -32,7 +32,19 @@ function addKeyCommands(program: Command): void {
     .command("create")
     .description("create a key; it is shown only once")
     .argument("<name>", "name of the key")
+    .addOption(
+      new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
+        [...["read", "tasks", "workspaces", "payments", "keys"]],
+      ),
+    )
+    .option("--expires <duration>", "how long the key is valid, such as 30d (default: for ever)")
     .action(lazy(async () => (await import("../account/keys.ts")).createKey));
+  keys
+    .command("rotate")
+    .description("replace a key by a new one, which is shown only once")
+    .argument("<id>", "id of the key")
+    .option("--overlap <duration>", "how long the replaced key is still accepted", "1d")
+    .action(lazy(async () => (await import("../account/keys.ts")).rotateKey));
   keys
     .command("rm")
     .description("revoke keys")

@@ -88,6 +88,12 @@ describe("a partner's work on the command line", function () {
     expect(listed)
       .to.match(/^\s+ci\s/m)
       .and.not.to.include(key);
+    const reader = (await done(["keys", "create", "reader", "--scope", "read", "--expires", "1d"])).trim();
+    const denied = await cli(["keys", "--key", reader, "--api", api.url]);
+    expect(denied.stderr).to.match(/^The API key lacks the scope keys\.\n.*\n\(scope_missing, request /);
+    const next = (await done(["keys", "rotate", reader.slice(5, 21), "--overlap", "0s"])).trim();
+    expect(await done(["ps", "--key", next, "--api", api.url])).to.match(/^ID /);
+    expect(await done(["keys"])).to.match(/ reader +read +\S+ \S+ +\S+ \S+ +\d{4}-\S+ \S+$/m);
     expect(await done(["keys", "rm", key.slice(5, 21)])).to.include("is revoked");
     const refused = await cli(["ps", "--profile", "ci", "--json"]);
     expect(refused.code).to.equal(1);
