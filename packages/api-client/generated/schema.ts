@@ -96,7 +96,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show the deposit, the amounts owed and refundable, and the authorizations */
+        /**
+         * Show the deposit, the amounts owed and refundable, and the authorizations
+         * @description Scope: read or payments.
+         */
         get: operations["getV1Account"];
         put?: never;
         post?: never;
@@ -116,6 +119,8 @@ export interface paths {
         /**
          * List balance changes, newest first
          * @description Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.
+         *
+         *     Scope: read or payments.
          */
         get: operations["getV1AccountHistory"];
         put?: never;
@@ -178,6 +183,8 @@ export interface paths {
         /**
          * Submit a signed authorization
          * @description Relayed to Escrow.authorize; this API pays the gas. A repeated submission has no effect.
+         *
+         *     Scope: payments.
          */
         post: operations["postV1Authorizations"];
         delete?: never;
@@ -196,6 +203,8 @@ export interface paths {
         /**
          * Get the exact authorization to sign
          * @description EIP-712 typed data of Escrow.Authorization, with this API as the delegate and an unused nonce.
+         *
+         *     Scope: read or payments.
          */
         get: operations["getV1AuthorizationsTypedData"];
         put?: never;
@@ -218,6 +227,8 @@ export interface paths {
         /**
          * Chat with a workspace
          * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
          */
         post: operations["postV1ChatCompletions"];
         delete?: never;
@@ -238,6 +249,8 @@ export interface paths {
         /**
          * Complete a text with a workspace
          * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
          */
         post: operations["postV1Completions"];
         delete?: never;
@@ -258,6 +271,8 @@ export interface paths {
         /**
          * Deposit tokens with a signed permit
          * @description Relayed to Escrow.depositWithPermit; the tokens are transferred from your wallet, this API pays the gas.
+         *
+         *     Scope: payments.
          */
         post: operations["postV1Deposits"];
         delete?: never;
@@ -276,6 +291,8 @@ export interface paths {
         /**
          * Get the exact permit to sign for a deposit
          * @description EIP-712 typed data of the token's ERC-2612 permit for the escrow.
+         *
+         *     Scope: read or payments.
          */
         get: operations["getV1DepositsTypedData"];
         put?: never;
@@ -298,6 +315,8 @@ export interface paths {
         /**
          * Embed texts with a workspace
          * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
          */
         post: operations["postV1Embeddings"];
         delete?: never;
@@ -367,12 +386,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List registered images */
+        /**
+         * List registered images
+         * @description Scope: read or workspaces.
+         */
         get: operations["getV1Images"];
         put?: never;
         /**
          * Register an image on the chain
          * @description Registers the digest, once for all accounts; returns 200 if it is registered already. Size and reference are stored for your account alone. The size is that of the manifest where the registry serves it to this API.
+         *
+         *     Scope: workspaces.
          */
         post: operations["postV1Images"];
         delete?: never;
@@ -388,10 +412,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the account's API keys */
+        /**
+         * List the account's API keys
+         * @description Scope: keys.
+         */
         get: operations["getV1Keys"];
         put?: never;
-        /** Create another API key */
+        /**
+         * Create another API key
+         * @description A key creates keys with at most its own scopes, which expire no later than itself.
+         *
+         *     Scope: keys.
+         */
         post: operations["postV1Keys"];
         delete?: never;
         options?: never;
@@ -409,8 +441,33 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke an API key */
+        /**
+         * Revoke an API key
+         * @description Scope: keys.
+         */
         delete: operations["deleteV1KeysId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace an API key by a new one
+         * @description The new key has the same name, scopes and expiry. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
+         *
+         *     Scope: keys.
+         */
+        post: operations["postV1KeysIdRotate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -460,7 +517,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your running workspaces as models */
+        /**
+         * List your running workspaces as models
+         * @description Scope: read or tasks.
+         */
         get: operations["getV1Models"];
         put?: never;
         post?: never;
@@ -568,12 +628,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your tasks, newest first */
+        /**
+         * List your tasks, newest first
+         * @description Scope: read or tasks.
+         */
         get: operations["getV1Tasks"];
         put?: never;
         /**
          * Run a task on a workspace
          * @description Sends the input to the best running replica and returns the container's response. With `wait: false` it returns 202 immediately; poll GET /v1/tasks/{id} for the result.
+         *
+         *     Scope: tasks.
          */
         post: operations["postV1Tasks"];
         delete?: never;
@@ -589,7 +654,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a task */
+        /**
+         * Show a task
+         * @description Scope: read or tasks.
+         */
         get: operations["getV1TasksId"];
         put?: never;
         post?: never;
@@ -609,6 +677,8 @@ export interface paths {
         /**
          * Show a task's receipt and its proof
          * @description The receipt is a leaf of a tree whose root is stored in Pomc: `npm run cli -- verify receipt <id>` recomputes it. It exists when the lease is settled and the batch is on the chain.
+         *
+         *     Scope: read or tasks.
          */
         get: operations["getV1TasksIdReceipt"];
         put?: never;
@@ -629,6 +699,8 @@ export interface paths {
         /**
          * Download a task's result as the container sent it
          * @description The bytes of the response's body with its content-type and content-encoding. Results of OpenAI-compatible calls are not kept as bytes.
+         *
+         *     Scope: read or tasks.
          */
         get: operations["getV1TasksIdResult"];
         put?: never;
@@ -646,12 +718,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your workspaces, newest first */
+        /**
+         * List your workspaces, newest first
+         * @description Scope: read or workspaces.
+         */
         get: operations["getV1Workspaces"];
         put?: never;
         /**
          * Publish a workspace
          * @description Returns when DockerContract.publish is mined. With an Idempotency-Key, a repeated request returns the same workspace and publishes nothing.
+         *
+         *     Scope: workspaces.
          */
         post: operations["postV1Workspaces"];
         delete?: never;
@@ -667,13 +744,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a workspace with its replicas and where they run */
+        /**
+         * Show a workspace with its replicas and where they run
+         * @description Scope: read or workspaces.
+         */
         get: operations["getV1WorkspacesId"];
         put?: never;
         post?: never;
         /**
          * Close a workspace and delete its replicas
          * @description No more replicas are assigned, the nodes delete theirs, and the leases end. A repeated call sends nothing.
+         *
+         *     Scope: workspaces.
          */
         delete: operations["deleteV1WorkspacesId"];
         options?: never;
@@ -691,6 +773,8 @@ export interface paths {
         /**
          * Show or stream the history of a workspace
          * @description What happened on the chain, and why replicas did not run, oldest first. With `accept: text/event-stream` the events follow as they happen: `id` is the cursor, `data` an event as JSON. An event named `reorg` says that the chain replaced the blocks after `replacedAfter`; their events follow again. A stream ends after 15 minutes and is resumed with `last-event-id`, as browsers do.
+         *
+         *     Scope: read or workspaces.
          */
         get: operations["getV1WorkspacesIdEvents"];
         put?: never;
@@ -713,6 +797,8 @@ export interface paths {
         /**
          * Start a stopped workspace
          * @description Replicas without a node are placed. A replica that is already started is not changed.
+         *
+         *     Scope: workspaces.
          */
         post: operations["postV1WorkspacesIdStart"];
         delete?: never;
@@ -733,6 +819,8 @@ export interface paths {
         /**
          * Stop all replicas; each keeps its node
          * @description No replica gets a lease until the workspace is started. A replica that an update replaces loses its node.
+         *
+         *     Scope: workspaces.
          */
         post: operations["postV1WorkspacesIdStop"];
         delete?: never;
@@ -753,6 +841,8 @@ export interface paths {
         /**
          * Change the image, the configuration or the number of replicas
          * @description Replicas that run another image or configuration are replaced in a rolling update with at most maxDown replicas down at once. Policy, grace period and resources cannot change.
+         *
+         *     Scope: workspaces.
          */
         post: operations["postV1WorkspacesIdUpdate"];
         delete?: never;
@@ -1254,7 +1344,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -1564,7 +1654,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Another wallet owns what the request uses */
+        /** @description The key lacks the scope, or another wallet owns what the request uses */
         Forbidden: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
@@ -1640,6 +1730,20 @@ export interface components {
         };
         /** @description A parameter, a header or the body is invalid; `errors` names each invalid field */
         OpenAiBadRequest: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-ngpu-node-id": components["headers"]["NodeId"];
+                "x-ngpu-task-id": components["headers"]["TaskId"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OpenAiError"];
+            };
+        };
+        /** @description The key lacks the scope, or another wallet owns what the request uses */
+        OpenAiForbidden: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2175,6 +2279,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -2223,6 +2328,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -2448,6 +2554,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -2491,6 +2598,7 @@ export interface operations {
             };
             400: components["responses"]["OpenAiBadRequest"];
             401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
@@ -2551,6 +2659,7 @@ export interface operations {
             };
             400: components["responses"]["OpenAiBadRequest"];
             401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
@@ -2626,6 +2735,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
@@ -2690,6 +2800,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -2733,6 +2844,7 @@ export interface operations {
             };
             400: components["responses"]["OpenAiBadRequest"];
             401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
@@ -2965,6 +3077,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -3030,6 +3143,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
@@ -3065,10 +3179,14 @@ export interface operations {
                              * @example 2030-01-01T00:00:00.000Z
                              */
                             createdAt: string;
+                            /** @description Since when the key is refused; null: never */
+                            expiresAt: string | null;
                             id: string;
                             /** @description With a resolution of one minute */
                             lastUsedAt: string | null;
                             name: string;
+                            /** @description What the key may do; null: everything */
+                            scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
                         }[];
                     };
                 };
@@ -3085,6 +3203,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -3101,7 +3220,14 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /**
+                     * Format: date-time
+                     * @description Since when the key is refused; default: that of the key that creates it
+                     */
+                    expiresAt?: string;
                     name: string;
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
+                    scopes?: ("read" | "tasks" | "workspaces" | "payments" | "keys")[];
                 };
             };
         };
@@ -3116,14 +3242,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        /** @description Shown only once */
                         apiKey: string;
+                        /** @description Since when the key is refused; null: never */
+                        expiresAt: string | null;
                         id: string;
                         name: string;
+                        /** @description What the key may do; null: everything */
+                        scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
                     };
                 };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3161,8 +3293,67 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1KeysIdRotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description How long the replaced key is still accepted, seconds
+                     * @default 86400
+                     */
+                    overlapSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: date-time
+                         * @description Until when the replaced key is accepted
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        acceptedUntil: string;
+                        /** @description Shown only once */
+                        apiKey: string;
+                        id: string;
+                        name: string;
+                        /** @description Id of the replaced key */
+                        replaced: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3288,6 +3479,7 @@ export interface operations {
             };
             400: components["responses"]["OpenAiBadRequest"];
             401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
             406: components["responses"]["OpenAiNotAcceptable"];
             429: components["responses"]["OpenAiTooManyRequests"];
             500: components["responses"]["OpenAiInternalServerError"];
@@ -3651,6 +3843,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -3703,6 +3896,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
@@ -3753,6 +3947,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
@@ -3797,6 +3992,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
@@ -3841,6 +4037,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -3900,6 +4097,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -3943,6 +4141,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
@@ -3988,6 +4187,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
@@ -4034,6 +4234,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
@@ -4092,6 +4293,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
@@ -4138,6 +4340,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
@@ -4187,6 +4390,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
@@ -4233,6 +4437,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
