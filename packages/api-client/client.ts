@@ -1,19 +1,55 @@
-import { ApiError, ApiUnreachableError } from "./errors.ts";
+import { createPages } from "./pages.ts";
+import { type ApiClientOptions, baseUrl, type Call, exchange } from "./requests.ts";
+import {
+  addressOf,
+  type EntryOf,
+  type InputOf,
+  type PagedRoute,
+  type ResultOf,
+  type Route,
+} from "./routes.ts";
+import type { ServerSentEvent } from "./serverSentEvents.ts";
+import { openStream } from "./streams.ts";
 
-export type ApiClientOptions = {
-  /** URL of the market's API, such as https://market.example. */
-  url: string;
-  /** API key. Without it only public endpoints are available. */
-  apiKey?: string | undefined;
-  /** Aborts all requests of this client. */
+export type { ApiClientOptions } from "./requests.ts";
+export type { Schema } from "./routes.ts";
+export type { ServerSentEvent } from "./serverSentEvents.ts";
+
+/** Settings of one call. */
+export type CallOptions = {
+  headers?: Record<string, string> | undefined;
+  /** Aborts the call. */
   signal?: AbortSignal | undefined;
-  /** Timeout of a request, milliseconds. Default 180,000: a write waits for its transaction. */
   timeoutMs?: number | undefined;
+  /** Makes a repetition of a write harmless, so that the call is retried. */
+  idempotencyKey?: string | undefined;
 };
 
-/** Requests to the partner API. A path begins with `/v1/`; the result is the parsed JSON body. */
+export type StreamOptions = CallOptions & {
+  /** Continues after this event. */
+  lastEventId?: string | undefined;
+  /** Connects again when the stream ends or breaks off, until the signal aborts. Only where a repetition has no effect. */
+  resume?: boolean | undefined;
+};
+
+/** Requests to the partner API. */
 export type ApiClient = {
   readonly url: string;
+  /** Calls a route, with the types of its description: `api.call("GET /v1/workspaces/{id}", { path: { id } })`. */
+  call<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<ResultOf<Name>>;
+  /** Every entry of a list. The pages are read as they are needed. */
+  list<Name extends PagedRoute>(
+    route: Name,
+    input: InputOf<Name>,
+    options?: CallOptions,
+  ): AsyncGenerator<EntryOf<Name>>;
+  /** The server-sent events of a route. The iterator ends with the stream. */
+  stream<Name extends Route>(
+    route: Name,
+    input: InputOf<Name>,
+    options?: StreamOptions,
+  ): AsyncGenerator<ServerSentEvent>;
+  /** A path begins with `/v1/`; the result is the parsed JSON body. */
   get<Result>(path: string): Promise<Result>;
   post<Result>(path: string, body: unknown, headers?: Record<string, string>): Promise<Result>;
   delete<Result>(path: string): Promise<Result>;
@@ -21,83 +57,34 @@ export type ApiClient = {
   withKey(apiKey: string): ApiClient;
 };
 
-/** @deadline The partner API, body included. The call fails. */
-const defaultTimeoutMs = 180_000;
-
 /**
  * Creates a client of a market's partner API.
  *
- * Every method throws ApiError if the API returns an error, and ApiUnreachableError if there is no response.
+ * Every method throws ApiError if the API returns an error, and ApiUnreachableError if there is no response. A request that may
+ * be repeated is sent again after a temporary failure. A stream also throws StreamCutError.
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
-  const url = options.url.replace(/\/+$/, "");
+  const send = <Result>(call: Call) => exchange<Result>(options, call);
+  const callOf = (route: string, input: object, given: CallOptions): Call => {
+    const [method, path] = addressOf(route, input);
+    const { headers, idempotencyKey, ...rest } = given;
+    return {
+      ...{ method, path, body: (input as { body?: unknown }).body, ...rest },
+      headers: { ...headers, ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }) },
+    };
+  };
   return {
-    url,
-    get: (path) => request(options, "GET", `${url}${path}`),
-    post: (path, body, headers) => request(options, "POST", `${url}${path}`, body, headers),
-    delete: (path) => request(options, "DELETE", `${url}${path}`),
+    url: baseUrl(options),
+    call: (route, input, given = {}) => send(callOf(route, input, given)),
+    list: (route, input, given = {}) =>
+      createPages(input, (query) => send(callOf(route, { ...input, query }, given))),
+    stream: (route, input, given = {}) => {
+      const { resume, lastEventId, ...rest } = given;
+      return openStream(options, callOf(route, input, rest), { resume, lastEventId });
+    },
+    get: (path) => send({ method: "GET", path }),
+    post: (path, body, headers) => send({ method: "POST", path, body, headers }),
+    delete: (path) => send({ method: "DELETE", path }),
     withKey: (apiKey) => createApiClient({ ...options, apiKey }),
   };
-}
-
-async function request<Result>(
-  options: ApiClientOptions,
-  method: string,
-  url: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Result> {
-  const deadline = AbortSignal.timeout(options.timeoutMs ?? defaultTimeoutMs);
-  const { response, text } = await exchange(url, {
-    method,
-    signal: options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]),
-    headers: {
-      accept: "application/json",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed = parse(text);
-  if (response.ok && parsed !== undefined) return parsed as Result;
-  throw errorOf(response, parsed, `${method} ${url}`);
-}
-
-async function exchange(url: string, init: RequestInit): Promise<{ response: Response; text: string }> {
-  try {
-    const response = await fetch(url, init);
-    return { response, text: await response.text() };
-  } catch (cause) {
-    throw new ApiUnreachableError(new URL(url).origin, cause);
-  }
-}
-
-/** Parses JSON; undefined if the text is not JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-type ErrorBody = { code?: unknown; detail?: unknown; message?: unknown; hint?: unknown; details?: unknown };
-
-/** Reads a problem (RFC 9457), or the error of an OpenAI-compatible endpoint. */
-function errorOf(response: Response, parsed: unknown, request: string): ApiError {
-  const problem = (parsed ?? {}) as ErrorBody & { error?: ErrorBody };
-  const body: ErrorBody = problem.error ?? problem;
-  const text = body.detail ?? body.message;
-  const message =
-    typeof text === "string"
-      ? text
-      : `${request} returned HTTP ${response.status} without a valid JSON body.`;
-  return new ApiError(message, {
-    status: response.status,
-    code: typeof body.code === "string" ? body.code : "answer_invalid",
-    hint: typeof body.hint === "string" ? body.hint : undefined,
-    details: typeof body.details === "object" ? (body.details as Record<string, unknown>) : undefined,
-    requestId: response.headers.get("x-request-id") ?? undefined,
-  });
 }

@@ -1,8 +1,5 @@
-import {
-  defaultStrategy,
-  type PlacementPreferences,
-  placementPreferences,
-} from "@ngpu/protocol/placement/preferences";
+import { type PlacementPreferences, placementPreferences } from "@ngpu/protocol/placement/preferences";
+import { defaultStrategy } from "@ngpu/protocol/placement/strategies";
 import type { PlacementRequest, Strategy } from "./fleet.ts";
 import { strategies } from "./strategies/all.ts";
 

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { bundleProgram } from "../client/bundle.ts";
+import { bundleCommands } from "./bundleCommands.ts";
 
 /** A published package: its manifest, and the function that builds its `dist` directory. */
 export type PublishedPackage = {
@@ -13,7 +14,7 @@ export type PublishedPackage = {
   build(rootDir: string, outDir: string): Promise<void>;
 };
 
-const clientFiles = ["client", "errors"];
+const clientFiles = ["client", "errors", "routes"];
 
 /** The packages that partners and operators install from npm. The programs are bundled into one file each. */
 export const publishedPackages: readonly PublishedPackage[] = [
@@ -30,19 +31,22 @@ export const publishedPackages: readonly PublishedPackage[] = [
     },
     build: async (rootDir, outDir) => compile(rootDir, "packages/api-client", clientFiles, outDir),
   },
-  program("cli", "cli/index.ts", "ngpu"),
-  program("node-client", "node-client/main.ts", "ngpu-node"),
+  program("cli", "dist/ngpu.cjs", (rootDir) => bundleCommands(rootDir, "cli/index.ts")),
+  program("node-client", "dist/ngpu-node.mjs", (rootDir) => bundleProgram(rootDir, "node-client/main.ts")),
 ];
 
-function program(folder: string, entry: string, command: string): PublishedPackage {
-  const file = `dist/${command}.mjs`;
+/** A program in one file, which has the name of its command. */
+function program(
+  folder: string,
+  file: string,
+  bundle: (rootDir: string) => Promise<string>,
+): PublishedPackage {
   return {
     folder,
-    manifest: { engines: { node: ">=24" }, bin: { [command]: file } },
+    manifest: { engines: { node: ">=24" }, bin: { [parse(file).name]: file } },
     build: async (rootDir, outDir) => {
       mkdirSync(join(outDir, "dist"), { recursive: true });
-      const text = await bundleProgram(rootDir, entry);
-      writeFileSync(join(outDir, file), `#!/usr/bin/env node\n${text}`, { mode: 0o755 });
+      writeFileSync(join(outDir, file), `#!/usr/bin/env node\n${await bundle(rootDir)}`, { mode: 0o755 });
     },
   };
 }

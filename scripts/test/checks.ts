@@ -31,6 +31,11 @@ export async function checkReference({ rootDir, signal }: StageContext): Promise
   );
 }
 
+/** Checks that the OpenAPI document and the API client's types match the endpoints. */
+export async function checkApiClient({ rootDir, signal }: StageContext): Promise<Outcome> {
+  return verdict(await run(process.execPath, ["scripts/apiClient.ts", "--check"], { cwd: rootDir, signal }));
+}
+
 /**
  * Checks that the typed ABI and the stored contracts are byte for byte what the current sources compile to. Writes
  * them again when they are not.

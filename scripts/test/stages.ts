@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import {
+  checkApiClient,
   checkEnvExample,
   checkGenerated,
   checkImports,
@@ -22,6 +23,7 @@ export const stages: Stage[] = [
   check("imports", checkImports),
   check("environment", checkEnvExample),
   check("reference", checkReference),
+  check("api-client", checkApiClient),
   { ...check("generated", checkGenerated), beside: true },
   tests("unit", false, {
     files: (rootDir) => unitFiles(rootDir, otherFiles(rootDir)),

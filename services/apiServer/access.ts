@@ -3,10 +3,18 @@ import type { Queryable } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
 import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
+import type { Scope } from "./scopes.ts";
 import { findKey, markKeyUsed } from "./store/keys.ts";
 
 /** The caller, identified by its API key. */
-export type Partner = { wallet: Address; keyId: string };
+export type Partner = {
+  wallet: Address;
+  keyId: string;
+  /** What the key may do; null: everything. */
+  scopes: readonly Scope[] | null;
+  /** Null: never. */
+  expiresAt: Date | null;
+};
 
 const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
 
@@ -24,7 +32,9 @@ export function identify(db: Queryable): RequestHandler {
   return async (request, response, next) => {
     const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
     const partner = text === undefined ? undefined : await partnerOf(db, text);
-    response.locals.partner = partner;
+    const isExpired = partner !== undefined && partner.expiresAt !== null && partner.expiresAt <= new Date();
+    response.locals.partner = isExpired ? undefined : partner;
+    response.locals.keyExpired = isExpired;
     response.locals.keyGiven = request.headers.authorization !== undefined;
     next();
   };
@@ -38,7 +48,7 @@ async function partnerOf(db: Queryable, text: string): Promise<Partner | undefin
   const expected = key?.secretHash ?? Buffer.alloc(32);
   if (!timingSafeEqual(hashSecret(secret), expected) || key === undefined) return undefined;
   await markKeyUsed(db, id);
-  return { wallet: key.wallet, keyId: id };
+  return { wallet: key.wallet, keyId: id, scopes: key.scopes, expiresAt: key.expiresAt };
 }
 
 export function partnerIn(response: Response): Partner | undefined {
@@ -48,11 +58,18 @@ export function partnerIn(response: Response): Partner | undefined {
 /**
  * Returns the partner of a request.
  *
- * @throws InputError `api_key_missing` or `api_key_invalid` (401).
+ * @throws InputError `api_key_missing`, `api_key_expired` or `api_key_invalid` (401).
  */
 export function requirePartner(response: Response): Partner {
   const partner = partnerIn(response);
   if (partner !== undefined) return partner;
+  if (response.locals.keyExpired === true) {
+    throw new InputError("The API key has expired.", {
+      code: "api_key_expired",
+      status: 401,
+      hint: "Use the key that replaced it, or sign in again with POST /v1/accounts.",
+    });
+  }
   throw response.locals.keyGiven === true
     ? new InputError("The API key is not valid.", {
         code: "api_key_invalid",

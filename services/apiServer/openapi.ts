@@ -3,6 +3,7 @@ import { apiVersion } from "./deps.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { errorComponents, headerComponents, responsesOf } from "./openapiResponses.ts";
 import { serviceErrors, servicePaths } from "./openapiService.ts";
+import { scopesOf } from "./scopes.ts";
 
 const description = `Publish Docker workspaces on the market's nodes and run tasks on them. Amounts are decimal strings of token units (1e-18 NGPU).
 
@@ -48,13 +49,20 @@ export function openApiDocument(endpoints: Endpoint[], publicUrl: string) {
   });
 }
 
+/** The description, with the scopes of which a key needs one. */
+function descriptionOf(one: Endpoint): { description?: string } {
+  const scopes = one.access === "partner" ? [`Scope: ${scopesOf(one).join(" or ")}.`] : [];
+  const texts = [...(one.description === undefined ? [] : [one.description]), ...scopes];
+  return texts.length === 0 ? {} : { description: texts.join("\n\n") };
+}
+
 function operation(one: Endpoint): ZodOpenApiOperationObject {
   const hasParameters = one.params ?? one.query ?? one.headers;
   return {
     operationId: `${one.method}${one.path.replaceAll(/[^a-zA-Z0-9]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
     tags: [one.tag],
     summary: one.summary,
-    ...(one.description === undefined ? {} : { description: one.description }),
+    ...descriptionOf(one),
     security: one.access === "partner" ? [{ apiKey: [] }] : [],
     ...(hasParameters === undefined
       ? {}

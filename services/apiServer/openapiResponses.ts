@@ -45,7 +45,7 @@ const retryable = [429, 503];
 const errorTexts: Record<number, string> = {
   400: "A parameter, a header or the body is invalid; `errors` names each invalid field",
   401: "The API key is missing or invalid, or the sign-in is not valid",
-  403: "Another wallet owns what the request uses",
+  403: "The key lacks the scope, or another wallet owns what the request uses",
   404: "It does not exist, or belongs to another account",
   406: "The request accepts no type that the API can send",
   409: "The request conflicts with the current state",
@@ -103,7 +103,7 @@ const shapeOf = (one: Endpoint): Shape => (one.openAiErrors === true ? "openAi" 
 /** The error statuses that an endpoint can answer with: those that its facts imply, and its own. */
 export function errorStatuses(one: Endpoint): number[] {
   const statuses = new Set([400, 406, 429, 500, 503, ...(one.errors ?? [])]);
-  if (one.access === "partner") statuses.add(401);
+  if (one.access === "partner") for (const status of [401, 403]) statuses.add(status);
   if (one.params !== undefined) statuses.add(404);
   if (one.writes === true) statuses.add(409);
   if (one.method === "post") for (const status of [413, 415]) statuses.add(status);

@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { createLimits } from "./limits.ts";
 import { payloadLimit } from "./payload.ts";
 import { readJson } from "./requestBody.ts";
+import { requireScope, type Scope, scopesOf } from "./scopes.ts";
 
 /** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
 export function serveEndpoints(
@@ -20,7 +21,7 @@ export function serveEndpoints(
       one.access === "auth" ? limits.signIn : limits.general,
       ...(one.writes === true ? [limits.writes] : []),
       // The key is checked before the body is read.
-      ...(one.access === "partner" ? [requireKey] : []),
+      ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
       // Task inputs may be images; all other bodies are small.
       ...(one.method === "post"
         ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : "256kb")
@@ -66,10 +67,12 @@ const markRoute =
     next();
   };
 
-const requireKey: RequestHandler = (_request, response: Response, next) => {
-  requirePartner(response);
-  next();
-};
+const requireKey =
+  (scopes: readonly Scope[]): RequestHandler =>
+  (_request, response: Response, next) => {
+    requireScope(requirePartner(response).scopes, scopes);
+    next();
+  };
 
 function requireAcceptable(one: Endpoint): RequestHandler {
   const types = ["application/json", "application/problem+json"];

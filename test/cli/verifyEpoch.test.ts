@@ -2,8 +2,8 @@ import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { hashDocument } from "@ngpu/rewards/document";
 import { expect } from "chai";
 import type { Hex } from "viem";
-import { recomputeEpoch } from "../../cli/recompute.ts";
-import { verifyEpoch, verifyReward } from "../../cli/verifyEpoch.ts";
+import { recomputeEpoch } from "../../cli/audit/recompute.ts";
+import { verifyEpoch, verifyReward } from "../../cli/audit/verifyEpoch.ts";
 import { account, earned, marketLogs, type RecordedMarket, serveMarket } from "./recordedMarket.ts";
 
 const honest = claimTreeOf([{ account, cumulative: earned }]);

@@ -52,6 +52,30 @@ describe("the release", function () {
     expect(refused.stderr).to.match(/none is not the id of a placement/);
   });
 
+  it("gives a command line whose commands load what they need", () => {
+    const { status, stdout } = program("ngpu", "doctor", "--api", "http://127.0.0.1:1", "--json");
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; ok: boolean }[] };
+    expect(status).to.equal(2);
+    expect(checks.map(({ name, ok }) => [name, ok])).to.deep.include.members([
+      ["Node", true],
+      ["API", false],
+    ]);
+  });
+
+  it("gives a command line that completes words in bash", () => {
+    const script = `source <(ngpu completion bash)
+for words in "ngpu de" "ngpu market g" "ngpu deploy --max"; do
+  COMP_WORDS=($words); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _ngpu; echo "\${COMPREPLY[@]}"
+done`;
+    const path = `${join(home.path, "node_modules/.bin")}:${join(rootDir, "node_modules/.bin")}:${process.env.PATH}`;
+    const { stdout, stderr } = spawnSync("bash", ["-c", script], {
+      cwd: home.path,
+      encoding: "utf8",
+      env: { ...process.env, PATH: path },
+    });
+    expect(`${stdout}${stderr}`).to.equal("deploy describe deposit\ngpus\n--max-price\n");
+  });
+
   it("gives an API client that JavaScript and TypeScript import", () => {
     const use = `import { createApiClient } from "@ngpu/api-client/client";
 import { ApiUnreachableError } from "@ngpu/api-client/errors";

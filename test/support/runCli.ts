@@ -5,15 +5,28 @@ import { text } from "node:stream/consumers";
 import { rootDir } from "./parts.ts";
 import { programEnv } from "./programEnv.ts";
 
-/** Runs the CLI as a user does. */
-export async function runCli(
-  args: readonly string[],
-  { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+export type CliOptions = {
+  input?: string;
+  env?: Record<string, string>;
+  cwd?: string;
+  /** When it resolves, the program gets the signal of Ctrl-C. */
+  interrupted?: Promise<unknown>;
+  /** Gets what the program writes to stderr, as it arrives. */
+  onStderr?: (text: string) => void;
+};
+/** A run of the CLI. */
+export type CliRun = { code: number | null; stdout: string; stderr: string };
+
+/** Runs the CLI as a user does, without the profiles of this user. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  const { input = "", env = {}, interrupted, cwd } = options;
   const running = spawn(process.execPath, [join(rootDir, "cli/index.ts"), ...args], {
-    env: { ...programEnv(), ...env },
+    env: { ...programEnv(), XDG_CONFIG_HOME: join(rootDir, "test/no-profiles"), ...env },
+    ...(cwd === undefined ? {} : { cwd }),
   });
   running.stdin.end(input);
+  running.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk.toString()));
+  interrupted?.then(() => running.kill("SIGINT"));
   const stdout = text(running.stdout);
   const stderr = text(running.stderr);
   const [code] = (await once(running, "exit")) as [number | null];

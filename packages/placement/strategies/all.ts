@@ -1,4 +1,4 @@
-import type { StrategyName } from "@ngpu/protocol/placement/preferences";
+import type { StrategyName } from "@ngpu/protocol/placement/strategies";
 import type { Strategy } from "../fleet.ts";
 import { bestFit } from "./bestFit.ts";
 import { cheapest } from "./cheapest.ts";

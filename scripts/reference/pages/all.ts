@@ -1,5 +1,6 @@
 import { item, pageHead } from "../markdown.ts";
 import { chainEventsPage } from "./chainEvents.ts";
+import { commandsPage } from "./commands.ts";
 import { deadlinesPage } from "./deadlines.ts";
 import { errorCodesPage } from "./errorCodes.ts";
 import { logEventsPage } from "./logEvents.ts";
@@ -15,6 +16,7 @@ const PAGES: { name: string; says: string; make: PageOf }[] = [
   { name: "chain-events", says: "events and errors of the contracts", make: chainEventsPage },
   { name: "queues", says: "BullMQ queues", make: queuesPage },
   { name: "variables", says: "environment variables of every program", make: variablesPage },
+  { name: "commands", says: "commands of `ngpu`, with options and exit codes", make: commandsPage },
   { name: "error-codes", says: "error codes, with message, hint and HTTP status", make: errorCodesPage },
   {
     name: "deadlines",

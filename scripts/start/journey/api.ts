@@ -4,7 +4,7 @@ import { FatalError } from "@ngpu/runtime/errors";
 import { atPace } from "../../embedded/pace.ts";
 
 /** The partner API as the journey calls it: errors are FatalErrors. */
-export type Api = ApiClient;
+export type Api = Pick<ApiClient, "url" | "get" | "post" | "delete"> & { withKey(apiKey: string): Api };
 
 /** Deadline of one call in milliseconds: a write waits for its transaction. */
 const deadlineMs = 180_000;

@@ -3,11 +3,14 @@ import { z } from "zod";
 import { createKey } from "../access.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { keyList, newKey, newKeyAnswer } from "../schemas/accounts.ts";
-import { insertKey, listKeys, revokeKey } from "../store/keys.ts";
+import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/accounts.ts";
+import { requireScopes } from "../scopes.ts";
+import { insertKey, listKeys, revokeKey, rotateKey } from "../store/keys.ts";
+
+const params = z.object({ id: z.string().regex(/^[0-9a-f]{16}$/, "is not a key id") });
 
 export function keyRoutes(deps: ApiDeps): Endpoint[] {
-  return [keys(deps), addKey(deps), removeKey(deps)];
+  return [keys(deps), addKey(deps), rotation(deps), removeKey(deps)];
 }
 
 const keys = ({ db }: ApiDeps) =>
@@ -24,8 +27,10 @@ const keys = ({ db }: ApiDeps) =>
       keys: (await listKeys(db, partner.wallet)).map((row) => ({
         id: row.id,
         name: row.name,
+        scopes: row.scopes,
         createdAt: row.created_at.toISOString(),
         lastUsedAt: row.last_used_at?.toISOString() ?? null,
+        expiresAt: row.expires_at?.toISOString() ?? null,
       })),
     }),
   );
@@ -37,6 +42,7 @@ const addKey = ({ db }: ApiDeps) =>
       path: "/v1/keys",
       tag: "Accounts",
       summary: "Create another API key",
+      description: "A key creates keys with at most its own scopes, which expire no later than itself.",
       access: "partner",
       body: newKey,
       status: 201,
@@ -44,8 +50,63 @@ const addKey = ({ db }: ApiDeps) =>
     },
     async ({ partner, body }) => {
       const key = createKey();
-      await insertKey(db, { ...key, wallet: partner.wallet, name: body.name });
-      return { id: key.id, name: body.name, apiKey: key.text };
+      const scopes = body.scopes ?? (partner.scopes && [...partner.scopes]);
+      requireScopes(partner.scopes, scopes);
+      const expiresAt = earliest(partner.expiresAt, expiryIn(body.expiresAt));
+      await insertKey(db, { ...key, wallet: partner.wallet, name: body.name, scopes, expiresAt });
+      const expiry = expiresAt?.toISOString() ?? null;
+      return { id: key.id, name: body.name, apiKey: key.text, scopes, expiresAt: expiry };
+    },
+  );
+
+/** @throws InputError `expiry_in_past`. */
+function expiryIn(text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const expiresAt = new Date(text);
+  if (expiresAt > new Date()) return expiresAt;
+  throw new InputError("The key would have expired already.", {
+    code: "expiry_in_past",
+    hint: "Choose a later expiresAt.",
+  });
+}
+
+/** The earlier of two expiries; null: never. */
+function earliest(one: Date | null, other: Date | null): Date | null {
+  if (one === null || other === null) return one ?? other;
+  return one < other ? one : other;
+}
+
+const rotation = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/keys/:id/rotate",
+      tag: "Accounts",
+      summary: "Replace an API key by a new one",
+      description:
+        "The new key has the same name, scopes and expiry. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.",
+      access: "partner",
+      params,
+      body: keyRotation,
+      status: 201,
+      answer: keyRotationAnswer,
+    },
+    async ({ partner, params: { id }, body: { overlapSeconds } }) => {
+      const key = createKey();
+      const of = { wallet: partner.wallet, id, overlapSeconds };
+      const rotated = await rotateKey(db, of, ({ name, scopes, expiresAt }) => {
+        requireScopes(partner.scopes, scopes);
+        return {
+          ...key,
+          wallet: partner.wallet,
+          name,
+          scopes,
+          expiresAt: earliest(partner.expiresAt, expiresAt),
+        };
+      });
+      if (rotated === undefined) throw unknownKey(id);
+      const { name, acceptedUntil } = rotated;
+      return { id: key.id, name, apiKey: key.text, replaced: id, acceptedUntil: acceptedUntil.toISOString() };
     },
   );
 
@@ -57,15 +118,19 @@ const removeKey = ({ db }: ApiDeps) =>
       tag: "Accounts",
       summary: "Revoke an API key",
       access: "partner",
-      params: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/, "is not a key id") }),
+      params,
       answer: z.object({ id: z.string(), revoked: z.literal(true) }),
     },
     async ({ partner, params }) => {
       if (await revokeKey(db, partner.wallet, params.id)) return { id: params.id, revoked: true as const };
-      throw new InputError(`You have no key ${params.id}.`, {
-        code: "api_key_not_found",
-        hint: "GET /v1/keys lists your keys.",
-        status: 404,
-      });
+      throw unknownKey(params.id);
     },
   );
+
+function unknownKey(id: string): InputError {
+  return new InputError(`You have no key ${id}.`, {
+    code: "api_key_not_found",
+    hint: "GET /v1/keys lists your keys.",
+    status: 404,
+  });
+}

@@ -1,16 +1,28 @@
 import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import type { Address } from "viem";
+import type { Scope } from "../scopes.ts";
 
 export async function findKey(
   db: Queryable,
   id: string,
-): Promise<{ wallet: Address; secretHash: Buffer } | undefined> {
-  const { rows } = await db.query<{ wallet: Address; secret_hash: Buffer }>(
-    "select wallet, secret_hash from app.api_key where id = $1 and revoked_at is null",
-    [id],
-  );
+): Promise<
+  { wallet: Address; secretHash: Buffer; scopes: Scope[] | null; expiresAt: Date | null } | undefined
+> {
+  const { rows } = await db.query<{
+    wallet: Address;
+    secret_hash: Buffer;
+    scopes: Scope[] | null;
+    expires_at: Date | null;
+  }>("select wallet, secret_hash, scopes, expires_at from app.api_key where id = $1 and revoked_at is null", [
+    id,
+  ]);
   const [row] = rows;
-  return row && { wallet: row.wallet, secretHash: row.secret_hash };
+  return (
+    row && {
+      ...{ wallet: row.wallet, secretHash: row.secret_hash },
+      ...{ scopes: row.scopes, expiresAt: row.expires_at },
+    }
+  );
 }
 
 /** Records the use of a key, at most once a minute. */
@@ -22,15 +34,62 @@ export async function markKeyUsed(db: Queryable, id: string): Promise<void> {
   );
 }
 
-export type NewKey = { id: string; wallet: string; name: string; secretHash: Buffer };
+export type NewKey = {
+  id: string;
+  wallet: string;
+  name: string;
+  secretHash: Buffer;
+  /** Absent or null: everything. */
+  scopes?: readonly Scope[] | null;
+  /** Absent or null: never. */
+  expiresAt?: Date | null;
+};
 
 export async function insertKey(db: Queryable, key: NewKey): Promise<void> {
-  await db.query("insert into app.api_key (id, wallet, name, secret_hash) values ($1, $2, $3, $4)", [
-    key.id,
-    key.wallet,
-    key.name,
-    key.secretHash,
-  ]);
+  await db.query(
+    `insert into app.api_key (id, wallet, name, secret_hash, scopes, expires_at)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [
+      key.id,
+      key.wallet,
+      key.name,
+      key.secretHash,
+      key.scopes === undefined ? null : key.scopes,
+      key.expiresAt ?? null,
+    ],
+  );
+}
+
+type Terms = { name: string; scopes: Scope[] | null; expiresAt: Date | null };
+
+/**
+ * Replaces a valid key by another. The replaced key is accepted for the overlap, unless it expires sooner.
+ *
+ * @param nextOf Makes the new key; what it throws leaves the old one as it is.
+ * @returns The name, and until when the replaced key is accepted; undefined when the wallet has no such key.
+ */
+export async function rotateKey(
+  db: Database,
+  of: { wallet: string; id: string; overlapSeconds: number },
+  nextOf: (replaced: Terms) => NewKey,
+): Promise<{ name: string; acceptedUntil: Date } | undefined> {
+  return transaction(db, async (connection) => {
+    const { rows } = await connection.query<Terms>(
+      `select name, scopes, expires_at as "expiresAt" from app.api_key
+       where wallet = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > now())
+       for update`,
+      [of.wallet, of.id],
+    );
+    const [key] = rows;
+    if (key === undefined) return undefined;
+    await insertKey(connection, nextOf(key));
+    const replaced = await connection.query<{ expires_at: Date }>(
+      `update app.api_key set expires_at = least(expires_at, now() + make_interval(secs => $2))
+       where id = $1 returning expires_at`,
+      [of.id, of.overlapSeconds],
+    );
+    return { name: key.name, acceptedUntil: replaced.rows[0]?.expires_at as Date };
+  });
 }
 
 /**
@@ -59,11 +118,18 @@ export async function insertNonce(db: Queryable, nonce: string, expiresAt: Date)
   await db.query("insert into app.siwe_nonce (nonce, expires_at) values ($1, $2)", [nonce, expiresAt]);
 }
 
-export type KeyRow = { id: string; name: string; created_at: Date; last_used_at: Date | null };
+export type KeyRow = {
+  id: string;
+  name: string;
+  created_at: Date;
+  last_used_at: Date | null;
+  scopes: Scope[] | null;
+  expires_at: Date | null;
+};
 
 export async function listKeys(db: Queryable, wallet: string): Promise<KeyRow[]> {
   const { rows } = await db.query<KeyRow>(
-    `select id, name, created_at, last_used_at from app.api_key
+    `select id, name, created_at, last_used_at, scopes, expires_at from app.api_key
      where wallet = $1 and revoked_at is null order by created_at, id`,
     [wallet],
   );

@@ -1,6 +1,6 @@
 import { createPool, type Database } from "@ngpu/db/pool";
 import type { FleetNode } from "@ngpu/placement/fleet";
-import type { StrategyName } from "@ngpu/protocol/placement/preferences";
+import type { StrategyName } from "@ngpu/protocol/placement/strategies";
 import type pg from "pg";
 import { createLatency } from "./latency.ts";
 import type { EngineResult } from "./market.ts";

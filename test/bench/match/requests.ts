@@ -1,7 +1,7 @@
 import { firstRejection } from "@ngpu/placement/filters";
 import type { FleetNode, PlacementRequest } from "@ngpu/placement/fleet";
 import { requestOf } from "@ngpu/placement/preferences";
-import type { StrategyName } from "@ngpu/protocol/placement/preferences";
+import type { StrategyName } from "@ngpu/protocol/placement/strategies";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 import { drawImage, gpus, priceOf, regions } from "./fleet.ts";
 import type { Random } from "./random.ts";

@@ -1,38 +1,7 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { createApiClient } from "@ngpu/api-client/client";
 import { ApiError, ApiUnreachableError } from "@ngpu/api-client/errors";
 import { expect } from "chai";
-
-type Seen = { method?: string | undefined; url?: string | undefined; key?: string | undefined; body: string };
-
-/** A server that handles every request with `answer` and records the requests. */
-async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void) {
-  const seen: Seen[] = [];
-  const server = createServer(async (request, response) => {
-    const { method, url, headers } = request;
-    seen.push({ method, url, key: headers.authorization, body: await text(request) });
-    answer(request, response);
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    seen,
-    [Symbol.dispose]: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
-
-const failureOf = (work: Promise<unknown>) =>
-  work.then(
-    () => expect.fail("It did not fail."),
-    (error: unknown) => error,
-  );
+import { failureOf, serve } from "./server.ts";
 
 describe("the API client", () => {
   it("sends method, path, key and body, and returns the parsed response", async () => {
@@ -74,7 +43,7 @@ describe("the API client", () => {
   for (const body of ["<html>", "", "null", '"text"', '{"error":{}}', '{"error":{"code":5}}']) {
     it(`throws answer_invalid for a response that is not an error of the API: ${JSON.stringify(body)}`, async () => {
       using server = await serve((_request, response) => response.writeHead(502).end(body));
-      const error = await failureOf(createApiClient({ url: server.url }).get("/v1/account"));
+      const error = await failureOf(createApiClient({ url: server.url, retries: 0 }).get("/v1/account"));
       expect(error).to.be.instanceOf(ApiError).and.to.include({ status: 502, code: "answer_invalid" });
     });
   }
@@ -88,7 +57,7 @@ describe("the API client", () => {
   it("throws the reason when the server is unreachable", async () => {
     const { url, [Symbol.dispose]: close } = await serve(() => undefined);
     close();
-    const error = await failureOf(createApiClient({ url }).get("/v1/account"));
+    const error = await failureOf(createApiClient({ url, retries: 0 }).get("/v1/account"));
     expect(error).to.be.instanceOf(ApiUnreachableError);
     expect((error as Error).message)
       .to.include(url)

@@ -4,12 +4,9 @@ import { firstRejection } from "@ngpu/placement/filters";
 import type { FleetNode } from "@ngpu/placement/fleet";
 import { createFleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
 import { preferencesIn, requestOf, strategyOf } from "@ngpu/placement/preferences";
-import {
-  type PlacementPreferences,
-  placementPreferences,
-  strategyTexts,
-} from "@ngpu/protocol/placement/preferences";
+import { type PlacementPreferences, placementPreferences } from "@ngpu/protocol/placement/preferences";
 import { explanationRequest } from "@ngpu/protocol/placement/request";
+import { strategyTexts } from "@ngpu/protocol/placement/strategies";
 import { expect } from "chai";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { placementPreferences, strategyTexts } from "@ngpu/protocol/placement/preferences";
+import { placementPreferences } from "@ngpu/protocol/placement/preferences";
+import { strategyTexts } from "@ngpu/protocol/placement/strategies";
 import { rest } from "@ngpu/runtime/loop";
 import { expect } from "chai";
 import { encodeFunctionData, parseEther } from "viem";
@@ -156,7 +157,7 @@ describe("partner-docs", function () {
     });
 
     it(`${file}: uses the variables of the command line`, () => {
-      const cli = readFileSync(join(rootDir, "cli/index.ts"), "utf8");
+      const cli = readFileSync(join(rootDir, "cli/program.ts"), "utf8");
       const known = new Set([...cli.matchAll(/(?:\.env\("|process\.env\.)(\w+)/g)].map(([, name]) => name));
       const used = new Set([...pageText(file).matchAll(/\bNGPU_\w+/g)].map(([name]) => name));
       expect([...used].sort()).to.deep.equal(["NGPU_API", "NGPU_API_KEY"]);

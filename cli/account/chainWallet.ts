@@ -1,0 +1,45 @@
+import type { ApiClient } from "@ngpu/api-client/client";
+import { chainOf, chainTransport } from "@ngpu/chain-reader/client";
+import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { FatalError, messageOf } from "@ngpu/runtime/errors";
+import { BaseError, createWalletClient, type Hex, publicActions } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+
+export type ChainWallet = Awaited<ReturnType<typeof openChain>>;
+
+/** The market's contracts, and a client that signs with the wallet. */
+export async function openChain(api: ApiClient, account: PrivateKeyAccount, rpcUrl: string | undefined) {
+  const network = await api.call("GET /v1/network", {});
+  const deployment: Deployment = parseDeployment(network.deployment);
+  const rpcUrls = rpcUrl === undefined ? network.rpcUrls : [rpcUrl];
+  const client = createWalletClient({
+    account,
+    chain: chainOf(network.chainId),
+    transport: chainTransport(rpcUrls),
+  }).extend(publicActions);
+  return { client, deployment };
+}
+
+/** @deadline The block of a transaction. The command fails; the transaction may still be included. */
+const minedTimeout = 180_000;
+
+/**
+ * Sends a transaction and waits until it is mined.
+ *
+ * @throws FatalError `transaction_failed`.
+ */
+export async function sent({ client }: ChainWallet, send: () => Promise<Hex>): Promise<Hex> {
+  try {
+    const hash = await send();
+    const { status } = await client.waitForTransactionReceipt({ hash, timeout: minedTimeout });
+    if (status === "success") return hash;
+    throw new Error(`the transaction ${hash} reverted`);
+  } catch (cause) {
+    const reason = cause instanceof BaseError ? cause.shortMessage : messageOf(cause);
+    throw new FatalError(`The transaction failed: ${reason}`, {
+      code: "transaction_failed",
+      hint: "Check that the wallet has ETH for gas; ngpu doctor checks the chain's endpoints.",
+      cause,
+    });
+  }
+}

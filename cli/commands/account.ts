@@ -1,0 +1,53 @@
+import { type Command, Option } from "commander";
+import { lazy } from "../shared/lazy.ts";
+import { walletOption } from "./options.ts";
+
+/** Sign-in, profiles and keys. */
+export function addAccountCommands(program: Command): void {
+  program
+    .command("login")
+    .description("check an API key and store it in a profile; with a wallet, sign in for a new key")
+    .addOption(walletOption("file with the wallet's private key: signs in and gets a new key"))
+    .option("--key-name <name>", "name of the new key", "ngpu")
+    .action(lazy(async () => (await import("../account/login.ts")).login));
+  program
+    .command("logout")
+    .description("delete a profile; its key remains valid")
+    .action(lazy(async () => (await import("../account/login.ts")).logout));
+  program
+    .command("profiles")
+    .description("list the stored profiles")
+    .option("--use <name>", "make a profile the current one")
+    .action(lazy(async () => (await import("../account/profileList.ts")).showProfiles));
+  addKeyCommands(program);
+}
+
+function addKeyCommands(program: Command): void {
+  const keys = program.command("keys").description("list, create, rotate and revoke API keys");
+  keys
+    .command("ls", { isDefault: true })
+    .description("list the account's keys")
+    .action(lazy(async () => (await import("../account/keys.ts")).listKeys));
+  keys
+    .command("create")
+    .description("create a key; it is shown only once")
+    .argument("<name>", "name of the key")
+    .addOption(
+      new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
+        [...["read", "tasks", "workspaces", "payments", "keys"]],
+      ),
+    )
+    .option("--expires <duration>", "how long the key is valid, such as 30d (default: for ever)")
+    .action(lazy(async () => (await import("../account/keys.ts")).createKey));
+  keys
+    .command("rotate")
+    .description("replace a key by a new one, which is shown only once")
+    .argument("<id>", "id of the key")
+    .option("--overlap <duration>", "how long the replaced key is still accepted", "1d")
+    .action(lazy(async () => (await import("../account/keys.ts")).rotateKey));
+  keys
+    .command("rm")
+    .description("revoke keys")
+    .argument("<id...>", "ids of the keys")
+    .action(lazy(async () => (await import("../account/keys.ts")).revokeKeys));
+}

@@ -1,0 +1,65 @@
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
+import type { Command } from "commander";
+import { lazy } from "../shared/lazy.ts";
+import { timeoutOption } from "./options.ts";
+
+const idText = "id or name of the workspace";
+
+/** Publish workspaces and look at them. */
+export function addWorkspaceCommands(program: Command): void {
+  addDeploy(program);
+  program
+    .command("ps")
+    .description("list workspaces")
+    .option("-a, --all", "list closed and expired ones, too", false)
+    .action(lazy(async () => (await import("../workspaces/list.ts")).listWorkspaces));
+  program
+    .command("describe")
+    .description("show a workspace, its replicas, and why they do not run")
+    .argument("<workspace>", idText)
+    .action(lazy(async () => (await import("../workspaces/describe.ts")).describeWorkspace));
+  program
+    .command("events")
+    .description("show the history of a workspace, oldest first")
+    .argument("<workspace>", idText)
+    .option("-f, --follow", "wait for further events", false)
+    .option("--after <cursor>", "show events after this one (`cursor` of --json)")
+    .action(lazy(async () => (await import("../workspaces/events.ts")).showEvents));
+}
+
+function addDeploy(program: Command): void {
+  program
+    .command("deploy")
+    .description("publish a workspace and wait until it runs")
+    .argument(
+      "[file]",
+      "YAML or JSON with the fields of POST /v1/workspaces (default: ngpu.yaml, if it exists)",
+    )
+    .option("--dry-run", "show where it would run and what it would cost; publish nothing", false)
+    .option("-d, --detach", "do not wait until it runs", false)
+    .option("--new", "publish it even if a workspace of this name is open", false)
+    .addOption(timeoutOption("how long to wait until it runs", "15m"))
+    .option("--name <name>", "name; chats accept it as the model")
+    .option("--image <reference>", "reference@sha256:…")
+    .option("--port <port...>", "ports of the container; the first one serves tasks (default: 8080)")
+    .option("--command <words...>", "command and arguments instead of the image's own")
+    .option("--env <NAME=value...>", "public environment variables; they are stored on the chain")
+    .option("--health <path>", "path that returns 2xx when the container is ready")
+    .option("--replicas <count>", "number of replicas", wholeNumber(1))
+    .option("--gpus <count>", "GPUs of one replica", wholeNumber(1))
+    .option("--gpu-model <name>", "model name, such as RTX 4090")
+    .option("--vram-gib <gib>", "minimum memory of one GPU by the size it is sold with, GB")
+    .option("--cpu <cores>", "CPU cores of one replica (default: 1)")
+    .option("--memory-mib <mib>", "memory of one replica (default: 1024)")
+    .option("--disk-gib <gib>", "disk of one replica (default: 1)")
+    .option("--region <code>", "two uppercase letters, ISO 3166-1")
+    .option(
+      "--max-price <price>",
+      "maximum price of one replica: NGPU an hour as 0.5/h, or token units per second",
+    )
+    .option("--policy <name>", "available or exclusive")
+    .option("--strategy <name>", "order of the nodes that fit; ngpu explain --help lists them")
+    .option("--expires <time>", "ISO 8601 time at which it closes")
+    .option("--wait-for-nodes", "publish it even if no node can run it now")
+    .action(lazy(async () => (await import("../workspaces/deploy.ts")).deploy));
+}

@@ -1,0 +1,56 @@
+import type { ApiClient } from "@ngpu/api-client/client";
+import type { InputOf, ResultOf } from "@ngpu/api-client/routes";
+import { json, print } from "../shared/output.ts";
+import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
+import { parsePrice } from "../shared/units.ts";
+import { environmentOf } from "./environment.ts";
+import { findWorkspace } from "./find.ts";
+
+type Body = NonNullable<InputOf<"POST /v1/workspaces/{id}/update">["body"]>;
+type Updated = ResultOf<"POST /v1/workspaces/{id}/update">;
+type UpdateOptions = GlobalOptions & {
+  image?: string;
+  replicas?: string;
+  maxDown?: string;
+  maxPrice?: string;
+  env?: string[];
+  health?: string;
+};
+
+/**
+ * Updates a workspace.
+ *
+ * @throws FatalError `api_key_not_configured`; InputError `option_invalid`; the errors of the API.
+ */
+export async function updateWorkspace(given: string, options: UpdateOptions): Promise<void> {
+  const { image, replicas, maxDown, maxPrice, env, health } = options;
+  const body = {
+    ...(image === undefined ? {} : { image }),
+    ...(health === undefined ? {} : { health }),
+    ...(replicas === undefined ? {} : { replicas: Number(replicas) }),
+    ...(maxDown === undefined ? {} : { maxDown: Number(maxDown) }),
+    ...(maxPrice === undefined ? {} : { maxPricePerSecond: parsePrice(maxPrice) }),
+    ...(env === undefined ? {} : { env: environmentOf(env) }),
+  };
+  const settings = settingsOf(options);
+  await send(settings, partnerApi(settings), given, body);
+}
+
+/** Changes the number of replicas. */
+export async function scaleWorkspace(given: string, replicas: number, options: GlobalOptions): Promise<void> {
+  const settings = settingsOf(options);
+  await send(settings, partnerApi(settings), given, { replicas });
+}
+
+async function send(settings: Settings, api: ApiClient, given: string, body: Body): Promise<void> {
+  const id = await findWorkspace(api, given);
+  const answer = await api.call("POST /v1/workspaces/{id}/update", { path: { id }, body });
+  print(settings.json ? json(answer) : updateText(answer));
+}
+
+function updateText({ updated, scaled }: Updated): string {
+  return [
+    updated === null ? "The spec is unchanged." : `Updated in ${updated}; the replicas are replaced.`,
+    ...(scaled === null ? [] : [`Scaled in ${scaled}.`]),
+  ].join("\n");
+}

@@ -1,0 +1,117 @@
+import { ApiUnreachableError, errorOf } from "./errors.ts";
+import { mayRetry, pause, pauseBefore } from "./retry.ts";
+
+export type ApiClientOptions = {
+  /** URL of the market's API, such as https://market.example. */
+  url: string;
+  /** API key. Without it only public endpoints are available. */
+  apiKey?: string | undefined;
+  /** Aborts all requests of this client. */
+  signal?: AbortSignal | undefined;
+  /** Timeout of a request, milliseconds. Default 180,000: a write waits for its transaction. */
+  timeoutMs?: number | undefined;
+  /** How often a request that may be repeated is sent again after a temporary failure. Default 2. */
+  retries?: number | undefined;
+};
+
+/** One request. */
+export type Call = {
+  method: string;
+  /** With the query. */
+  path: string;
+  /** Sent as JSON. */
+  body?: unknown;
+  headers?: Record<string, string> | undefined;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
+};
+
+/** @deadline The partner API, body included. The call fails. */
+const defaultTimeoutMs = 180_000;
+const defaultRetries = 2;
+
+export const baseUrl = ({ url }: ApiClientOptions) => url.replace(/\/+$/, "");
+
+/** Sends a request and returns the parsed body of its success. */
+export async function exchange<Result>(options: ApiClientOptions, call: Call): Promise<Result> {
+  return withRetries(options, call, async () => {
+    const signal = signalOf(options, call, call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
+    const { response, text } = await readWhole(options, call, signal);
+    const parsed = parse(text);
+    if (response.ok && parsed !== undefined) return parsed as Result;
+    throw errorOf(response, parsed, `${call.method} ${baseUrl(options)}${call.path}`);
+  });
+}
+
+/** Does the work again after a temporary failure, if the call may be repeated. */
+export async function withRetries<Result>(
+  options: ApiClientOptions,
+  call: Call,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const isRepeatable = call.method !== "POST" || call.headers?.["idempotency-key"] !== undefined;
+  const signal = signalOf(options, call);
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const isLast = attempt >= (options.retries ?? defaultRetries) || signal?.aborted === true;
+      if (isLast || !mayRetry(error, isRepeatable)) throw error;
+      await pause(pauseBefore(attempt, error), signal);
+    }
+  }
+}
+
+/** Aborted by the client, by the call, or after the time. */
+export function signalOf(options: ApiClientOptions, call: Call, timeoutMs?: number): AbortSignal | undefined {
+  const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const signals = [options.signal, call.signal, deadline].filter((signal) => signal !== undefined);
+  return signals.length === 0 ? undefined : AbortSignal.any(signals);
+}
+
+/** @throws ApiUnreachableError */
+export async function send(
+  options: ApiClientOptions,
+  call: Call,
+  { signal, accept }: { signal: AbortSignal | undefined; accept: string },
+): Promise<Response> {
+  const { method, path, body, headers } = call;
+  try {
+    return await fetch(`${baseUrl(options)}${path}`, {
+      method,
+      ...(signal === undefined ? {} : { signal }),
+      headers: {
+        accept,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (cause) {
+    throw unreachable(options, cause);
+  }
+}
+
+async function readWhole(options: ApiClientOptions, call: Call, signal: AbortSignal | undefined) {
+  const response = await send(options, call, { signal, accept: "application/json" });
+  try {
+    return { response, text: await response.text() };
+  } catch (cause) {
+    throw unreachable(options, cause);
+  }
+}
+
+function unreachable(options: ApiClientOptions, cause: unknown): ApiUnreachableError {
+  const { url } = options;
+  return new ApiUnreachableError(URL.canParse(url) ? new URL(url).origin : url, cause);
+}
+
+/** Parses JSON; undefined if the text is not JSON. */
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
