@@ -15,7 +15,8 @@ export type ChainLog = {
 /** The events that rewards depend on, by contract. */
 export const rewardEvents = {
   ComputeNode: [
-    ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged", "NodeWalletSet"],
+    ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged"],
+    ...["NodeWalletSet", "NodeKeySet"],
     ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged"],
   ],
   Measure: ["MeasurerRegistered", "MeasureSubmitted", "MeasureFinalized"],

@@ -17,9 +17,12 @@ function apply(nodes: Map<number, Node>, { name, args, time }: ChainLog): void {
   const known = nodes.get(nodeId);
   if (name === "NodeRegistered") {
     const version = { from: time, to: null, online: true, ...offerOf(args) };
-    nodes.set(nodeId, { key: text(args.key), wallet: walletOf(args.wallet), versions: [version] });
+    // A wallet that has not consented receives nothing.
+    const wallet = args.isBound === true ? walletOf(args.wallet) : null;
+    nodes.set(nodeId, { key: text(args.key), wallet, versions: [version] });
   }
   if (known === undefined) return;
+  if (name === "NodeKeySet") known.key = text(args.key);
   if (name === "NodeWalletSet") known.wallet = walletOf(args.wallet);
   if (name === "NodeStatusChanged") change(known, time, { online: isOnline(args.status) });
   if (name === "NodeSpecUpdated") change(known, time, offerOf(args));

@@ -56,7 +56,10 @@ export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Plac
   });
   const finalized = { roundId: 1n, nodeId: 1, submissions: 1, median: measured, expiresAt: genesis + 9_000 };
   const settled = blockAt(genesis + epochSeconds + settlementSeconds) + 1;
-  const registered = { nodeId: 1, key, wallet: account, spec, pricePerSecond: 1n, gpuName: "", gpuUuids: [] };
+  const registered = {
+    ...{ nodeId: 1, key, wallet: account, isBound: true, spec },
+    ...{ pricePerSecond: 1n, gpuName: "", gpuUuids: [] },
+  };
   return [
     at(1, "Pomc", "TermsSet", { fromEpoch: 1n, terms: packTerms(terms) }),
     at(1, "ComputeNode", "NodeRegistered", registered),
