@@ -50,7 +50,8 @@ async function managerOf(market: Governed, caller: Hex) {
 }
 
 describe("Roles", () => {
-  it("let exactly the callers in the table call each function", async () => {
+  it("let exactly the callers in the table call each function", async function () {
+    this.timeout(180_000);
     const market = await loadGoverned();
     const rows = new Map<string, string>();
     for (const changing of changingFunctions()) {
