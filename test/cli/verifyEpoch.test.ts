@@ -98,6 +98,6 @@ describe("verify epoch and verify reward, from an RPC endpoint alone", () => {
       );
     expect(await codeOf(verifyEpoch("0", options))).to.equal("epoch_number_invalid");
     expect(await codeOf(verifyEpoch("2", options))).to.equal("epoch_not_posted");
-    expect(await codeOf(verifyReward("0x12", options))).to.equal("account_address_invalid");
+    expect(await codeOf(verifyReward("0x12", options))).to.equal("address_invalid");
   });
 });
