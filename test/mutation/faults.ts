@@ -57,6 +57,7 @@ const invariantFaults: Seeded[] = [
     "block.timestamp >= activatesAt",
   ),
   of("invariant_paidWithinPostedWithinSchedule", "Pomc.sol", "_claimed[account] = cumulative;", removed),
+  of("invariant_paidWithinTwoEmissionsAnEpoch", "pomc/Funds.sol", "a < b", "a >= b"),
   of("invariant_theLastEpochGoesBackWhereOneWasDisabled", "Pomc.sol", "(number - 1", "(number + 1"),
   of("test_actsPay", "Token.sol", "minter.limit == 0", "minter.limit != 0"),
   of(
