@@ -23,7 +23,10 @@ const constructedWith = {
     ...(["registrationLimit", "registrationSeconds"] as const),
   ],
   Token: ["cap", "genesisSupply"],
-  Escrow: ["feeBasisPoints"],
+  Escrow: [
+    ...(["minSeconds", "lockFloor", "rateFloor", "startSeconds", "restSeconds"] as const),
+    ...(["refundDays", "feeBasisPoints"] as const),
+  ],
   Pomc: ["activationDelay", "emissionPerEpoch"],
   DockerContract: ["clockMarginSeconds"],
   Measure: [

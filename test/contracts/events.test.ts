@@ -7,6 +7,7 @@ import { addMeasurer, finalize, loadMeasure, requestRound, result, reveal } from
 import {
   assign,
   authorizationOf,
+  leaseClock,
   loadPartner,
   place,
   publish,
@@ -83,7 +84,7 @@ describe("Events: an act emits all of its changes, with every value in its field
         name: "StateChanged",
         args: { ...lease, state: state.running, sequence: 1, detail: zeroHash },
       },
-      { of: "escrow", name: "LeaseClockSet", args: { ...lease, running: true, since } },
+      { of: "escrow", name: "LeaseClockSet", args: { ...lease, clock: leaseClock.running, since } },
     ]);
     await time.increaseTo(since + 100);
     const settled = await said(market, escrow.write.settle([[placed.ref]], { account: people.outsider }));
@@ -92,7 +93,7 @@ describe("Events: an act emits all of its changes, with every value in its field
       {
         of: "escrow",
         name: "Settled",
-        args: { ...lease, amount: 1_000n * BigInt(now - since), settledAt: now },
+        args: { ...lease, amount: 1_000n * BigInt(now - since), fromLock: 0n, settledAt: now },
       },
     ]);
   });

@@ -83,7 +83,15 @@ async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<It
       if (decision.type === "impossible")
         throw new Error("No node fits, although the nodes have capacity for all replicas.");
       index.reserve(decision.nodeId, request);
-      items.push({ workspaceId, replica, nodeId: decision.nodeId, start: true, spec });
+      items.push({
+        workspaceId,
+        replica,
+        nodeId: decision.nodeId,
+        start: true,
+        pricePerSecond: spec.maxPricePerSecond,
+        decidedAt: 0n,
+        spec,
+      });
     }
   }
   return items;

@@ -14,13 +14,14 @@ const authorized = eventLog("Escrow", "Authorized", {
   owner: alice,
   delegate: bob,
   maxRate: 2n ** 64n - 1n,
+  daily: 2n ** 96n - 1n,
   total: 2n ** 128n - 1n,
   scope: word(0),
   expiry: 1_800_000_000,
 });
-const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, rate: 5n });
+const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, rate: 5n, lock: 50n });
 const settled = (amount: bigint, settledAt: number): ScriptedLog =>
-  eventLog("Escrow", "Settled", { ...ref, amount, settledAt });
+  eventLog("Escrow", "Settled", { ...ref, amount, fromLock: 0n, settledAt });
 
 describe("projections of money", function () {
   this.timeout(60_000);
@@ -78,10 +79,18 @@ describe("projections of money", function () {
     const deposited = (amount: bigint, at?: Hex) =>
       eventLog("Escrow", "Deposited", { account: alice, from: alice, amount }, at);
     const paid = (workspaceId: bigint, amount: bigint, at?: Hex) => [
-      eventLog("Escrow", "Settled", { ...ref, workspaceId, amount, settledAt: 1 }, at),
+      eventLog("Escrow", "Settled", { ...ref, workspaceId, amount, fromLock: 0n, settledAt: 1 }, at),
       eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: amount - 1n, fee: 1n }, at),
     ];
-    const authorization = { owner: alice, delegate: bob, maxRate: 1n, total: 9n, scope: word(0), expiry: 9 };
+    const authorization = {
+      owner: alice,
+      delegate: bob,
+      maxRate: 1n,
+      daily: 1n,
+      total: 9n,
+      scope: word(0),
+      expiry: 9,
+    };
     const leased = (before: bigint, at?: Hex) => [
       eventLog("Escrow", "Authorized", { ...authorization, authorizationId: before + 1n }, at),
       eventLog(
@@ -213,7 +222,7 @@ describe("projections of money", function () {
 
   it("store a lease's clock and the reason for its close", async () => {
     const clock = (running: boolean, since: number) =>
-      eventLog("Escrow", "LeaseClockSet", { ...ref, running, since });
+      eventLog("Escrow", "LeaseClockSet", { ...ref, clock: running ? 2 : 3, since });
     const of = "select running, clock_since, settled, closed, close_reason from lease";
     await mined([authorized, opened]);
     expect(await row(of)).to.deep.equal({

@@ -165,6 +165,8 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       measureWindowSeconds: 300,
       measureTtlSeconds: 86_400,
       clockMarginSeconds: 5,
+      minSeconds: 1,
+      lockFloor: 0n,
       epochSeconds: 3_600,
       activationDelay: 60,
       emissionPerEpoch: parseEther("1000"),
