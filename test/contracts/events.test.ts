@@ -118,9 +118,14 @@ describe("Events: an act emits all of its changes, with every value in its field
       [() => startWorkspace([workspaceId, [ref]], as), [stoppedSet(false), ordered("StartRequested")]],
       [() => stopWorkspace([workspaceId, []], as), [stoppedSet(true)]],
       [() => requestStop([[ref]], as), [ordered("StopRequested")]],
-      [() => requestDelete([[ref]], as), [ordered("DeleteRequested")]],
     ] as const;
     for (const [order, events] of orders) expect(await said(market, order())).to.deep.equal(events);
+    const deleted = await said(market, requestDelete([[ref]], as));
+    const clock = { ...ref, nodeId: 2, clock: leaseClock.ended, since: await market.time.latest() };
+    expect(deleted).to.have.deep.members([
+      ordered("DeleteRequested"),
+      { of: "escrow", name: "LeaseClockSet", args: clock },
+    ]);
   });
 
   it("of rounds and results", async () => {

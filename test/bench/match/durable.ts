@@ -17,7 +17,15 @@ const replicasEach = 100;
 /** Replicas that fit on a node. */
 const replicasPerNode = 50;
 
-type Item = { workspaceId: bigint; replica: number; nodeId: number; start: boolean; spec: Published["spec"] };
+type Item = {
+  workspaceId: bigint;
+  replica: number;
+  nodeId: number;
+  start: boolean;
+  pricePerSecond: bigint;
+  decidedAt: bigint;
+  spec: Published["spec"];
+};
 
 /**
  * Measures placements per second from the decision to the row in Postgres. The index over the exported fleet chooses, batches of

@@ -96,7 +96,7 @@ describe("projections of money", function () {
       eventLog(
         "Escrow",
         "LeaseOpened",
-        { ...ref, workspaceId: before + 1n, authorizationId: before + 1n, rate: 5n },
+        { ...ref, workspaceId: before + 1n, authorizationId: before + 1n, rate: 5n, lock: 50n },
         at,
       ),
     ];
@@ -234,11 +234,19 @@ describe("projections of money", function () {
     });
     await mined([clock(true, 100)], [settled(9n, 120)]);
     expect(await row(of)).to.deep.include({ running: true, clock_since: 120n, settled: 9n });
+    const paid = { ...ref, amount: 4n, fromLock: 3n, settledAt: 125 };
+    await mined([eventLog("Escrow", "LeaseClockSet", { ...ref, clock: 5, since: 122 }), eventLog("Escrow", "Settled", paid)]);
+    expect(await row("select clock, running, lock, from_lock from lease")).to.deep.equal({
+      clock: "resting",
+      running: false,
+      lock: 50n,
+      from_lock: 3n,
+    });
     await mined([settled(1n, 130), eventLog("Escrow", "LeaseClosed", { ...ref, reason: 1 })]);
     expect(await row(of)).to.deep.equal({
       running: false,
       clock_since: 130n,
-      settled: 10n,
+      settled: 14n,
       closed: true,
       close_reason: "overdrawn",
     });
