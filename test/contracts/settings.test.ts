@@ -110,7 +110,9 @@ describe("Settings", () => {
       registrationSeconds: 1,
     });
     expect(await least.read.registrationRate()).to.deep.equal([1, 1]);
-    expect(await (await escrow({ feeBasisPoints: 1_000, refundDays: 2 })).read.feeBasisPoints()).to.equal(1_000);
+    expect(await (await escrow({ feeBasisPoints: 1_000, refundDays: 2 })).read.feeBasisPoints()).to.equal(
+      1_000,
+    );
     expect(await (await measure({ quorum: 8, draws: 8 })).read.quorum()).to.equal(8);
     const shortest = await pomc({ epochSeconds: 1 });
     expect(await shortest.read.epochSeconds()).to.equal(1);
@@ -132,7 +134,8 @@ describe("Settings", () => {
     expect(await computeNode.read.isUptimePoster([people.outsider])).to.equal(false);
     expect(await docker.read.clockMarginSeconds()).to.equal(parameters.clockMarginSeconds);
     expect(await escrow.read.feeBasisPoints()).to.equal(parameters.feeBasisPoints);
-    const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } = parameters;
+    const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } =
+      parameters;
     const terms = { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints };
     expect(await escrow.read.terms()).to.deep.equal(terms);
     expect(await measure.read.quorum()).to.equal(parameters.quorum);

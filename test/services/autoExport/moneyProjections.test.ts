@@ -235,7 +235,10 @@ describe("projections of money", function () {
     await mined([clock(true, 100)], [settled(9n, 120)]);
     expect(await row(of)).to.deep.include({ running: true, clock_since: 120n, settled: 9n });
     const paid = { ...ref, amount: 4n, fromLock: 3n, settledAt: 125 };
-    await mined([eventLog("Escrow", "LeaseClockSet", { ...ref, clock: 5, since: 122 }), eventLog("Escrow", "Settled", paid)]);
+    await mined([
+      eventLog("Escrow", "LeaseClockSet", { ...ref, clock: 5, since: 122 }),
+      eventLog("Escrow", "Settled", paid),
+    ]);
     expect(await row("select clock, running, lock, from_lock from lease")).to.deep.equal({
       clock: "resting",
       running: false,
