@@ -18,6 +18,25 @@ export const isOutdated = (assignment: string) => `exists (
     and (previous.image <> today.image or (previous.config_hash <> today.config_hash
       and ${container("previous")} is distinct from ${container("today")})))`;
 
+/** Deadlines of leases, seconds (IEscrowTypes.Terms). */
+export type Terms = { startSeconds: number; restSeconds: number };
+
+/**
+ * SQL: anyone may end the lease. Uses `lease`, its `assignment`, and `assigning`, the block of the assignment. A lease whose replica
+ * never ran has no time of its clock: it waits since the assignment. Rest costs a tenth of the rate, rounded up, out of the lock.
+ */
+export function isOverdue({ now, startSeconds, restSeconds }: Record<"now" | keyof Terms, string>): string {
+  const since = "coalesce(lease.clock_since, extract(epoch from assigning.time)::int8)";
+  return `(not lease.closed and case lease.clock
+    when 'new' then ${now} > ${since} + ${startSeconds}
+    when 'waiting' then ${now} > ${since} + ${startSeconds}
+    when 'ending' then ${now} >= ${since} + ${restSeconds}
+    when 'ended' then ${now} >= ${since} + ${restSeconds}
+    when 'stopping' then (${now} - ${since} - ${restSeconds}) * ceil(lease.rate / 10) >= lease.lock - lease.from_lock
+    when 'resting' then (${now} - ${since}) * ceil(lease.rate / 10) >= lease.lock - lease.from_lock
+    else false end)`;
+}
+
 /** SQL: the time of the newest block. */
 const clock = `clock as (
   select floor(extract(epoch from block.time))::int8 as now
@@ -34,22 +53,23 @@ const held = `held as (
 /** SQL: the running leases with what each owes, and the owners and authorizations whose funds these debts use up. */
 const debts = `running as (
   select lease.workspace_id, workspace.owner, lease.authorization_id, lease.generation,
-    greatest(0, clock.now - lease.clock_since) * lease.rate as owed
+    case when lease.running then greatest(0, clock.now - lease.clock_since) * lease.rate else 0 end as owed,
+    lease.lock - lease.from_lock as locked
   from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
-  where lease.running and not lease.closed
+  where not lease.closed
 ),
 spent_owner as (
   select owner, running.generation from running
   left join chain.escrow_account as account
     on account.account = running.owner and account.generation = running.generation
   group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
-  having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
+  having sum(owed) > 0 and sum(owed) + sum(locked) >= coalesce(deposited + refunded - withdrawn - settled, 0)
 ),
 spent_authorization as (
   select authorization_id
   from running join chain.spending_authorization as spending using (authorization_id) cross join clock
   group by authorization_id, spending.total, spending.expiry, clock.now
-  having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) >= spending.total - (
+  having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) + sum(locked) >= spending.total - (
     select coalesce(sum(settled), 0) from chain.lease as lease
     where lease.authorization_id = running.authorization_id))
 )`;
@@ -75,6 +95,15 @@ const notConverged = `
     or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
     or (held.desired = case when workspace.stopped then 'run' else 'stop' end)`;
 
+/** SQL: workspaces with a lease that anyone may end. */
+const withOverdueLease = `
+  select assignment.workspace_id::int8 from chain.assignment as assignment
+    join chain.lease as lease using (workspace_id, replica, lease)
+    join chain.block as assigning on assigning.number = assignment.assigned_block
+    cross join clock
+  where assignment.release_reason is null and assignment.state not in ('none', 'deleted', 'released')
+    and ${isOverdue({ now: "clock.now", startSeconds: "$1::int8", restSeconds: "$2::int8" })}`;
+
 /** SQL: workspaces whose funds are used up. */
 const withoutFunds = `
   select workspace_id::int8 from running
@@ -85,10 +114,11 @@ const withoutFunds = `
  * Workspaces that differ from the state their owners ordered, or whose funds are used up. Only these can have steps to execute
  * or phases to monitor; nearly all workspaces are converged and not returned.
  */
-export async function findDue(db: Queryable): Promise<bigint[]> {
+export async function findDue(db: Queryable, terms: Terms): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(
     `with ${clock}, ${held}, ${debts}
-    ${expiredOrIncomplete} union ${notConverged} union ${withoutFunds}`,
+    ${expiredOrIncomplete} union ${notConverged} union ${withoutFunds} union ${withOverdueLease}`,
+    [terms.startSeconds, terms.restSeconds],
   );
   return found.rows.map((row) => row.workspace_id);
 }

@@ -83,6 +83,7 @@ export class World {
         fence,
         pricePerSecond: 1n,
         start: name === "Assigned",
+        decidedAt: 0n,
       });
       return;
     }

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IBatch} from "../../../contracts/interfaces/IBatch.sol";
 import {IComputeNode} from "../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../contracts/interfaces/IEscrowTypes.sol";
 import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
 import {Signing} from "./support/Signing.sol";
@@ -41,6 +41,8 @@ contract BatchesFuzz is Signing {
         uint16 replica;
         uint32 nodeId;
         bool start;
+        uint64 pricePerSecond;
+        uint64 decidedAt;
         RawSpec spec;
     }
 
@@ -53,9 +55,9 @@ contract BatchesFuzz is Signing {
     }
 
     function setUp() external {
-        IEscrow.Authorization memory grant;
+        IEscrowTypes.Authorization memory grant;
         (grant.owner, grant.delegate, grant.maxRate) = (vm.addr(KEY), address(this), 100);
-        (grant.total, grant.expiry) = (1_000, type(uint40).max);
+        (grant.total, grant.expiry, grant.daily) = (1_000, type(uint40).max, type(uint96).max);
         escrow.authorize(grant, sign(KEY, digestOf(grant)));
         docker.publish(vm.addr(KEY), 1, 1, _spec(), "{}");
         (IComputeNode.Registration[] memory messages, bytes[] memory signatures) = _registrations(1, KEY);

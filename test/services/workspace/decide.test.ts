@@ -45,6 +45,7 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
     since: 900,
     releasableAt: null,
     funded: true,
+    overdue: false,
     retire: null,
     owesFrom: 950,
     ...given,
@@ -134,6 +135,7 @@ describe("workspace: the next steps", () => {
 
   it("releases an unfunded lease, a lost exclusive one only after its grace period", () => {
     expect(decide(facts({ leases: [lease({ funded: false })] }))).to.deep.equal([step("release")]);
+    expect(decide(facts({ leases: [lease({ overdue: true })] }))).to.deep.equal([step("release")]);
     const lost = lease({ funded: false, releasableAt: 1_001 });
     expect(decide(facts({ leases: [lost] }))).to.deep.equal([]);
     expect(decide(facts({ now: 1_001, leases: [lost] }))).to.deep.equal([step("release")]);
@@ -232,6 +234,7 @@ function anyFacts(): fc.Arbitrary<Facts> {
     since: fc.nat(1_000),
     releasableAt: fc.option(fc.integer({ min: 900, max: 1_100 })),
     funded: fc.boolean(),
+    overdue: fc.boolean(),
     owesFrom: fc.option(fc.integer({ min: 900, max: 1_000 })),
   });
   const amount = fc.bigInt({ min: 0n, max: 20n });

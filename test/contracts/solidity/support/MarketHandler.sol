@@ -70,6 +70,8 @@ contract MarketHandler is NodeActs, MoneyActs {
                 replica: uint16((seed >> (8 * i + 3)) % (REPLICAS + 1)),
                 nodeId: uint32((seed >> (8 * i + 5)) % ((seed >> 60) % 8 == 0 ? 5 : 3) + 1),
                 start: (seed >> (i + 40)) % 3 != 0,
+                pricePerSecond: 20,
+                decidedAt: uint64(block.number),
                 spec: specOf[(seed >> (i + 50)) % 16 == 0 ? workspaceId % WORKSPACES + 1 : workspaceId]
             });
         }
@@ -127,7 +129,7 @@ contract MarketHandler is NodeActs, MoneyActs {
 
     function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
         IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
-        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
+        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, 20, 0, specOf[workspaceId]);
         docker.assign(items);
     }
 

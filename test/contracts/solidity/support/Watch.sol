@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IBatch} from "../../../../contracts/interfaces/IBatch.sol";
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {Signing} from "./Signing.sol";
 import {Vm, vm} from "./Vm.sol";
 
@@ -126,12 +126,12 @@ abstract contract Watch is Signing {
         refusals = 0;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
-            if (logs[i].topics[0] == IEscrow.Settled.selector) _bookSettled(logs[i]);
+            if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
         }
     }
 
     function _bookSettled(Vm.Log memory log) private {
-        (uint16 replica,, uint128 amount,) = abi.decode(log.data, (uint16, uint32, uint128, uint40));
+        (uint16 replica,, uint128 amount,,) = abi.decode(log.data, (uint16, uint32, uint128, uint128, uint40));
         (, uint64 authorizationId,,,,,) = escrow.leaseOf(uint64(uint256(log.topics[1])), replica);
         spentBy[authorizationId] += amount;
         if (spentBy[authorizationId] > signedFor[authorizationId]) moneyFault = "an authorization moved more than signed for";
