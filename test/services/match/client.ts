@@ -92,7 +92,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
         signature: await signRelay(account, deployment, kind, message),
       });
     },
-    async next(type, holds = () => true, deadline = 15_000) {
+    async next(type, holds = () => true, deadline = 45_000) {
       const end = Date.now() + deadline;
       for (;;) {
         const found = received.find(
