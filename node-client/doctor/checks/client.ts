@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { marketView } from "../../commands/market.ts";
+import { marketUrl } from "../../network.ts";
 import { requestClient } from "../../operator/controlClient.ts";
 import type { NodeStatus } from "../../operator/status.ts";
 import { version } from "../../version.ts";
@@ -101,7 +102,7 @@ async function marketsProblems({ api, nodeId, wallet, address }: NodeStatus): Pr
 
 async function versionProblems({ env: { NGPU_API: api } }: World): Promise<Problem[]> {
   if (api === undefined) return [];
-  const url = new URL("client/manifest.json", api.endsWith("/") ? api : `${api}/`);
+  const url = marketUrl(api, "client/manifest.json");
   const served = await fetch(url, { signal: AbortSignal.timeout(manifestDeadline) })
     .then(async (response) => z.object({ version: z.string() }).parse(await response.json()).version)
     // A market need not serve a client; one that does not answer is reported elsewhere.
