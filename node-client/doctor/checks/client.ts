@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { marketView } from "../../commands/market.ts";
+import { isExposed, isKey } from "../../identity.ts";
 import { marketUrl } from "../../network.ts";
 import { requestClient } from "../../operator/controlClient.ts";
 import type { NodeStatus } from "../../operator/status.ts";
@@ -48,10 +49,11 @@ function keyProblems({ env: { NODE_DIR: dir } }: World): Problem[] {
   const path = join(dir, "node.key");
   try {
     const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o077) !== 0)
+    if (isExposed(mode))
       return [found("node_key_exposed", `${path} has mode ${mode.toString(8)}.`, { path })];
-    const isKey = /^0x[0-9a-f]{64}\s*$/.test(readFileSync(path, "utf8"));
-    return isKey ? [] : [found("node_key_invalid", `${path} is not 0x and 64 hexadecimal digits.`, { path })];
+    return isKey(readFileSync(path, "utf8").trim())
+      ? []
+      : [found("node_key_invalid", `${path} is not 0x and 64 hexadecimal digits.`, { path })];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [found("node_key_missing", `There is no ${path}.`)];
