@@ -23,6 +23,12 @@ export function openIdentity(dir: string, name: "node" | "measurer"): PrivateKey
   }
 }
 
+/** Whether others than its owner can read a file of this mode. */
+export const isExposed = (mode: number) => (mode & 0o077) !== 0;
+
+/** Whether a text is a private key as the client stores it. */
+export const isKey = (text: string) => /^0x[0-9a-f]{64}$/.test(text);
+
 function read(path: string): PrivateKeyAccount | undefined {
   let text: string;
   try {
@@ -31,13 +37,13 @@ function read(path: string): PrivateKeyAccount | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  if ((statSync(path).mode & 0o077) !== 0) {
+  if (isExposed(statSync(path).mode)) {
     throw new FatalError(`The key file ${path} is readable by other users.`, {
       code: "node_key_unusable",
       hint: `Run: chmod 600 ${path}`,
     });
   }
-  if (!/^0x[0-9a-f]{64}$/.test(text)) {
+  if (!isKey(text)) {
     throw new FatalError(`The key file ${path} does not contain a private key.`, {
       code: "node_key_unusable",
       hint: "Restore it from a backup, or remove it to join as a new node.",

@@ -5,7 +5,8 @@ import type { NodeEnv } from "./env.ts";
 import { handleMessage } from "./handleMessage.ts";
 import { startLoops } from "./loops.ts";
 import { serveControl } from "./operator/controlServer.ts";
-import { createParts, type NodeParts } from "./parts.ts";
+import { stateOf } from "./operator/status.ts";
+import { createParts } from "./parts.ts";
 import { type Prepared, prepareNode } from "./prepare.ts";
 
 /** Milliseconds from SIGTERM to the end: with NODE_STOP_CONTAINERS, containers get 10 s of it to stop. */
@@ -32,23 +33,8 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
   });
   await serveControl(node);
-  const state = () => stateOf(node);
+  const state = () => ({ ...stateOf(node), running: [...reconciler.running().keys()] });
   metrics.watch(state);
   const app = createApp({ registry: metrics.registry, health: () => ({ ok: true, details: state() }) });
   await listenHttp(app, { host: env.HOST, port: env.PORT }, context);
-}
-
-/** The state that the node's health page and metrics show. */
-function stateOf({ account, hardware, membership, session, tunnels, reconciler, lastContact }: NodeParts) {
-  return {
-    nodeId: membership.nodeId() ?? null,
-    address: account.address,
-    session: session.isOpen(),
-    tunnels: tunnels.open(),
-    gpus: hardware.gpus.map(({ name, uuid }) => ({ name, uuid })),
-    sickGpus: hardware.sickGpus,
-    current: membership.isCurrent(),
-    running: [...reconciler.running().keys()],
-    lastContactAt: lastContact.last(),
-  };
 }

@@ -26,6 +26,11 @@ const apiDeadline = 5_000;
 const retryPause = 1_000;
 const watchInterval = 60_000;
 
+/** A URL of the market's API. @param path Without a leading slash. */
+export function marketUrl(api: string, path: string): URL {
+  return new URL(path, api.endsWith("/") ? api : `${api}/`);
+}
+
 /**
  * Fetches the market's description from the API.
  *
@@ -33,7 +38,7 @@ const watchInterval = 60_000;
  * does not describe a market.
  */
 export async function fetchNetwork(api: string, signal?: AbortSignal): Promise<Network> {
-  const url = new URL("v1/network", api.endsWith("/") ? api : `${api}/`);
+  const url = marketUrl(api, "v1/network");
   const limit = AbortSignal.timeout(apiDeadline);
   let body: unknown;
   try {

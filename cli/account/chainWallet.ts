@@ -1,23 +1,25 @@
 import type { ApiClient } from "@ngpu/api-client/client";
 import { chainOf, chainTransport } from "@ngpu/chain-reader/client";
-import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { BaseError, createWalletClient, type Hex, publicActions } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
+import { readNetwork } from "../shared/network.ts";
 
-export type ChainWallet = Awaited<ReturnType<typeof openChain>>;
+export type WalletClient = ReturnType<typeof openWallet>;
+
+/** A client of the chain that signs with the wallet. */
+export function openWallet(account: PrivateKeyAccount, chain: { chainId: number; rpcUrls: string[] }) {
+  return createWalletClient({
+    account,
+    chain: chainOf(chain.chainId),
+    transport: chainTransport(chain.rpcUrls),
+  }).extend(publicActions);
+}
 
 /** The market's contracts, and a client that signs with the wallet. */
 export async function openChain(api: ApiClient, account: PrivateKeyAccount, rpcUrl: string | undefined) {
-  const network = await api.call("GET /v1/network", {});
-  const deployment: Deployment = parseDeployment(network.deployment);
-  const rpcUrls = rpcUrl === undefined ? network.rpcUrls : [rpcUrl];
-  const client = createWalletClient({
-    account,
-    chain: chainOf(network.chainId),
-    transport: chainTransport(rpcUrls),
-  }).extend(publicActions);
-  return { client, deployment };
+  const network = await readNetwork(api, rpcUrl);
+  return { client: openWallet(account, network), deployment: network.deployment };
 }
 
 /** @deadline The block of a transaction. The command fails; the transaction may still be included. */
@@ -28,7 +30,7 @@ const minedTimeout = 180_000;
  *
  * @throws FatalError `transaction_failed`.
  */
-export async function sent({ client }: ChainWallet, send: () => Promise<Hex>): Promise<Hex> {
+export async function sent({ client }: { client: WalletClient }, send: () => Promise<Hex>): Promise<Hex> {
   try {
     const hash = await send();
     const { status } = await client.waitForTransactionReceipt({ hash, timeout: minedTimeout });

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
-import { type Address, createWalletClient, type Hex } from "viem";
+import type { Address, Hex } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
+import { openWallet, sent } from "../account/chainWallet.ts";
 
 /** A watcher's account. @throws InputError `watcher_key_invalid` */
 function watcherOf(file: string): PrivateKeyAccount {
@@ -27,6 +27,7 @@ function watcherOf(file: string): PrivateKeyAccount {
  * Attests an epoch that was recomputed, so that it is active sooner. The watcher's account pays the gas.
  *
  * @returns The transaction's hash.
+ * @throws InputError `watcher_key_invalid`; FatalError `transaction_failed`.
  */
 export async function attestEpoch(options: {
   keyFile: string;
@@ -36,15 +37,11 @@ export async function attestEpoch(options: {
   number: number;
   root: Hex;
 }): Promise<Hex> {
-  const { keyFile, chainId, rpcUrls, pomc, number, root } = options;
-  const account = watcherOf(keyFile);
-  const wallet = createWalletClient({ account, chain: chainOf(chainId), transport: chainTransport(rpcUrls) });
-  const client = createChainClient({ chainId, rpcUrls });
+  const { keyFile, pomc, number, root } = options;
+  const client = openWallet(watcherOf(keyFile), options);
   const { request } = await client.simulateContract({
-    ...{ account, address: pomc, abi: pomcAbi, functionName: "attestEpoch" },
+    ...{ address: pomc, abi: pomcAbi, functionName: "attestEpoch" },
     args: [BigInt(number), root],
   });
-  const hash = await wallet.writeContract(request as never);
-  await client.waitForTransactionReceipt({ hash });
-  return hash;
+  return sent({ client }, () => client.writeContract(request));
 }

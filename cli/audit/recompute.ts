@@ -1,13 +1,13 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
-import { type Deployment, parseDeployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { type Closed, type ClosedEpoch, closeEpoch } from "@ngpu/rewards/close";
 import { finalDays, windowOf } from "@ngpu/rewards/epochs";
 import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
 import { rewardContractOf } from "@ngpu/rewards/rewardContracts";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
 import type { Address } from "viem";
-import { z } from "zod";
+import { readNetwork } from "../shared/network.ts";
 import { apiOf, settingsOf } from "../shared/settings.ts";
 import { type BlockClock, createBlockClock, readRewardLogs } from "./chainHistory.ts";
 
@@ -26,20 +26,15 @@ export type RecomputedEpoch = ClosedEpoch & {
   source: { chainId: number; rpcUrls: string[]; pomc: Address };
 };
 
-const networkSchema = z.object({
-  rpcUrls: z.array(z.string()),
-  deployment: z.unknown().transform((value) => parseDeployment(value)),
-});
-
 /** The deployment from its file or the API, and the endpoints. Nothing else is read from the API. */
 async function sourceOf(options: SourceOptions): Promise<{ deployment: Deployment; rpcUrls: string[] }> {
   if (options.deployment !== undefined && options.rpcUrl !== undefined) {
     return { deployment: readDeployment(options.deployment), rpcUrls: [options.rpcUrl] };
   }
-  const network = networkSchema.parse(await apiOf(settingsOf(options)).call("GET /v1/network", {}));
+  const { deployment, rpcUrls } = await readNetwork(apiOf(settingsOf(options)), options.rpcUrl);
   return {
-    deployment: options.deployment === undefined ? network.deployment : readDeployment(options.deployment),
-    rpcUrls: options.rpcUrl === undefined ? network.rpcUrls : [options.rpcUrl],
+    deployment: options.deployment === undefined ? deployment : readDeployment(options.deployment),
+    rpcUrls,
   };
 }
 

@@ -1,5 +1,4 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
-import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import {
@@ -13,6 +12,7 @@ import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { z } from "zod";
 import { endWith } from "../shared/exitCodes.ts";
+import { readNetwork } from "../shared/network.ts";
 import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
 
 type Options = GlobalOptions & { rpcUrl?: string };
@@ -36,11 +36,6 @@ const receiptSchema = z.object({
   proof: z.array(hex),
 });
 const taskSchema = z.object({ result: z.unknown(), status: z.string() });
-const networkSchema = z.object({
-  chainId: z.number(),
-  rpcUrls: z.array(z.string()),
-  deployment: z.unknown().transform((value) => parseDeployment(value)),
-});
 
 /** The checks of a receipt, each computed from the task and the chain; true: passed. */
 export type ReceiptChecks = { task: boolean; result: boolean; status: boolean; proof: boolean };
@@ -58,11 +53,8 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
     await api.call("GET /v1/tasks/{id}/receipt", { path: { id } }),
   );
   const task = taskSchema.parse(await api.call("GET /v1/tasks/{id}", { path: { id } }));
-  const { chainId, rpcUrls, deployment } = networkSchema.parse(await api.call("GET /v1/network", {}));
-  const client = createChainClient({
-    chainId,
-    rpcUrls: options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl],
-  });
+  const { chainId, rpcUrls, deployment } = await readNetwork(api, options.rpcUrl);
+  const client = createChainClient({ chainId, rpcUrls });
   const root = await client.readContract({
     address: addressFor(deployment, "Pomc", { batch }),
     abi: pomcAbi,

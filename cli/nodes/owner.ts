@@ -1,12 +1,10 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { type ChainClient, chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
-import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createChainClient } from "@ngpu/chain-reader/client";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { domainOf, keyChangeTypes } from "@ngpu/contracts-sdk/typedData";
 import { FatalError, InputError, messageOf } from "@ngpu/runtime/errors";
 import {
   BaseError,
-  createWalletClient,
   encodeFunctionData,
   type Hex,
   isAddressEqual,
@@ -15,7 +13,8 @@ import {
   zeroAddress,
 } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { z } from "zod";
+import { openWallet } from "../account/chainWallet.ts";
+import { readNetwork } from "../shared/network.ts";
 import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
 
 export type OwnerOptions = GlobalOptions & {
@@ -30,12 +29,6 @@ type Call = {
   /** What the call does, in the past tense. */
   done: string;
 };
-
-const networkSchema = z.object({
-  chainId: z.number(),
-  rpcUrls: z.array(z.string()),
-  deployment: z.unknown().transform((value) => parseDeployment(value)),
-});
 
 /** Seconds for which a printed transaction is valid. */
 const validity = 86_400;
@@ -93,15 +86,13 @@ export async function replaceNodeKey(
 type Market = Awaited<ReturnType<typeof openMarket>>;
 
 async function openMarket(options: OwnerOptions) {
-  const { chainId, rpcUrls, deployment } = networkSchema.parse(
-    await apiOf(settingsOf(options)).call("GET /v1/network", {}),
-  );
-  const urls = options.rpcUrl === undefined ? rpcUrls : [options.rpcUrl];
-  const client = createChainClient({ chainId, rpcUrls: urls });
+  const network = await readNetwork(apiOf(settingsOf(options)), options.rpcUrl);
+  const { chainId, deployment } = network;
+  const client = createChainClient(network);
   const contract = { address: deployment.contracts.ComputeNode, abi: computeNodeAbi } as const;
   const read = (functionName: "nominatedWalletOf" | "walletOf" | "sequencesOf", nodeId: number) =>
     client.readContract({ ...contract, functionName, args: [nodeId] });
-  return { chainId, urls, deployment, client, read };
+  return { chainId, network, deployment, client, read };
 }
 
 /** @throws InputError `node_wallet_unbound` */
@@ -140,11 +131,11 @@ const shortOf = (error: unknown) =>
 
 /** @throws InputError `node_change_unsent` or `node_change_refused` */
 async function send(
-  { client, urls, chainId }: { client: ChainClient; urls: string[]; chainId: number; deployment: Deployment },
+  { client, network }: Market,
   account: PrivateKeyAccount,
   transaction: { to: Hex; data: Hex },
 ): Promise<Hex> {
-  const wallet = createWalletClient({ account, chain: chainOf(chainId), transport: chainTransport(urls) });
+  const wallet = openWallet(account, network);
   const hash = await wallet.sendTransaction(transaction).catch((error: unknown) => {
     throw new InputError(`${account.address} cannot send the transaction: ${shortOf(error)}.`, {
       code: "node_change_unsent",

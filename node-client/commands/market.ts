@@ -1,5 +1,6 @@
 import { messageOf } from "@ngpu/runtime/errors";
 import { z } from "zod";
+import { marketUrl } from "../network.ts";
 
 /** @deadline The market's API when the operator asks for a node's status. The status is shown without its part. */
 const deadlineMs = 5_000;
@@ -70,7 +71,7 @@ async function read<Shape extends z.ZodType>(
   path: string,
   shape: Shape,
 ): Promise<z.infer<Shape>> {
-  const url = new URL(path, api.endsWith("/") ? api : `${api}/`);
+  const url = marketUrl(api, path);
   const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) });
   if (!response.ok) {
     await response.body?.cancel();

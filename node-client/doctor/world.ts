@@ -47,6 +47,7 @@ export type World = {
 /** The world of this machine. @param options.root Another root for /proc, /sys and /etc. */
 export function openWorld(env: LocalEnv, options: { root?: string } = {}): World {
   const root = options.root ?? "/";
+  const ran = new Map<string, Promise<ToolOutput | undefined>>();
   const once = <T>(read: () => Promise<T>) => {
     let reading: Promise<T> | undefined;
     return () => (reading ??= read());
@@ -61,7 +62,12 @@ export function openWorld(env: LocalEnv, options: { root?: string } = {}): World
         return undefined;
       }
     },
-    tool: (program, args) => runTool(program, args, toolDeadline),
+    tool: (program, args) => {
+      const command = [program, ...args].join(" ");
+      const running = ran.get(command) ?? runTool(program, args, toolDeadline);
+      ran.set(command, running);
+      return running;
+    },
     engine: once(() => readEngine(env.NODE_DOCKER_SOCKET)),
     network: once(async () =>
       env.NGPU_API === undefined ? undefined : await fetchNetwork(env.NGPU_API).catch(() => undefined),

@@ -47,24 +47,31 @@ export type OfferStatus = {
 
 /** The node's state, from its own parts: no request leaves the machine. */
 export function statusOf(node: NodeParts): NodeStatus {
-  const { account, env, network, membership, session, tunnels, hardware, lastContact, journal } = node;
+  const { env, network, journal } = node;
   return {
+    ...stateOf(node),
     version,
     startedAt: Math.round(Date.now() - process.uptime() * 1_000),
-    nodeId: membership.nodeId() ?? null,
-    address: account.address,
     wallet: env.NODE_WALLET ?? null,
     api: env.NGPU_API,
     chainId: network.deployment.chainId,
     drained: readSettings(journal).drained,
-    current: membership.isCurrent(),
-    session: session.isOpen(),
-    tunnels: tunnels.open(),
-    lastContactAt: lastContact.last(),
-    gpus: hardware.gpus.map(({ name, uuid }) => ({ name, uuid })),
-    sickGpus: hardware.sickGpus.map(({ code, id, name, detail }) => ({ code, id, name, detail })),
     leases: leasesOf(node),
     offer: offerStatusOf(node),
+  };
+}
+
+/** What the health page, the metrics and the operator's status have in common. */
+export function stateOf({ account, hardware, membership, session, tunnels, lastContact }: NodeParts) {
+  return {
+    nodeId: membership.nodeId() ?? null,
+    address: account.address,
+    session: session.isOpen(),
+    tunnels: tunnels.open(),
+    gpus: hardware.gpus.map(({ name, uuid }) => ({ name, uuid })),
+    sickGpus: hardware.sickGpus,
+    current: membership.isCurrent(),
+    lastContactAt: lastContact.last(),
   };
 }
 

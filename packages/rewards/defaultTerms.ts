@@ -38,8 +38,8 @@ export function defaultTerms({ slotSeconds }: { slotSeconds: number }): RewardTe
   };
 }
 
-/** The terms of a market on one machine: rewards that are visible within seconds, and a small bond. Its tokens are worth nothing. */
-export function embeddedTerms(periods: { slotSeconds: number }): RewardTerms {
+/** The terms of a market of `npm start`: rewards that are visible within seconds, and a small bond. Its tokens are worth nothing. */
+export function trialTerms(periods: { slotSeconds: number }): RewardTerms {
   const terms = defaultTerms(periods);
   return {
     ...terms,

@@ -4,7 +4,7 @@ import type { RewardTerms } from "./terms.ts";
 const basisPoints = 10_000n;
 const millionth = 1_000_000n;
 
-/** What a node brings into a class: units and the slots in which it earned. */
+/** What a node adds to a class: units, and the slots in which it earned. */
 export type Claimant = { nodeId: number; account: string; class: number; units: bigint; slots: number };
 
 export type NodeShare = Claimant & { amount: bigint };

@@ -5,7 +5,7 @@ import { artifactOf } from "@ngpu/contracts/ignition/constructors";
 import { type Artifact, deployAtOnce } from "@ngpu/contracts/ignition/deployAtOnce";
 import { type NgpuParametersInput, parseParameters } from "@ngpu/contracts/ignition/parameters";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
-import { embeddedTerms } from "@ngpu/rewards/defaultTerms";
+import { trialTerms } from "@ngpu/rewards/defaultTerms";
 import { FatalError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { type Address, parseEther } from "viem";
@@ -135,7 +135,7 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     openMeasurers: true,
     // Two slots: the last heartbeats of an epoch are committed by then.
     settlementSeconds: embedded ? 2 * periods.slotSeconds : periods.heartbeatWindowSeconds,
-    ...(embedded ? { rewardTerms: embeddedTerms(periods) } : {}),
+    rewardTerms: trialTerms(periods),
     emissionPerEpoch: parseEther("1000"),
     cap: parseEther("1000000000"),
     genesisSupply: parseEther("100000000"),

@@ -21,7 +21,7 @@ export const periodOptions = {
   activationDelay: ["--activation-seconds", "seconds before a root can be claimed; default 1800, embedded 1"],
   heartbeatWindowSeconds: [
     "--heartbeat-window-seconds",
-    "seconds in which heartbeats can be committed and corrected; default 3600, embedded 60",
+    "seconds in which heartbeats can be committed and corrected, before their epoch is posted; default 3600, embedded 60",
   ],
   daySeconds: [
     "--day-seconds",

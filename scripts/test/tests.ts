@@ -26,7 +26,7 @@ const config = ["--config", "test/hardhat.config.ts"];
 export const hardhat = ["hardhat/dist/src/cli.js", ...config, "test", "mocha"];
 
 // Tests mostly wait: for blocks, deadlines, other processes.
-const CONCURRENCY = availableParallelism() + 2;
+const CONCURRENCY = availableParallelism() + 1;
 // Time limit of one test with --deep, in ms.
 const DEEP_TIMEOUT_MS = 600_000;
 

@@ -31,6 +31,8 @@ export async function passResponse(
     const { served, lastByteAt } = state;
     const isAborted = failure.code === "client_disconnected";
     await tasks.end(work, started, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);
+    // A client that left reads no answer, and its leaving is no failure of this server.
+    if (isAborted) return;
     if (!response.headersSent) throw failure;
     // The client must see that the stream was cut.
     response.destroy();

@@ -18,6 +18,8 @@ const periods = {
   "--slot-seconds": 4,
   "--epoch-seconds": 20,
   "--activation-seconds": 4,
+  // Epochs are posted once their heartbeats can no longer change.
+  "--heartbeat-window-seconds": 20,
   "--measure-lead-seconds": 6,
   "--measure-window-seconds": 30,
   "--measure-ttl-seconds": 600,

@@ -53,7 +53,13 @@ export async function operatorJson<Answer>(root: ScratchRoot, command: string): 
   return JSON.parse(stdout) as Answer;
 }
 
-export type NodeEntry = { id: number; wallet: string | null; status: string; connected: boolean };
+export type NodeEntry = {
+  id: number;
+  wallet: string | null;
+  nominatedWallet: string | null;
+  status: string;
+  connected: boolean;
+};
 export type NodeAnswer = NodeEntry & {
   session: { lastSeenAt: string } | null;
   uptime: { present: number };

@@ -189,7 +189,9 @@ describe("npm start", function () {
       expect(installed.code, installed.stderr).to.equal(0);
       const client = startInstalled(root, foregroundCommand(installed.stdout));
       try {
-        const isIt = (node: NodeEntry) => node.wallet?.toLowerCase() === wallet && node.status === "online";
+        // The wallet has not accepted the node.
+        const isIt = (node: NodeEntry) =>
+          node.nominatedWallet?.toLowerCase() === wallet && node.status === "online";
         const list = await eventually<{ nodes: NodeEntry[] }>(
           `${api}/v1/nodes`,
           ({ nodes }) => nodes.some((node) => isIt(node) && node.connected),

@@ -153,7 +153,7 @@ describe("the control socket of a running client", () => {
       .and.to.match(/^Leases +3\/0\/2 {2}running on port 32768$/m);
   });
 
-  it("drains and resumes: the chain is told the status, also after a restart", async () => {
+  it("drains and resumes: the node declares its status to the chain, also after a restart", async () => {
     expect(await sentFor("online")).to.deep.equal([]);
     await requestClient(dir, "POST", "/drain");
     expect(woken).to.equal(1);

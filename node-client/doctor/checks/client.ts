@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { marketView } from "../../commands/market.ts";
+import { isExposed, isKey } from "../../identity.ts";
+import { marketUrl } from "../../network.ts";
 import { requestClient } from "../../operator/controlClient.ts";
 import type { NodeStatus } from "../../operator/status.ts";
 import { version } from "../../version.ts";
@@ -47,10 +49,11 @@ function keyProblems({ env: { NODE_DIR: dir } }: World): Problem[] {
   const path = join(dir, "node.key");
   try {
     const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o077) !== 0)
+    if (isExposed(mode))
       return [found("node_key_exposed", `${path} has mode ${mode.toString(8)}.`, { path })];
-    const isKey = /^0x[0-9a-f]{64}\s*$/.test(readFileSync(path, "utf8"));
-    return isKey ? [] : [found("node_key_invalid", `${path} is not 0x and 64 hexadecimal digits.`, { path })];
+    return isKey(readFileSync(path, "utf8").trim())
+      ? []
+      : [found("node_key_invalid", `${path} is not 0x and 64 hexadecimal digits.`, { path })];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [found("node_key_missing", `There is no ${path}.`)];
@@ -101,7 +104,7 @@ async function marketsProblems({ api, nodeId, wallet, address }: NodeStatus): Pr
 
 async function versionProblems({ env: { NGPU_API: api } }: World): Promise<Problem[]> {
   if (api === undefined) return [];
-  const url = new URL("client/manifest.json", api.endsWith("/") ? api : `${api}/`);
+  const url = marketUrl(api, "client/manifest.json");
   const served = await fetch(url, { signal: AbortSignal.timeout(manifestDeadline) })
     .then(async (response) => z.object({ version: z.string() }).parse(await response.json()).version)
     // A market need not serve a client; one that does not answer is reported elsewhere.

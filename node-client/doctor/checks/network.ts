@@ -5,6 +5,7 @@ import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { isPublicAddress } from "@ngpu/runtime/publicAddress";
+import { marketUrl } from "../../network.ts";
 import type { Check } from "../check.ts";
 import { found, type Problem } from "../problems.ts";
 import type { World } from "../world.ts";
@@ -39,13 +40,9 @@ async function request(url: string): Promise<{ status: number; date: string | nu
   }
 }
 
-function networkUrl(api: string): string {
-  return new URL("v1/network", api.endsWith("/") ? api : `${api}/`).href;
-}
-
 async function marketProblems({ env: { NGPU_API: api }, network }: World): Promise<Problem[]> {
   if (api === undefined) return [found("settings_invalid", "NGPU_API is not set.")];
-  const url = networkUrl(api);
+  const url = marketUrl(api, "v1/network").href;
   const answer = await request(url);
   if ("failure" in answer) return [unreachable(url, answer.failure)];
   if (answer.status === 200 && (await network()) !== undefined) return [];
@@ -79,7 +76,7 @@ async function proxyProblems(world: World): Promise<Problem[]> {
 async function clockProblems({ env: { NGPU_API: api } }: World): Promise<Problem[]> {
   if (api === undefined) return [];
   const asked = Date.now();
-  const answer = await request(networkUrl(api));
+  const answer = await request(marketUrl(api, "v1/network").href);
   if ("failure" in answer || answer.date === null) return [];
   const ahead = (asked + Date.now()) / 2 - Date.parse(answer.date);
   if (!(Math.abs(ahead) > clockTolerance)) return [];

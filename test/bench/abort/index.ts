@@ -23,7 +23,7 @@ export async function run(args: string[]): Promise<void> {
     number,
     number,
   ];
-  const market = await openByteMarket(true);
+  const market = await openByteMarket({ isApart: true });
   try {
     process.stderr.write(`seed ${seed}\n`);
     const result = await measure(market, { count, concurrency, seed });

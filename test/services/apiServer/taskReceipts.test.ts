@@ -53,7 +53,7 @@ describe("apiServer: task receipts", function () {
       const sender = await createSender({
         pool,
         client: chain.client,
-        account: accounts.deployer,
+        account: accounts.receipts,
         deployment: chain.deployment,
         logger,
         signal,

@@ -6,7 +6,7 @@ import { createTunnels } from "../../../node-client/tunnels.ts";
 import type { Client } from "../apiServer/client.ts";
 import { join, runWorkspace } from "../apiServer/partner.ts";
 import { type ApiMarket, setup } from "../apiServer/setup.ts";
-import { eventually } from "../support/context.ts";
+import { eventually, type LogDestination } from "../support/context.ts";
 import { nodeKey } from "../workspace/chain.ts";
 import { addNode } from "../workspace/chainActions.ts";
 import { apart, type NodeProcess, type NodeStart, startNodeProcess } from "./processes.ts";
@@ -50,11 +50,19 @@ export type ByteMarket = {
 /**
  * The real API, gateway and node client between a partner and two containers that are sockets.
  *
- * @param isApart Whether API, gateway and node client are processes of their own.
+ * @param options.isApart Whether API, gateway and node client are processes of their own.
+ * @param options.log Gets the log of API and gateway, when they are not.
  */
-export async function openByteMarket(isApart = false): Promise<ByteMarket> {
+export async function openByteMarket({
+  isApart = false,
+  log,
+}: {
+  isApart?: boolean;
+  log?: LogDestination;
+} = {}): Promise<ByteMarket> {
   const api = await setup({
     limits: { perKey: many, perAddress: many, writes: many },
+    ...(log === undefined ? {} : { log }),
     ...(isApart ? apart : {}),
   });
   const nodeId = await addNode(api.chain, "one");

@@ -22,7 +22,7 @@ export type Peer = {
   sendRaw(text: string): void;
   send(message: Record<string, unknown>): void;
   relay<Kind extends RelayKind>(id: string, kind: Kind, message: RelayMessage<Kind>): Promise<void>;
-  /** Waits for a message that no earlier call returned. */
+  /** Waits for a message that no earlier call returned. Fails when the connection closes before. */
   next<Type extends ServerMessage["type"]>(
     type: Type,
     holds?: (message: Said<Type>) => boolean,
@@ -92,7 +92,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
         signature: await signRelay(account, deployment, kind, message),
       });
     },
-    async next(type, holds = () => true, deadline = 15_000) {
+    async next(type, holds = () => true, deadline = 45_000) {
       const end = Date.now() + deadline;
       for (;;) {
         const found = received.find(
@@ -103,7 +103,7 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
           seen.add(found);
           return found;
         }
-        if (Date.now() > end) throw new Error(`No ${type} was received; there were ${toJson(received)}`);
+        if (socket.readyState === WebSocket.CLOSED || Date.now() > end) throw new Error(`No ${type} was received; there were ${toJson(received)}`);
         await delay(20);
       }
     },

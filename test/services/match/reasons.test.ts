@@ -192,7 +192,19 @@ describe("match: why leases do not run", function () {
   });
 
   it("include a lost node, for each of its leases", async () => {
-    node.peer.vanish();
-    await eventually("the loss", async () => (await rows()).some(({ code }) => code === "node_lost"));
+    // A node of its own: under load, match may have lost and relocated the others before.
+    const lost = await joinNode(match.url, deployment);
+    await test.chain.assign(workspace, 2, lost.nodeId);
+    const ofIt = () =>
+      test.db.query("select from chain.assignment where workspace_id = $1 and replica = 2", [workspace.id]);
+    await eventually("its lease in Postgres", async () => (await ofIt()).rowCount === 1);
+    lost.peer.vanish();
+    await eventually("the loss", async () => {
+      const { rowCount } = await test.db.query(
+        "select from app.workspace_event where workspace_id = $1 and replica = 2 and code = 'node_lost'",
+        [workspace.id],
+      );
+      return rowCount === 1;
+    });
   });
 });

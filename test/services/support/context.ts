@@ -43,7 +43,7 @@ export function createTestContext(name: string, destination?: LogDestination): T
 export async function eventually<Value>(
   what: string,
   ask: () => Promise<Value | undefined | false> | Value | undefined | false,
-  deadline = 40_000,
+  deadline = 90_000,
 ): Promise<Value> {
   const end = Date.now() + deadline;
   for (;;) {

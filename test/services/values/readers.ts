@@ -40,10 +40,12 @@ import { dayFacts } from "../../../services/pomc/uptime/store.ts";
 import { decide as decideSteps } from "../../../services/workspace/decide.ts";
 import { findDue } from "../../../services/workspace/due.ts";
 import { loadFacts } from "../../../services/workspace/store.ts";
+import { testGenerations } from "../../packages/chain-reader/scriptedChain.ts";
 import { deploymentDocument } from "../support/deployment.ts";
 import { outsider } from "./abiValues.ts";
 
-const deployment = parseDeployment(deploymentDocument);
+// The events are of the second generation.
+const deployment = parseDeployment({ ...deploymentDocument, previous: testGenerations.previous });
 const { parameters } = deployment;
 const silent = createLogger("test", "silent");
 const limits = {

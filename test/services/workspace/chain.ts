@@ -22,7 +22,16 @@ import { keepDeployed, readDeployed } from "./deployed.ts";
 /** Token units that the treasury begins with. */
 export const genesisSupply = parseEther("20000");
 
-const people = ["deployer", "treasury", "workspace", "dispense", "owner", "relayer", "match"] as const;
+const people = [
+  "deployer",
+  "treasury",
+  "workspace",
+  "dispense",
+  "owner",
+  "relayer",
+  "match",
+  "receipts",
+] as const;
 type Person = (typeof people)[number];
 
 const phrase = "test test test test test test test test test test test junk";
@@ -158,6 +167,7 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       keepers: [address("workspace"), address("dispense"), address("match")],
       measureKeepers: [],
       poster: address("deployer"),
+      receiptsPoster: address("receipts"),
       quorum: 1,
       slotSeconds: 60,
       heartbeatWindowSeconds: 600,
