@@ -162,6 +162,7 @@ describe("closing an epoch from the exported chain", () => {
       replica: 0,
       lease: 1,
       amount: 10n ** 24n,
+      from_lock: 0,
       settled_at: genesis,
     });
     await insertRow(market.chain, "chain.event_receipts_committed", {
