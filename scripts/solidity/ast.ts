@@ -33,7 +33,8 @@ type Output = {
 
 /** Reads the typed syntax trees of the project's contracts; solc generates no code for them. */
 export function readSources(rootDir: string): Source[] {
-  const files = globSync("contracts/**/*.sol", { cwd: rootDir }).sort();
+  // The compiled contracts are in folders that are named after their files.
+  const files = globSync("contracts/**/*.sol", { cwd: rootDir, exclude: ["contracts/compiled"] }).sort();
   const contents = files.map((file) => readFileSync(join(rootDir, file), "latin1"));
   const { trees, errors } = checkTypes(
     rootDir,
