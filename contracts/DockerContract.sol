@@ -4,29 +4,34 @@ pragma solidity 0.8.37;
 import {DockerExtension} from "./DockerExtension.sol";
 import {Extended} from "./Extended.sol";
 import {DockerState} from "./docker/DockerState.sol";
+import {Losses} from "./docker/Losses.sol";
 import {Placement} from "./docker/Placement.sol";
 import {Releases} from "./docker/Releases.sol";
 import {Reports} from "./docker/Reports.sol";
 import {IComputeNode} from "./interfaces/IComputeNode.sol";
+import {IDockerTypes} from "./interfaces/IDockerTypes.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 
 /// @notice See IDockerContract. The parts are in docker/, one for each kind of caller: keepers place, nodes report, and one part ends
-/// leases. What partners publish is in the extension (see Extended).
+/// leases. What partners publish, and keepers and witnesses, are in the extension (see Extended).
 contract DockerContract is Extended, Placement, Reports, Releases {
     /// @param authority_ The AccessManager.
     /// @param computeNode The registry of nodes, whose capacity assignments reserve.
     /// @param escrow The deposits that leases are paid from.
     /// @param clockMarginSeconds_ Seconds added to an exclusive workspace's grace.
+    /// @param lossTerms_ What limits the releases of lost leases.
     /// @param workspacesBefore The highest id that previous contracts may use; this contract's ids begin after it.
     constructor(
         address authority_,
         IComputeNode computeNode,
         IEscrow escrow,
         uint40 clockMarginSeconds_,
+        IDockerTypes.LossTerms memory lossTerms_,
         uint64 workspacesBefore
     )
         Extended(address(new DockerExtension(computeNode, escrow)))
         DockerState(authority_, computeNode, escrow, workspacesBefore)
+        Losses(lossTerms_)
         Releases(clockMarginSeconds_)
     {}
 }

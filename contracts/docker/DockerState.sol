@@ -20,13 +20,24 @@ abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
 
-    // | state 8 | replicas 16 | authorizationId 64 | specHash 168 |
+    // | state 8 | version 8 | replicas 16 | authorizationId 56 | specHash 168 |
     struct Workspace {
         /// @dev Only the owner could construct two specs with one hash, with 2^84 hashes, and would gain nothing.
         bytes21 specHash;
-        uint64 authorizationId;
+        /// @dev 56 bits, as in Escrow.
+        uint56 authorizationId;
         uint16 replicas;
+        /// @dev The number of its updates, modulo 2^8: see Assignments.
+        uint8 version;
         WorkspaceState state;
+    }
+
+    // | - 176 | released 32 | windowAt 40 | allowed 8 |
+    struct Witness {
+        bool allowed;
+        /// @dev When its current ten minutes began, and the leases that its statements released in them.
+        uint40 windowAt;
+        uint32 released;
     }
 
     // | - 160 | workspaceCount 64 | paused 32 |: see Pauses
@@ -40,6 +51,7 @@ abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
     mapping(uint256 replicaKey => Assignments.LostMark) internal _lostMarks;
     mapping(address account => bool) internal _keepers;
     mapping(bytes32 digest => address owner) internal _images;
+    mapping(address account => Witness) internal _witnesses;
 
     constructor(address authority_, IComputeNode computeNode, IEscrow escrow, uint64 workspacesBefore)
         EIP712("ngpu DockerContract", "1")

@@ -9,10 +9,10 @@ import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {LeaseRef, Resources} from "../libraries/Types.sol";
-import {Tenancies} from "./Tenancies.sol";
+import {Losses} from "./Losses.sol";
 
 /// @title Assigning replicas to nodes, and their orders
-abstract contract Placement is Tenancies {
+abstract contract Placement is Losses {
     using Assignments for *;
     using AssignmentStates for *;
     using ResourceMath for Resources;
@@ -65,23 +65,28 @@ abstract contract Placement is Tenancies {
                 ReplicaAssigned.selector, item.workspaceId, item.replica, assignment.nodeId, assignment.lease
             );
         }
+        // Read only where the replica had a lease.
+        uint64 limit = isKeeper_ && assignment.lease != 0 ? _priceLimit(key) : type(uint64).max;
         assignment.nodeId = item.nodeId;
         assignment.lease += 1;
         assignment.fence = _fenceOf(item, workspace.specHash, assignment.lease);
         assignment.resources = item.spec.resources.pack();
         assignment.sequence = 0;
+        assignment.version = workspace.version;
         assignment.state = AssignmentState.Assigned;
         assignment.desired = item.start ? Desired.Run : Desired.Hold;
-        return _take(item, workspace.authorizationId, assignment);
+        return _take(item, workspace.authorizationId, assignment, limit);
     }
 
     /// @dev Releases the reserved capacity when the escrow refuses.
-    function _take(Assign calldata item, uint64 authorizationId, Assignments.Assignment memory assignment)
-        private
-        returns (bytes memory refusal)
-    {
+    function _take(
+        Assign calldata item,
+        uint64 authorizationId,
+        Assignments.Assignment memory assignment,
+        uint64 limit
+    ) private returns (bytes memory refusal) {
         uint64 price;
-        try _computeNode.reserve(item.nodeId, _demandOf(item, assignment.resources)) returns (
+        try _computeNode.reserve(item.nodeId, _demandOf(item, assignment.resources, limit)) returns (
             uint64 price_
         ) {
             price = price_;
@@ -142,6 +147,10 @@ abstract contract Placement is Tenancies {
         if (!assignment.desired.mayOrder(desired)) {
             return abi.encodeWithSelector(DesiredStateInvalid.selector, assignment.desired, desired);
         }
+        if (isKeeper_ && desired == Desired.Delete) {
+            refusal = _checkKeeperDelete(ref, workspace, assignment);
+            if (refusal.length != 0) return refusal;
+        }
 
         assignment.desired = desired;
         _setAssignment(ref, assignment);
@@ -188,10 +197,14 @@ abstract contract Placement is Tenancies {
         return desired == Desired.Stop ? IEscrowTypes.Order.Stop : IEscrowTypes.Order.Delete;
     }
 
-    /// @dev The lower of the owner's highest price and the one that the node was chosen at.
-    function _demandOf(Assign calldata item, uint88 resources) private pure returns (IComputeNode.Demand memory) {
+    /// @dev The lowest of the owner's highest price, the one that the node was chosen at, and the limit of a replacement.
+    function _demandOf(Assign calldata item, uint88 resources, uint64 limit)
+        private
+        pure
+        returns (IComputeNode.Demand memory)
+    {
         WorkspaceSpec calldata spec = item.spec;
-        uint64 limit = spec.maxPricePerSecond;
+        if (spec.maxPricePerSecond < limit) limit = spec.maxPricePerSecond;
         if (item.pricePerSecond < limit) limit = item.pricePerSecond;
         return IComputeNode.Demand({
             resources: resources,

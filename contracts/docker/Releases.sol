@@ -3,14 +3,16 @@ pragma solidity 0.8.37;
 
 import {IAssignments} from "../interfaces/IAssignments.sol";
 import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
+import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
-import {Tenancies} from "./Tenancies.sol";
+import {Losses} from "./Losses.sol";
 
 /// @title Ending leases without their node's report
-abstract contract Releases is Tenancies {
+abstract contract Releases is Losses {
     using Assignments for *;
+    using AssignmentStates for AssignmentState;
 
     uint40 private immutable _clockMarginSeconds;
 
@@ -19,11 +21,16 @@ abstract contract Releases is Tenancies {
     }
 
     /// @inheritdoc IAssignments
-    function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
+    function releaseLost(
+        LeaseRef[] calldata leases,
+        WorkspaceSpec[] calldata specs,
+        SignedLoss[] calldata statements
+    ) external pausable {
         if (!_keepers[msg.sender]) revert CallerNotKeeper(msg.sender);
         uint256 items = _checkLengths(leases.length, specs.length);
+        Loss[] memory losses = _checkLosses(statements);
         for (uint256 i; i < items; ++i) {
-            _settleItem(i, _releaseLost(leases[i], specs[i]));
+            _settleItem(i, _releaseLost(leases[i], specs[i], losses));
         }
     }
 
@@ -40,14 +47,39 @@ abstract contract Releases is Tenancies {
         return _clockMarginSeconds;
     }
 
-    function _releaseLost(LeaseRef calldata ref, WorkspaceSpec calldata spec)
+    /// @dev The evidence in order of its cost. Where none of it is on the chain, a statement is needed.
+    function _releaseLost(LeaseRef calldata ref, WorkspaceSpec calldata spec, Loss[] memory losses)
         private
         returns (bytes memory refusal)
     {
         refusal = _checkRelease(ref, spec);
         if (refusal.length != 0) return refusal;
-        bool failed = _assignmentOf(ref).state == AssignmentState.Failed;
-        return _releaseByPolicy(ref, spec, failed ? ReleaseReason.Replaced : ReleaseReason.Lost);
+        Assignments.Assignment memory assignment = _assignmentOf(ref);
+        if (assignment.state == AssignmentState.Failed) return _releaseByPolicy(ref, spec, ReleaseReason.Replaced);
+        if (_isAway(assignment.nodeId)) return _releaseByPolicy(ref, spec, ReleaseReason.Lost);
+        Loss memory loss = _lossOf(assignment.nodeId, losses);
+        if (loss.witness != address(0) && loss.refusal.length == 0) {
+            return _releaseStated(ref, spec, assignment, loss.witness);
+        }
+        IEscrowTypes.Verdict verdict = _escrow.review(ref);
+        if (verdict != IEscrowTypes.Verdict.None) return _releaseByPolicy(ref, spec, _reasonOf(verdict));
+        if (loss.refusal.length != 0) return loss.refusal;
+        return abi.encodeWithSelector(
+            LossUnproven.selector, ref.workspaceId, ref.replica, ref.lease, assignment.nodeId
+        );
+    }
+
+    /// @dev What does not serve and does not rest by its owner's order counts for nothing in the witness's limit: a keeper may
+    /// order it deleted alone. The mark of an exclusive lease counts as its release does.
+    function _releaseStated(
+        LeaseRef calldata ref,
+        WorkspaceSpec calldata spec,
+        Assignments.Assignment memory assignment,
+        address witness
+    ) private returns (bytes memory refusal) {
+        if (assignment.isKept()) refusal = _countLoss(witness);
+        if (refusal.length != 0) return refusal;
+        return _releaseByPolicy(ref, spec, ReleaseReason.Lost);
     }
 
     function _releaseEnded(LeaseRef calldata ref, WorkspaceSpec calldata spec)
@@ -61,9 +93,7 @@ abstract contract Releases is Tenancies {
             return refusal;
         }
         IEscrowTypes.Verdict verdict = _escrow.review(ref);
-        if (verdict == IEscrowTypes.Verdict.Unfunded) return _releaseByPolicy(ref, spec, ReleaseReason.Unfunded);
-        if (verdict == IEscrowTypes.Verdict.Late) return _releaseByPolicy(ref, spec, ReleaseReason.Late);
-        if (verdict == IEscrowTypes.Verdict.Silent) return _releaseByPolicy(ref, spec, ReleaseReason.Silent);
+        if (verdict != IEscrowTypes.Verdict.None) return _releaseByPolicy(ref, spec, _reasonOf(verdict));
         return abi.encodeWithSelector(
             NotReleasable.selector, ref.workspaceId, ref.replica, ref.lease, spec.expiresAt
         );
@@ -81,7 +111,8 @@ abstract contract Releases is Tenancies {
             uint40 lostAt = assignment.lostAtOf(_lostMarks[key]);
             uint40 releasableAt = (lostAt == 0 ? time : lostAt) + spec.graceSeconds + _clockMarginSeconds;
             if (lostAt == 0) {
-                _lostMarks[key] = Assignments.LostMark(assignment.lease, assignment.sequence, time);
+                Assignments.LostMark storage mark = _lostMarks[key];
+                (mark.lease, mark.sequence, mark.lostAt) = (assignment.lease, assignment.sequence, time);
                 emit LeaseLost(ref.workspaceId, assignment.nodeId, ref.replica, ref.lease, releasableAt);
                 return refusal;
             }
@@ -98,7 +129,16 @@ abstract contract Releases is Tenancies {
         Assignments.Assignment memory assignment = _assignmentOf(ref);
         assignment.state = AssignmentState.Released;
         _setAssignment(ref, assignment);
+        bool isTaken =
+            reason == ReleaseReason.Lost || reason == ReleaseReason.Replaced || reason == ReleaseReason.Late;
+        if (isTaken && assignment.desired != Desired.Delete) _markTaken(ref);
         _free(ref, assignment, reason);
+    }
+
+    /// @dev Of a verdict other than None.
+    function _reasonOf(IEscrowTypes.Verdict verdict) private pure returns (ReleaseReason) {
+        if (verdict == IEscrowTypes.Verdict.Unfunded) return ReleaseReason.Unfunded;
+        return verdict == IEscrowTypes.Verdict.Late ? ReleaseReason.Late : ReleaseReason.Silent;
     }
 
     function _checkRelease(LeaseRef calldata ref, WorkspaceSpec calldata spec)

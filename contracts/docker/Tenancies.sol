@@ -7,21 +7,10 @@ import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title Keepers, and what is stored of assignments
+/// @title What is stored of assignments
 abstract contract Tenancies is IAssignments, DockerState {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
-
-    /// @inheritdoc IAssignments
-    function setKeeper(address account, bool allowed) external restricted {
-        _keepers[account] = allowed;
-        emit KeeperSet(account, allowed);
-    }
-
-    /// @inheritdoc IAssignments
-    function isKeeper(address account) external view returns (bool) {
-        return _keepers[account];
-    }
 
     /// @inheritdoc IAssignments
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {

@@ -58,6 +58,10 @@ abstract contract Workspaces is IWorkspaces, DockerState {
             && current.expiresAt == next.expiresAt && current.resources.pack() == next.resources.pack();
         if (!areSame) revert WorkspaceTermsFixed(workspaceId);
         workspace.specHash = _hashOf(next);
+        // A lease of 256 updates ago counts as current: a keeper then leaves it.
+        unchecked {
+            workspace.version += 1;
+        }
         emit WorkspaceUpdated(workspaceId, next.image, next, config);
     }
 
@@ -121,8 +125,10 @@ abstract contract Workspaces is IWorkspaces, DockerState {
         uint64 workspaceId = ++_workspaceCount;
         _workspaces[workspaceId] = Workspace({
             specHash: _hashOf(spec),
-            authorizationId: authorizationId,
+            // The number of a known authorization, which has 56 bits.
+            authorizationId: uint56(authorizationId),
             replicas: replicas,
+            version: 0,
             state: WorkspaceState.Open
         });
         emit WorkspacePublished(workspaceId, owner, spec.image, authorizationId, replicas, spec, config);

@@ -1,7 +1,7 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import type { Address } from "viem";
-import { artifactOf, constructorArguments, contractNames } from "./constructors.ts";
+import { artifactOf, artifactWith, constructorArguments, contractNames } from "./constructors.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { type RoleCall, type Succession, successions } from "./succession.ts";
 
@@ -32,11 +32,13 @@ export function successorModule(
 /** Makes the calls of roles that the deployer holds, one after the other. */
 export function introductionModule(generation: number, calls: readonly RoleCall[]) {
   return buildModule(`NgpuGeneration${generation}Introduction`, (m) => {
-    const targets = new Map<Address, Contract>();
+    const targets = new Map<string, Contract>();
     let last: ReturnType<Builder["call"]> | undefined;
     for (const [index, { contract, to, name, args }] of calls.entries()) {
-      const target = targets.get(to) ?? m.contractAt(artifactOf(contract), to, { id: `at_${to}` });
-      targets.set(to, target);
+      const artifact = artifactWith(contract, name);
+      const id = `${artifact}_at_${to}`;
+      const target = targets.get(id) ?? m.contractAt(artifact, to, { id });
+      targets.set(id, target);
       const after = last === undefined ? [] : [last];
       last = m.call(target, name, args as never, { id: `call_${index}_${name}`, after });
     }

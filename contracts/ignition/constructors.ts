@@ -39,6 +39,17 @@ export const extensions: Partial<Record<ContractName, string>> = {
   Escrow: "EscrowExtension",
 };
 
+/** Functions of second parts that deployments call. */
+const extensionCalls: Partial<Record<ContractName, readonly string[]>> = {
+  DockerContract: ["setKeeper", "setWitness"],
+};
+
+/** The artifact of the part of a contract that has a function. Both parts are called at the contract's address. */
+export function artifactWith(name: ContractName, functionName: string): string {
+  const isExtended = extensionCalls[name]?.includes(functionName) === true;
+  return (isExtended ? extensions[name] : undefined) ?? artifactOf(name);
+}
+
 /** Returns a contract's ABI with the functions, events and errors of its extension. */
 export function withExtension<Item extends { type: string }>(
   abi: readonly Item[],
@@ -80,6 +91,7 @@ export function constructorArguments<Ref, Deployer>(
       ComputeNode,
       Escrow,
       p.clockMarginSeconds,
+      lossTerms(p),
       BigInt(p.before.workspaces),
     ],
     Progress: () => [AccessManager, ComputeNode, at.DockerContract],
@@ -101,6 +113,10 @@ function computeNodeSettings(p: NgpuParameters) {
 function escrowTerms(p: NgpuParameters) {
   const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } = p;
   return { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints };
+}
+
+function lossTerms({ lossBasisPoints, lossFloor, lossSilenceSeconds }: NgpuParameters) {
+  return { basisPoints: lossBasisPoints, floor: lossFloor, silenceSeconds: lossSilenceSeconds };
 }
 
 function measureSettings(p: NgpuParameters) {

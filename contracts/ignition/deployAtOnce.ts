@@ -1,5 +1,6 @@
+import { abis } from "@ngpu/contracts-sdk/abis";
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
-import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { managerAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import {
   type Abi,
@@ -97,7 +98,9 @@ function stepsOf(
   firstNonce: number,
 ): { steps: Step[]; contracts: Record<ContractName, Address> } {
   const steps: Step[] = [];
-  const abis = new Map<Address, Abi>();
+  // With the functions of second parts.
+  const known = { AccessManager: managerAbi, ...abis } as unknown as Record<ContractName, Abi>;
+  const abiAt = new Map<Address, Abi>();
   const contracts = recordSteps<Address, undefined, Address>(
     {
       deployer: deployer.address,
@@ -105,12 +108,12 @@ function stepsOf(
         const { abi, bytecode } = artifact(name);
         const nonce = BigInt(firstNonce + steps.length);
         const address = getContractAddress({ from: deployer.address, nonce });
-        abis.set(address, abi);
+        abiAt.set(address, known[name]);
         steps.push({ name, data: encodeDeployData({ abi, bytecode, args: [...args] }) });
         return address;
       },
       call: (to, functionName, args) => {
-        const data = encodeFunctionData({ abi: abis.get(to) ?? [], functionName, args: [...args] });
+        const data = encodeFunctionData({ abi: abiAt.get(to) ?? [], functionName, args: [...args] });
         steps.push({ name: functionName, to, data });
         return undefined;
       },

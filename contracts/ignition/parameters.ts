@@ -43,7 +43,7 @@ const givenSchema = z.strictObject({
   guardian: address,
   /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
-  /** Sets committers, receipts' signers, keepers and the poster; default: the admin alone. */
+  /** Sets committers, receipts' signers, keepers, witnesses and the poster; default: the admin alone. */
   operations: address.optional(),
   /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
@@ -57,6 +57,8 @@ const givenSchema = z.strictObject({
   /** Accounts whose acknowledgements of heartbeats count; none of them may be a committer. */
   receiptSigners: z.array(address),
   keepers: z.array(address),
+  /** Accounts whose statements let keepers release the leases of silent nodes; none of them may be a keeper. */
+  witnesses: z.array(address).default([]),
   measureKeepers: z.array(address),
   /** Posts reward epochs and uptime. */
   poster: address,
@@ -75,6 +77,12 @@ const givenSchema = z.strictObject({
   registrationLimit: z.number().int().positive().default(100),
   registrationSeconds: seconds.default(86_400),
   clockMarginSeconds: z.number().int().nonnegative(),
+  /** Part of the live leases that the statements of one witness release in ten minutes, in hundredths of a percent. */
+  lossBasisPoints: basisPoints.default(500),
+  /** Number of leases that they release in any case. */
+  lossFloor: z.number().int().min(1).max(65_535).default(16),
+  /** Seconds for which a witness must not have heard of a node; below match's LOSS_SECONDS, since clocks differ. */
+  lossSilenceSeconds: seconds.default(3),
   /** Seconds at its rate that opening a lease locks; at least `lockFloor`. */
   minSeconds: seconds.default(600),
   /** The least that opening a lease locks: the gas of one placement, and more. */

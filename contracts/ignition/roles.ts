@@ -32,7 +32,7 @@ const operations = {
       "setReceiptSigner(address,bool)",
       "setUptimePoster(address,bool)",
     ],
-    DockerContract: ["setKeeper(address,bool)"],
+    DockerContract: ["setKeeper(address,bool)", "setWitness(address,bool)"],
     Measure: ["setMeasureKeeper(address,bool)", "setMeasurersAdmitted(uint32[],bool)"],
     Pomc: ["setPoster(address)", "setReceiptsPoster(address)", "setWatcher(address,bool)"],
   } as May,

@@ -68,6 +68,7 @@ function connect<Contract, Call, Deployer>(
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
     ...allow(ComputeNode, "setReceiptSigner", "receipt_signer", parameters.receiptSigners),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
+    ...allow(DockerContract, "setWitness", "witness", parameters.witnesses),
     ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),
   ];
 }

@@ -121,6 +121,9 @@ export function introduction(
     call("governance", "Escrow", "setDocker", contracts.DockerContract),
     call("governance", "ComputeNode", "addDocker", contracts.DockerContract),
     ...parameters.keepers.map((keeper) => call("operations", "DockerContract", "setKeeper", keeper, true)),
+    ...parameters.witnesses.map((witness) =>
+      call("operations", "DockerContract", "setWitness", witness, true),
+    ),
     ...rewards,
   ];
 }

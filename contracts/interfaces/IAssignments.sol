@@ -6,10 +6,6 @@ import {IDockerTypes} from "./IDockerTypes.sol";
 
 /// @title Assignments of replicas to nodes: the part of DockerContract that is called most
 interface IAssignments is IDockerTypes {
-    /// @notice Lets `account` assign, order and release for any workspace within its owner's authorization, or stops it.
-    /// Restricted.
-    function setKeeper(address account, bool allowed) external;
-
     /// @notice Stops a workspace until `startWorkspace`: assignments and starts of its replicas are refused. Also orders the given
     /// leases to stop, as `requestStop` does for the others. Stopping a stopped workspace is no change. Owner or delegate.
     function stopWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
@@ -18,23 +14,40 @@ interface IAssignments is IDockerTypes {
     function startWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
 
     /// @notice Assigns replicas to nodes: checks the spec's hash, the node's status, hardware, free capacity and price,
-    /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
+    /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper. For an hour after a lease that had run was taken away,
+    /// a keeper replaces it at no more than its price and a tenth.
+    /// @param items The assignments.
     function assign(Assign[] calldata items) external;
 
     /// @notice Refused while the workspace is stopped. Owner, delegate or keeper, like the next two.
+    /// @param leases The leases.
     function requestStart(LeaseRef[] calldata leases) external;
 
     /// @notice Refused while the workspace is open.
+    /// @param leases The leases.
     function requestStop(LeaseRef[] calldata leases) external;
+
+    /// @notice A keeper deletes only what its owner no longer wants (the workspace is closed, has fewer replicas or was updated
+    /// since), what does not run although it is ordered to, what is on a node that is not online, and what anyone may end.
+    /// @param leases The leases.
     function requestDelete(LeaseRef[] calldata leases) external;
 
     /// @notice Nodes' signed reports, relayed by anyone. Deleted frees the capacity and closes the escrow lease.
     function reportBatch(SignedReport[] calldata reports) external;
 
-    /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only.
+    /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only, on evidence: the
+    /// replica failed; its node is offline or in maintenance; a witness states that it is silent; or a reason of `releaseEnded`.
+    /// Statements of one witness release a limited part of the live leases in ten minutes.
     /// Available: immediately. Exclusive: the first call marks the lease lost, and a call after grace and clock margin
     /// releases it; a report of the node in between clears the mark.
-    function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
+    /// @param leases The leases.
+    /// @param specs The spec of each lease's workspace.
+    /// @param statements Statements of witnesses, one for each silent node, at most 30 seconds old.
+    function releaseLost(
+        LeaseRef[] calldata leases,
+        WorkspaceSpec[] calldata specs,
+        SignedLoss[] calldata statements
+    ) external;
 
     /// @notice Ends leases that anyone may end, settling them first: the workspace expired (reason Expired); the account, the
     /// authorization or the lock is spent (Unfunded); the replica does not run, startSeconds after it had to start (Late); or the
@@ -44,7 +57,9 @@ interface IAssignments is IDockerTypes {
     /// @param specs The spec of each lease's workspace.
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
-    function isKeeper(address account) external view returns (bool);
+    /// @notice What limits the releases of lost leases.
+    /// @return The terms.
+    function lossTerms() external view returns (LossTerms memory);
 
     /// @notice The latest assignment of a replica; its lease is zero when there was none.
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);

@@ -119,6 +119,26 @@ interface IDockerTypes is IBatch, IPauses {
         bytes32 vs;
     }
 
+    /// @notice What limits the releases of lost leases, fixed at deployment.
+    struct LossTerms {
+        /// @dev The part of the live leases that the statements of one witness release in ten minutes, in hundredths of a percent.
+        uint16 basisPoints;
+        /// @dev The number that they release in any case.
+        uint32 floor;
+        /// @dev Seconds for which a witness must not have heard of a node.
+        uint32 silenceSeconds;
+    }
+
+    /// @notice A packed `Lost(uint32 nodeId,uint40 lastHeard,uint40 statedAt)`, which a witness signs: it last heard of the node at
+    /// `lastHeard`, and says so at `statedAt`.
+    struct SignedLoss {
+        /// @dev See PackedLosses.
+        bytes32 head;
+        /// @dev The signature, compact (ERC-2098).
+        bytes32 r;
+        bytes32 vs;
+    }
+
     struct Assignment {
         uint32 nodeId;
         uint32 lease;
@@ -185,6 +205,13 @@ interface IDockerTypes is IBatch, IPauses {
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, ReleaseReason reason
     );
     event KeeperSet(address indexed account, bool allowed);
+    event WitnessSet(address indexed account, bool allowed);
+
+    /// @notice A keeper released leases of the node because a witness has not heard of it since `lastHeard`.
+    event LossStated(uint32 indexed nodeId, address indexed witness, uint40 lastHeard, uint40 statedAt);
+
+    /// @notice The witness had not heard of a node that was present in the slot: its statements no longer count.
+    event WitnessDisproved(address indexed witness, uint32 indexed nodeId, uint64 slot, uint40 lastHeard);
 
     error ImageInvalid();
     error ImageTaken(bytes32 digest, address owner);
@@ -203,6 +230,38 @@ interface IDockerTypes is IBatch, IPauses {
     error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);
     error CallerNotAuthorized(address caller, uint64 workspaceId);
     error CallerNotKeeper(address caller);
+
+    /// @notice Keepers and witnesses are different accounts: one alone takes no lease away.
+    error AccountHasOtherPower(address account);
+
+    /// @notice A keeper deletes a lease only when its workspace is closed, was updated since or has fewer replicas, its node is not
+    /// online, its replica does not run although it is ordered to, or anyone may end it.
+    error KeeperOrderUnfounded(uint64 workspaceId, uint16 replica, uint32 lease);
+
+    /// @notice Nothing shows that the lease is lost: its replica has not failed, its node is online, no statement names the node,
+    /// and its deadlines have not passed.
+    error LossUnproven(uint64 workspaceId, uint16 replica, uint32 lease, uint32 nodeId);
+
+    /// @notice The part of the live leases is above all of them, or the floor is zero.
+    error LossTermsInvalid();
+
+    /// @notice The statement was not signed by a witness.
+    error LossUnsigned(uint32 nodeId, address signer);
+
+    /// @notice The statement is older than 30 seconds, or of a later time than the block's by as much.
+    error LossStale(uint32 nodeId, uint40 statedAt, uint256 time);
+
+    /// @notice The witness heard of the node too recently, or after its statement.
+    error LossTooRecent(uint32 nodeId, uint40 lastHeard, uint32 silenceSeconds);
+
+    /// @notice The statements of the witness have released as many leases as they may in ten minutes.
+    error LossLimitReached(address witness, uint256 limit, uint256 nextAt);
+
+    /// @notice The slot is not within the stated silence: it begins and ends at least a slot from its limits.
+    error SlotNotInSilence(uint64 slot, uint40 lastHeard, uint40 statedAt);
+
+    /// @notice Neither the committed heartbeats nor a recorded receipt show the node in the slot.
+    error PresenceUnproven(uint64 slot, uint32 nodeId);
     error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
     error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);
     error LeaseStale(uint64 workspaceId, uint16 replica, uint32 lease, uint32 current);

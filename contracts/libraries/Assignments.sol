@@ -5,7 +5,7 @@ import {IDockerTypes} from "../interfaces/IDockerTypes.sol";
 
 /// @title A replica's assignment: one slot, read and written as one word
 library Assignments {
-    // | fence 64 | nodeId 32 | lease 32 | resources 88 | sequence 24 | state 8 | desired 8 |, high to low
+    // | fence 64 | nodeId 32 | lease 32 | resources 88 | sequence 24 | version 8 | state 4 | desired 4 |, high to low
     struct Assignment {
         bytes8 fence;
         uint32 nodeId;
@@ -13,27 +13,36 @@ library Assignments {
         /// @dev Its resources on the node, packed (ResourceMath).
         uint88 resources;
         uint24 sequence;
+        /// @dev The number of updates of its workspace when it was assigned, modulo 2^8.
+        uint8 version;
         IDockerTypes.AssignmentState state;
         IDockerTypes.Desired desired;
     }
 
-    // | - 160 | lostAt 40 | sequence 24 | lease 32 |
+    // | - 56 | priceLimit 64 | takenAt 40 | lostAt 40 | sequence 24 | lease 32 |
     /// @notice The mark of a lost exclusive lease. It holds while the assignment has that lease and sequence: any report of
-    /// the node clears it by raising the sequence.
+    /// the node clears it by raising the sequence. Also when a lease of the replica was last taken away, and the highest
+    /// price at which a keeper replaces it, for LIMIT_SECONDS.
     struct LostMark {
         uint32 lease;
         uint24 sequence;
         uint40 lostAt;
+        uint40 takenAt;
+        uint64 priceLimit;
     }
 
+    /// @notice The time in which a replacement costs at most a tenth more.
+    uint256 internal constant LIMIT_SECONDS = 1 hours;
+
     /// @dev The bits of sequence and state.
-    uint256 private constant REPORTED = 0xffffffff00;
+    uint256 private constant REPORTED = 0xffffff00f0;
 
     /// @dev Solidity writes a packed struct field by field, each a read and a write of the slot; this is one write.
     function pack(Assignment memory assignment) internal pure returns (uint256) {
         return (uint256(uint64(assignment.fence)) << 192) | (uint256(assignment.nodeId) << 160)
             | (uint256(assignment.lease) << 128) | (uint256(assignment.resources) << 40)
-            | (uint256(assignment.sequence) << 16) | (uint256(assignment.state) << 8) | uint256(assignment.desired);
+            | (uint256(assignment.sequence) << 16) | (uint256(assignment.version) << 8)
+            | (uint256(assignment.state) << 4) | uint256(assignment.desired);
     }
 
     function unpack(uint256 packed) internal pure returns (Assignment memory) {
@@ -44,6 +53,7 @@ library Assignments {
             lease: leaseOf(packed),
             resources: uint88(packed >> 40),
             sequence: sequenceOf(packed),
+            version: uint8(packed >> 8),
             state: stateOf(packed),
             desired: desiredOf(packed)
         });
@@ -66,11 +76,11 @@ library Assignments {
     }
 
     function stateOf(uint256 packed) internal pure returns (IDockerTypes.AssignmentState) {
-        return IDockerTypes.AssignmentState(uint8(packed >> 8));
+        return IDockerTypes.AssignmentState((packed >> 4) & 0xf);
     }
 
     function desiredOf(uint256 packed) internal pure returns (IDockerTypes.Desired) {
-        return IDockerTypes.Desired(uint8(packed));
+        return IDockerTypes.Desired(packed & 0xf);
     }
 
     /// @notice The same assignment in another state, from a report with that sequence.
@@ -79,12 +89,32 @@ library Assignments {
         pure
         returns (uint256)
     {
-        return (packed & ~REPORTED) | (uint256(sequence) << 16) | (uint256(state) << 8);
+        return (packed & ~REPORTED) | (uint256(sequence) << 16) | (uint256(state) << 4);
     }
 
     /// @notice When the lease was marked lost, or zero.
     function lostAtOf(Assignment memory assignment, LostMark memory mark) internal pure returns (uint40) {
         bool holds = mark.lease == assignment.lease && mark.sequence == assignment.sequence;
         return holds ? mark.lostAt : 0;
+    }
+
+    /// @notice Whether the replica serves, or rests by its owner's order: a lease that is worth something to its owner.
+    function isKept(Assignment memory assignment) internal pure returns (bool) {
+        return assignment.state == IDockerTypes.AssignmentState.Running
+            || assignment.desired == IDockerTypes.Desired.Stop;
+    }
+
+    /// @notice Whether the price of a replacement is limited.
+    function isLimited(LostMark memory mark) internal view returns (bool) {
+        return block.timestamp < uint256(mark.takenAt) + LIMIT_SECONDS;
+    }
+
+    /// @notice Marks a lease as taken away. A limit that is still in force is never raised.
+    /// @param rate The price of the lease.
+    function take(LostMark storage mark, uint64 rate) internal {
+        uint256 limit = uint256(rate) + rate / 10;
+        if (limit > type(uint64).max) limit = type(uint64).max;
+        if (isLimited(mark) && mark.priceLimit < limit) limit = mark.priceLimit;
+        (mark.takenAt, mark.priceLimit) = (uint40(block.timestamp), uint64(limit));
     }
 }

@@ -12,6 +12,7 @@ export const leaderships = {
   prefetch: 7_006,
   receipts: 7_007,
   offline: 7_008,
+  witness: 7_009,
 } as const;
 
 /**

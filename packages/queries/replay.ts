@@ -43,7 +43,7 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
     const { block, position } = await readBasis(db, placement);
     const { replica, excluded } = placement;
     const workspaceId = BigInt(placement.workspaceId);
-    const wanted = await readWanted(db, { workspace_id: workspaceId, excluded }, block);
+    const wanted = await readWanted(db, { workspace_id: workspaceId, excluded, replica }, block);
     const nodes = await readNodes(db, block, null, await readUptimes(db, block));
     const decision: Decision =
       wanted === undefined

@@ -146,6 +146,7 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     committers: [address("committer")],
     receiptSigners: [address("receipts")],
     keepers: [address("keeper"), address("workspace"), address("dispense")],
+    witnesses: [address("witness")],
     measureKeepers: [address("measureKeeper")],
     poster: address("pomc"),
     receiptsPoster: address("taskReceipts"),

@@ -7,10 +7,11 @@ import { createDatabase, databaseUrl, dropDatabase } from "../embedded/databases
 import { dropOtherTemplates, migratedTemplate } from "../embedded/template.ts";
 import type { MarketChain } from "./market.ts";
 
-/** Database role of each service that has one. */
+/** Database role of each service that has one, and of match's witness. */
 export const databaseRoles = {
   autoExport: "ngpu_autoexport",
   match: "ngpu_match",
+  witness: "ngpu_witness",
   workspace: "ngpu_workspace",
   dispense: "ngpu_dispense",
   pomc: "ngpu_pomc",

@@ -15,6 +15,7 @@ const keyNames = [
   "receipts",
   "committer",
   "keeper",
+  "witness",
   "measureKeeper",
   "workspace",
   "dispense",

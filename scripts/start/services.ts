@@ -29,6 +29,7 @@ const signers: Partial<Record<ServiceName, KeyName>> = {
 const powers = {
   committer: "COMMITTER_KEY",
   keeper: "KEEPER_KEY",
+  witness: "WITNESS_KEY",
   measureKeeper: "MEASURE_KEEPER_KEY",
 } as const;
 type Power = keyof typeof powers;
@@ -59,7 +60,8 @@ export async function startServices(
   progress(`waiting for ${[...awaited].join(", ")}`);
   const startOne = async (name: ServiceName | Power, onAnswer?: () => void) => {
     const service = isPower(name) ? "match" : name;
-    const env = { ...own[service], ...databaseOf(given.databases, service) };
+    const role = name === "witness" ? name : service;
+    const env = { ...own[service], ...databaseOf(given.databases, role) };
     if (isPower(name)) await startService(market, service, await powerOf(market, name, env));
     else await startService(market, service, { env, port: given.ports[name], onAnswer });
     awaited.delete(name);
@@ -158,8 +160,11 @@ async function startService(market: Market, name: ServiceName, own: Start): Prom
   });
 }
 
-/** The registry has no database role. */
-function databaseOf(databases: DatabaseUrls["services"], name: ServiceName): Record<string, string> {
+/** The registry has no database role, and a witness one of its own. */
+function databaseOf(
+  databases: DatabaseUrls["services"],
+  name: ServiceName | "witness",
+): Record<string, string> {
   return name === "registry" ? {} : { DATABASE_URL: databases[name] };
 }
 

@@ -14,7 +14,10 @@ const deadlines = {
   ready: [120, "Seconds from the verified image to state ready"],
   start: [120, "Seconds that a start may take"],
   retry: [20, "Seconds within which a node must recover from a failure"],
-  delete: [120, "Seconds within which a node must delete a replica"],
+  delete: [
+    240,
+    "Seconds within which a node must delete a replica; at least twice the contracts' restSeconds",
+  ],
 } satisfies Record<keyof ProgressDeadlines, [number, string]>;
 
 /** Variables of dispense. */

@@ -74,7 +74,7 @@ async function sendReplacement(
     if (spec === undefined) throw unknownWorkspace(workspaceId);
     return spec;
   });
-  return sender.send({ ...call, functionName: "releaseLost", args: [leases, each] });
+  return sender.send({ ...call, functionName: "releaseLost", args: [leases, each, []] });
 }
 
 async function recordReplacements(pool: Database, items: Overdue[]): Promise<void> {

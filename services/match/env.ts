@@ -36,6 +36,9 @@ export const matchVariables = {
   KEEPER_KEY: key(
     "Private key of the account that releases the leases of lost nodes; default: another instance does",
   ),
+  WITNESS_KEY: key(
+    "Private key that states which nodes are silent; of another process than KEEPER_KEY; default: another instance does",
+  ),
   MEASURE_KEEPER_KEY: key(
     "Private key of the account that requests measurements; default: another instance does",
   ),

@@ -9,6 +9,7 @@ import type { Registry } from "prom-client";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import type { MatchEnv } from "./env.ts";
 import { type Outage, startFailover } from "./failover/failover.ts";
+import { startWitness } from "./failover/witness.ts";
 import { startMeasure } from "./measurement/measure.ts";
 import { createMatchMetrics, type MatchMetrics } from "./metrics.ts";
 import { createNotice, type Notice } from "./notifications.ts";
@@ -31,6 +32,7 @@ export type MatchOptions = {
   env: Pick<
     MatchEnv,
     | "RECEIPTS_KEY"
+    | "WITNESS_KEY"
     | "DATABASE_URL"
     | "PUBLIC_URL"
     | "PROBE_IMAGE"
@@ -72,7 +74,10 @@ type Shared = Pick<MatchOptions, "context" | "pool" | "deployment"> & {
 /** Starts the parts of match that this instance has the keys of. */
 export async function startMatch(options: MatchOptions): Promise<Match> {
   const { env, deployment, pool, redis, senders, client } = options;
-  await registerInstance(pool, env.INSTANCE);
+  // A witness alone records nothing but its statements.
+  if (Object.values(senders).some((sender) => sender !== undefined)) {
+    await registerInstance(pool, env.INSTANCE);
+  }
   const shared = {
     context: options.context,
     pool,
@@ -90,6 +95,9 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   const losses = { lossSeconds: env.LOSS_SECONDS, lossShare: env.LOSS_SHARE, lossFloor: env.LOSS_FLOOR };
   const failover =
     senders.keeper && startFailover({ ...shared, ...losses, act: "release", sender: senders.keeper });
+  if (env.WITNESS_KEY !== undefined) {
+    startWitness({ ...shared, ...losses, account: privateKeyToAccount(env.WITNESS_KEY) });
+  }
   const offline =
     senders.committer && startFailover({ ...shared, ...losses, act: "offline", sender: senders.committer });
   return {

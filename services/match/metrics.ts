@@ -102,6 +102,11 @@ function failoverMetrics(registers: Registry[]) {
       labelNames: ["signal"] as const,
       registers,
     }),
+    lossStatements: new Counter({
+      name: "ngpu_match_loss_statements_total",
+      help: "Statements that a node is silent, signed by this witness",
+      registers,
+    }),
     lossDetection: new Histogram({
       name: "ngpu_match_loss_detection_seconds",
       help: "Time from the last contact with a node until it was declared lost, by signal",

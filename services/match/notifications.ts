@@ -30,6 +30,7 @@ export function createNotice(parts: {
       return;
     }
     if (payload === "relay") relay?.wake();
+    if (payload === "loss") failover?.wake();
     if (payload === "placement") placement?.wake();
     if (payload === "prefetch") orderDispatch?.wake();
     if (payload === "measure_round" || payload === "session") {

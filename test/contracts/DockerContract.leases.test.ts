@@ -3,6 +3,7 @@ import { packReport } from "@ngpu/protocol/packedReports";
 import { expect } from "chai";
 import { parseEventLogs } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
+import { releaseLost } from "./support/losses.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes, nodeSpec } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/reverts.ts";
@@ -41,7 +42,7 @@ describe("DockerContract: reports and releases", () => {
       run: async () => {},
       stop: () =>
         docker.write.stopWorkspace([placed.workspaceId, [placed.ref]], { account: people.delegate }),
-      delete: () => docker.write.requestDelete([[placed.ref]], { account: people.keeper }),
+      delete: () => docker.write.requestDelete([[placed.ref]], { account: people.delegate }),
     };
     for (const [from, row] of Object.entries(table)) {
       for (const [order, give] of Object.entries(orders)) {
@@ -178,11 +179,8 @@ describe("DockerContract: reports and releases", () => {
 });
 
 describe("DockerContract: leases that end", () => {
-  async function lose(market: PartnerFixture, placed: Awaited<ReturnType<typeof place>>) {
-    const { ref, spec } = placed;
-    const { people, docker } = market;
-    return market.mined(docker.write.releaseLost([[ref], [spec]], { account: people.keeper }));
-  }
+  const lose = (market: PartnerFixture, placed: Awaited<ReturnType<typeof place>>) =>
+    releaseLost(market, [placed]);
   const reasonIn = (receipt: Awaited<ReturnType<typeof lose>>) =>
     parseEventLogs({ abi: dockerContractAbi, logs: receipt.logs, eventName: "Released" })[0]?.args.reason;
 
@@ -217,7 +215,7 @@ describe("DockerContract: leases that end", () => {
   it("lets only keepers release", async () => {
     const market = await loadPartner();
     const { ref, spec } = await place(market);
-    const call = market.docker.write.releaseLost([[ref], [spec]], { account: market.people.delegate });
+    const call = market.docker.write.releaseLost([[ref], [spec], []], { account: market.people.delegate });
     await expectRevert(call, "CallerNotKeeper", { caller: market.people.delegate });
   });
 
@@ -253,9 +251,12 @@ describe("DockerContract: leases that end", () => {
     const { ref, spec, workspaceId } = await place(market);
     const keeper = { account: people.keeper };
     const other = { ...spec, graceSeconds: 61 };
-    for (const end of [docker.write.releaseLost, docker.write.releaseEnded]) {
-      expectRefused(await mined(end([[{ ...ref, lease: 2 }], [spec]], keeper)), "LeaseStale", { current: 1 });
-      expectRefused(await mined(end([[ref], [other]], keeper)), "WorkspaceSpecMismatch", { workspaceId });
+    const ended = (lease: typeof ref, of: typeof spec) =>
+      mined(docker.write.releaseEnded([[lease], [of]], keeper));
+    const lost = (lease: typeof ref, of: typeof spec) => releaseLost(market, [{ ref: lease, spec: of }]);
+    for (const end of [lost, ended]) {
+      expectRefused(await end({ ...ref, lease: 2 }, spec), "LeaseStale", { current: 1 });
+      expectRefused(await end(ref, other), "WorkspaceSpecMismatch", { workspaceId });
     }
     const close = () => docker.write.closeWorkspace([workspaceId], { account: people.delegate });
     await close();

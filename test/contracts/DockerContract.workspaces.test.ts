@@ -2,6 +2,7 @@ import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
+import { releaseLost } from "./support/losses.ts";
 import { modelOf, nodeSpec } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import {
@@ -338,8 +339,8 @@ describe("DockerContract: workspaces and assignments", () => {
   it("gives each lease of a replica a new number and another fence", async () => {
     const market = await loadPartner();
     const placed = await place(market);
-    const { workspaceId, spec, ref } = placed;
-    await market.docker.write.releaseLost([[ref], [spec]], { account: market.people.keeper });
+    const { workspaceId, spec } = placed;
+    await releaseLost(market, [placed]);
     await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
     const next = await market.docker.read.assignmentOf([workspaceId, 0]);
     expect(next.lease).to.equal(2);

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { parseEther } from "viem";
 import { runs } from "../support/runs.ts";
+import { releaseLost, stateLoss } from "./support/losses.ts";
 import { keyOf } from "./support/market.ts";
 import {
   assign,
@@ -91,10 +92,10 @@ async function act(market: Setting, books: Books, todo: Step): Promise<void> {
     } else if (todo.type === "stop") {
       await say(state.stopped);
     } else if (todo.type === "delete") {
-      await docker.write.requestDelete([[ref]], { account: people.keeper });
+      await docker.write.requestDelete([[ref]], { account: people.delegate });
       await say(state.deleted);
     } else {
-      await docker.write.releaseLost([[ref], [spec]], { account: people.keeper });
+      await releaseLost(market, [{ ref, spec }], [await stateLoss(market, nodeId)]);
     }
   }
 }

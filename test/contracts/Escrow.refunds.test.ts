@@ -168,7 +168,7 @@ describe("Escrow: refunds of downtime", () => {
   it("of a lease that ended are limited by its authorization", async () => {
     const run = await running();
     const { market, placed, day } = run;
-    await market.docker.write.requestDelete([[placed.ref]], { account: market.people.keeper });
+    await market.docker.write.requestDelete([[placed.ref]], { account: market.people.delegate });
     await report(market, placed, state.deleted, 2);
     const next = { workspaceId: placed.workspaceId, replica: 0, nodeId: 2, start: true, spec: placed.spec };
     await assign(market, [next]);
@@ -202,7 +202,7 @@ describe("Escrow: refunds of downtime", () => {
       const ref = { workspaceId, replica: 0, lease };
       // Those that are refunded below have paid for a second at least.
       if (lease > 126) await serve(ref);
-      await market.docker.write.requestDelete([[ref]], { account: market.people.keeper });
+      await market.docker.write.requestDelete([[ref]], { account: market.people.delegate });
       const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
       await report(market, { ref, fence }, state.deleted, 3);
       await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);

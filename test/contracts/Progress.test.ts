@@ -3,6 +3,7 @@ import { packProgress } from "@ngpu/protocol/packedReports";
 import { expect } from "chai";
 import { numberToHex } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
+import { releaseLost } from "./support/losses.ts";
 import { keyOf, later } from "./support/market.ts";
 import { addNodes } from "./support/nodes.ts";
 import { expectRefused, refusalsOf } from "./support/reverts.ts";
@@ -108,9 +109,9 @@ describe("Progress", () => {
   it("starts again with the next lease, and ends with the lease", async () => {
     const market = await loadPartner();
     const placed = await place(market);
-    const { ref, spec, workspaceId } = placed;
+    const { spec, workspaceId } = placed;
     await send(market, placed, { milestone: milestone.verified });
-    await market.docker.write.releaseLost([[ref], [spec]], { account: market.people.keeper });
+    await releaseLost(market, [placed]);
     expectRefused(await send(market, placed, {}), "ProgressLeaseEnded", { lease: 1 });
     await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
     const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);

@@ -45,6 +45,10 @@ describe("Events: an act emits all of its changes, with every value in its field
       expect(await said(market, docker.write.setKeeper([account, allowed]))).to.deep.equal([
         { of: "docker", name: "KeeperSet", args: { account, allowed } },
       ]);
+      const stater = keyOf("a witness").address;
+      expect(await said(market, docker.write.setWitness([stater, allowed]))).to.deep.equal([
+        { of: "docker", name: "WitnessSet", args: { account: stater, allowed } },
+      ]);
       expect(await said(market, measure.write.setMeasureKeeper([account, allowed]))).to.deep.equal([
         { of: "measure", name: "MeasureKeeperSet", args: { account, allowed } },
       ]);

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { parseEther } from "viem";
 import { replace, retire } from "./support/generations.ts";
+import { releaseLost, stateLoss } from "./support/losses.ts";
 import { faultsOf } from "./support/reverts.ts";
 import {
   assign,
@@ -82,16 +83,15 @@ async function act(generation: Generation, todo: Step): Promise<void> {
     const { ref, fence, nodeId, sequence } = await refOf(market, workspaceId);
     const signer = nodeId === 2 ? market.nodes.second.key : market.nodes.first.key;
     const say = (to: number) => report(market, { ref, fence }, to, sequence + 1, {}, signer);
-    const keeper = { account: people.keeper };
     if (todo.type === "assign") {
       const item = { workspaceId, replica: 0, nodeId: todo.node, start: true, spec };
       await faultsOf(assign(market, [item]));
     } else if (todo.type === "run") await say(state.running);
     else if (todo.type === "stop") await say(state.stopped);
     else if (todo.type === "delete") {
-      await docker.write.requestDelete([[ref]], keeper);
+      await docker.write.requestDelete([[ref]], { account: people.delegate });
       await say(state.deleted);
-    } else await docker.write.releaseLost([[ref], [spec]], keeper);
+    } else await releaseLost(market, [{ ref, spec }], [await stateLoss(market, nodeId)]);
   }
 }
 

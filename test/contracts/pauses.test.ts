@@ -29,7 +29,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
     "challengePresence",
   ],
   // An owner may always end what it began.
-  DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
+  DockerContract: ["setKeeper", "setWitness", "disproveWitness", "closeWorkspace", "closeExpired"],
   Escrow: ["setDocker", "open", "setClock", "order", "review", "close", "revoke", "cancelAuthorization"],
   Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
   Pomc: ["setPoster", "setReceiptsPoster", "setWatcher", "setTerms", "attestEpoch", "disableEpoch"],

@@ -139,6 +139,8 @@ describe("Settings", () => {
     expect(await computeNode.read.isUptimePoster([people.poster])).to.equal(true);
     expect(await computeNode.read.isUptimePoster([people.outsider])).to.equal(false);
     expect(await docker.read.clockMarginSeconds()).to.equal(parameters.clockMarginSeconds);
+    const { lossBasisPoints: basisPoints, lossFloor: floor, lossSilenceSeconds: silenceSeconds } = parameters;
+    expect(await docker.read.lossTerms()).to.deep.equal({ basisPoints, floor, silenceSeconds });
     expect(await escrow.read.feeBasisPoints()).to.equal(parameters.feeBasisPoints);
     const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } =
       parameters;

@@ -36,6 +36,21 @@ const invariantFaults: Seeded[] = [
     "desired == Desired.Run && workspace.state == WorkspaceState.Stopped",
     "false",
   ),
+  of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "_witnesses[signer].allowed", "true"),
+  of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "witness.released += 1;", removed),
+  of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "if (!assignment.isKept() ||", "if (true ||"),
+  of(
+    "invariant_replacementsCostATenthMoreAtMost",
+    "docker/Releases.sol",
+    "isTaken && assignment.desired",
+    "false && assignment.desired",
+  ),
+  of(
+    "invariant_replacementsCostATenthMoreAtMost",
+    "libraries/Assignments.sol",
+    "if (isLimited(mark) && mark.priceLimit < limit) limit = mark.priceLimit;",
+    removed,
+  ),
   of(
     "invariant_signaturesSpeakForTheirSignerOnce",
     "node/NodeChanges.sol",

@@ -25,7 +25,7 @@ export type TestMarket = {
   stop: () => Promise<void>;
 };
 
-const powerNames = ["relayer", "receipts", "committer", "keeper", "measureKeeper"] as const;
+const powerNames = ["relayer", "receipts", "committer", "keeper", "witness", "measureKeeper"] as const;
 export type Power = (typeof powerNames)[number];
 
 /** Short periods for tests, in seconds. */
@@ -110,6 +110,7 @@ function parametersFor(address: `0x${string}`, addressOf: (power: Power) => `0x$
     committers: [address, addressOf("committer")],
     receiptSigners: [addressOf("receipts")],
     keepers: [address, addressOf("keeper")],
+    witnesses: [addressOf("witness")],
     measureKeepers: [address, addressOf("measureKeeper")],
     quorum: 1,
     openMeasurers: true,

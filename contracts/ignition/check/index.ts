@@ -32,6 +32,7 @@ const settingEvents = new Set([
   "HeartbeatCommitterSet",
   "ReceiptSignerSet",
   "KeeperSet",
+  "WitnessSet",
   "MeasureKeeperSet",
 ]);
 

@@ -13,7 +13,7 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, measureKeepers } =
+  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, witnesses, measureKeepers } =
     parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
@@ -44,6 +44,7 @@ export function settingErrors(
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
     ...allowed("ComputeNode", "ReceiptSignerSet", receiptSigners),
     ...allowed("DockerContract", "KeeperSet", keepers),
+    ...allowed("DockerContract", "WitnessSet", witnesses),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),
   ];
 }

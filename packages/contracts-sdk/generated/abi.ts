@@ -2865,6 +2865,28 @@ export const dockerContractAbi = [
         "type": "uint40"
       },
       {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "basisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "floor",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "silenceSeconds",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.LossTerms",
+        "name": "lossTerms_",
+        "type": "tuple"
+      },
+      {
         "internalType": "uint64",
         "name": "workspacesBefore",
         "type": "uint64"
@@ -2909,6 +2931,17 @@ export const dockerContractAbi = [
       }
     ],
     "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "AccountHasOtherPower",
     "type": "error"
   },
   {
@@ -3084,6 +3117,27 @@ export const dockerContractAbi = [
         "type": "uint32"
       }
     ],
+    "name": "KeeperOrderUnfounded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      },
+      {
+        "internalType": "uint32",
+        "name": "lease",
+        "type": "uint32"
+      }
+    ],
     "name": "LeaseEnded",
     "type": "error"
   },
@@ -3111,6 +3165,116 @@ export const dockerContractAbi = [
       }
     ],
     "name": "LeaseStale",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "witness",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nextAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "LossLimitReached",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "statedAt",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint256",
+        "name": "time",
+        "type": "uint256"
+      }
+    ],
+    "name": "LossStale",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "LossTermsInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "lastHeard",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint32",
+        "name": "silenceSeconds",
+        "type": "uint32"
+      }
+    ],
+    "name": "LossTooRecent",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      },
+      {
+        "internalType": "uint32",
+        "name": "lease",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "LossUnproven",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "LossUnsigned",
     "type": "error"
   },
   {
@@ -3153,6 +3317,22 @@ export const dockerContractAbi = [
       }
     ],
     "name": "NotReleasable",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "PresenceUnproven",
     "type": "error"
   },
   {
@@ -3259,6 +3439,27 @@ export const dockerContractAbi = [
       }
     ],
     "name": "SignatureInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint40",
+        "name": "lastHeard",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint40",
+        "name": "statedAt",
+        "type": "uint40"
+      }
+    ],
+    "name": "SlotNotInSilence",
     "type": "error"
   },
   {
@@ -3693,6 +3894,37 @@ export const dockerContractAbi = [
     "inputs": [
       {
         "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "witness",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "lastHeard",
+        "type": "uint40"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "statedAt",
+        "type": "uint40"
+      }
+    ],
+    "name": "LossStated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "uint64",
         "name": "workspaceId",
         "type": "uint64"
@@ -3872,6 +4104,56 @@ export const dockerContractAbi = [
       }
     ],
     "name": "StoppedSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "witness",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "lastHeard",
+        "type": "uint40"
+      }
+    ],
+    "name": "WitnessDisproved",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "WitnessSet",
     "type": "event"
   },
   {
@@ -4441,25 +4723,6 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "isKeeper",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -4471,6 +4734,36 @@ export const dockerContractAbi = [
         "internalType": "bool",
         "name": "",
         "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "lossTerms",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "basisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "floor",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "silenceSeconds",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.LossTerms",
+        "name": "",
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
@@ -4739,6 +5032,28 @@ export const dockerContractAbi = [
         "internalType": "struct IDockerTypes.WorkspaceSpec[]",
         "name": "specs",
         "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.SignedLoss[]",
+        "name": "statements",
+        "type": "tuple[]"
       }
     ],
     "name": "releaseLost",
@@ -4880,24 +5195,6 @@ export const dockerContractAbi = [
       }
     ],
     "name": "setAuthority",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      },
-      {
-        "internalType": "bool",
-        "name": "allowed",
-        "type": "bool"
-      }
-    ],
-    "name": "setKeeper",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -5142,6 +5439,63 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.SignedLoss",
+        "name": "loss",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "enum IComputeNode.HeartbeatEncoding",
+            "name": "encoding",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint32",
+            "name": "nodeCount",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "bits",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct IPowers.CommittedSlot",
+        "name": "committed",
+        "type": "tuple"
+      }
+    ],
+    "name": "disproveWitness",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "digest",
         "type": "bytes32"
@@ -5153,6 +5507,54 @@ export const dockerContractAbi = [
         "internalType": "address",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "isKeeper",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      }
+    ],
+    "name": "priceLimitOf",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "limit",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint40",
+        "name": "until",
+        "type": "uint40"
       }
     ],
     "stateMutability": "view",
@@ -5436,6 +5838,24 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setKeeper",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "uint64",
         "name": "workspaceId",
         "type": "uint64"
@@ -5447,6 +5867,24 @@ export const dockerContractAbi = [
       }
     ],
     "name": "setReplicas",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setWitness",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -5645,6 +6083,35 @@ export const dockerContractAbi = [
     "name": "updateWorkspace",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "witnessOf",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      },
+      {
+        "internalType": "uint40",
+        "name": "windowAt",
+        "type": "uint40"
+      },
+      {
+        "internalType": "uint32",
+        "name": "released",
+        "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -13813,44 +14280,6 @@ export const pausesAbi = [
   {
     "inputs": [
       {
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      }
-    ],
-    "name": "AccessManagedInvalidAuthority",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "caller",
-        "type": "address"
-      },
-      {
-        "internalType": "uint32",
-        "name": "delay",
-        "type": "uint32"
-      }
-    ],
-    "name": "AccessManagedRequiredDelay",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "caller",
-        "type": "address"
-      }
-    ],
-    "name": "AccessManagedUnauthorized",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -13885,19 +14314,6 @@ export const pausesAbi = [
     ],
     "name": "FunctionPaused",
     "type": "error"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": false,
-        "internalType": "address",
-        "name": "authority",
-        "type": "address"
-      }
-    ],
-    "name": "AuthorityUpdated",
-    "type": "event"
   },
   {
     "anonymous": false,
@@ -13939,38 +14355,12 @@ export const pausesAbi = [
   },
   {
     "inputs": [],
-    "name": "authority",
-    "outputs": [
-      {
-        "internalType": "address",
-        "name": "",
-        "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [],
     "name": "exitPauseSeconds",
     "outputs": [
       {
         "internalType": "uint40",
         "name": "",
         "type": "uint40"
-      }
-    ],
-    "stateMutability": "pure",
-    "type": "function"
-  },
-  {
-    "inputs": [],
-    "name": "isConsumingScheduledOp",
-    "outputs": [
-      {
-        "internalType": "bytes4",
-        "name": "",
-        "type": "bytes4"
       }
     ],
     "stateMutability": "view",
@@ -14011,7 +14401,7 @@ export const pausesAbi = [
         "type": "uint8"
       }
     ],
-    "stateMutability": "pure",
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -14023,19 +14413,6 @@ export const pausesAbi = [
       }
     ],
     "name": "pause",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "newAuthority",
-        "type": "address"
-      }
-    ],
-    "name": "setAuthority",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

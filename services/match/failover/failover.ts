@@ -1,35 +1,33 @@
 import { holdLeadership } from "@ngpu/db/leader";
-import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import { hasPeers, readAbsences, reapInstances, recordUnconnected } from "../sessions/absenceStore.ts";
-import { decideLosses, type Online, type UnreachableNode } from "./decideLosses.ts";
-import { heldLeases, readOnline, readUnreachable } from "./lossStore.ts";
+import {
+  endAbsences,
+  hasPeers,
+  readAbsences,
+  reapInstances,
+  recordUnconnected,
+} from "../sessions/absenceStore.ts";
+import type { LossDecision, UnreachableNode } from "./decideLosses.ts";
+import { readUnreachable } from "./lossStore.ts";
+import { createLossView, type LossLimitOptions, type LossView } from "./lossView.ts";
 import { type LossOptions, markOffline, releaseLeases, reportLost, type Tried } from "./releaseLost.ts";
 
-type Decision = ReturnType<typeof decideLosses>;
-
-/** Number of slots without contact after which a node is marked offline on the chain. */
-const offlineSlots = 3;
 /** Time for nodes to reconnect after no instance was running, ms: longer than the longest pause between their attempts. */
 const reconnectGraceMs = 20_000;
 /** Delay before a new leader acts, ms: the actions of the previous leader must become visible first. */
 const settleMs = 2_000;
 /** Delay before a lease is tried again, ms: its release must be exported first. */
 const retryAfterMs = 10_000;
-/** Interval of counting the online capacity, which reads all nodes, ms. */
-const countMs = 5_000;
 /** Interval of the search for unconnected nodes, which reads all nodes, ms. */
 const sweepMs = 15_000;
 
-export type FailoverOptions = LossOptions & {
-  databaseUrl: string;
-  instance: string;
-  /** What the sender's account may do: a keeper releases leases, a committer marks nodes offline. */
-  act: "release" | "offline";
-  lossSeconds: number;
-  lossShare: number;
-  lossFloor: number;
-};
+export type FailoverOptions = LossOptions &
+  LossLimitOptions & {
+    databaseUrl: string;
+    instance: string;
+    /** What the sender's account may do: a keeper releases leases, a committer marks nodes offline. */
+    act: "release" | "offline";
+  };
 
 /** A suspected outage: too much capacity is missing, so no lease is reassigned. */
 export type Outage = { since: string; missing: number; share: number };
@@ -41,7 +39,7 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
   let watch: Watch | undefined;
   const lead = async (signal: AbortSignal) => {
     const grace = (await hasPeers(pool, instance)) ? settleMs : reconnectGraceMs;
-    watch = { activeFrom: Date.now() + grace, tried: new Map(), outage: null };
+    watch = { activeFrom: Date.now() + grace, tried: new Map(), outage: null, view: createLossView(options) };
     const kept = watch;
     loop = startLoop({ name: "failover", logger: context.logger, signal, interval: 1_000 }, () =>
       checkNodes(options, kept),
@@ -64,7 +62,7 @@ type Watch = {
   activeFrom: number;
   tried: Tried;
   outage: Outage | null;
-  online?: { value: Online; at: number };
+  view: LossView;
   sweptAt?: number;
 };
 
@@ -78,11 +76,12 @@ async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void>
     await recordUnconnected(pool);
     watch.sweptAt = now;
   }
+  await endAbsences(pool);
   const unreachable = await readUnreachable(pool, await readAbsences(pool));
   countUnreachable(options, unreachable);
   const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
   if (lost.length === 0) return updateOutage(options, watch, null);
-  const decision = await decideOn(options, watch, lost, now);
+  const decision = await watch.view.decide(lost);
   updateOutage(options, watch, decision.type === "suspect" ? decision : null);
   if (decision.type === "suspect") return;
   await actOn(options, watch.tried, lost, decision);
@@ -94,37 +93,11 @@ function countUnreachable({ metrics }: FailoverOptions, unreachable: readonly Un
   }
 }
 
-async function decideOn(
-  { pool, deployment, lossSeconds, lossShare, lossFloor }: FailoverOptions,
-  watch: Watch,
-  lost: UnreachableNode[],
-  now: number,
-): Promise<Decision> {
-  if (watch.online === undefined || now - watch.online.at >= countMs) {
-    watch.online = { value: await readOnline(pool), at: now };
-  }
-  return decideLosses({
-    chainTime: (await readHead(pool)).time,
-    unreachable: lost,
-    online: watch.online.value,
-    leases: await heldLeases(
-      pool,
-      lost.map((node) => node.nodeId),
-    ),
-    limits: {
-      lossMs: lossSeconds * 1_000,
-      share: lossShare,
-      floor: lossFloor,
-      offlineMs: offlineSlots * deployment.parameters.slotSeconds * 1_000,
-    },
-  });
-}
-
 async function actOn(
   options: FailoverOptions,
   tried: Tried,
   lost: readonly UnreachableNode[],
-  { release, offline }: Exclude<Decision, { type: "suspect" }>,
+  { release, offline }: Exclude<LossDecision, { type: "suspect" }>,
 ): Promise<void> {
   // Before a lease is released: its next assignment must already exclude the lost nodes.
   await reportLost(
@@ -133,8 +106,8 @@ async function actOn(
   );
   const now = Date.now();
   for (const [key, at] of tried) if (now - at > retryAfterMs) tried.delete(key);
-  const signals = new Map(lost.map((node) => [node.nodeId, node.signal]));
-  if (options.act === "release") await releaseLeases(options, tried, release, signals);
+  const nodes = new Map(lost.map((node) => [node.nodeId, node]));
+  if (options.act === "release") await releaseLeases(options, tried, release, nodes);
   else await markOffline(options, tried, offline);
 }
 

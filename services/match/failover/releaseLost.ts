@@ -1,6 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import { type Database, transaction } from "@ngpu/db/pool";
+import type { SignedLoss } from "@ngpu/protocol/lossStatement";
 import {
   type WorkspaceSpec,
   type WorkspaceSpecRow,
@@ -12,9 +13,10 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
-import { type Absence, markLost, type Signal } from "../sessions/absenceStore.ts";
-import type { HeldLease } from "./decideLosses.ts";
+import { type Absence, markLost } from "../sessions/absenceStore.ts";
+import type { HeldLease, UnreachableNode } from "./decideLosses.ts";
 import { heldLeases } from "./lossStore.ts";
+import { readStatements } from "./statementStore.ts";
 
 export type LossOptions = {
   context: ServiceContext;
@@ -53,39 +55,74 @@ async function recordLost(pool: Database, lost: readonly Absence[]): Promise<voi
   );
 }
 
+type LostNodes = ReadonlyMap<number, UnreachableNode>;
+type Evidenced = { lease: HeldLease; statement: SignedLoss | undefined };
+
 /** Releases leases, or marks exclusive ones lost: at most 50 per call, each at its workspace's contract. */
 export async function releaseLeases(
   options: LossOptions,
   tried: Tried,
   due: HeldLease[],
-  signals: ReadonlyMap<number, Signal>,
+  nodes: LostNodes,
 ): Promise<void> {
   const { pool, deployment } = options;
   const keyOf = (lease: HeldLease) =>
     `${lease.workspaceId}/${lease.replica}/${lease.lease}/${lease.lostUntil ?? ""}`;
-  const leases = due.filter((lease) => !tried.has(keyOf(lease))).slice(0, 50);
-  if (leases.length === 0) return;
-  for (const lease of leases) tried.set(keyOf(lease), Date.now());
-  const { rows } = await pool.query<WorkspaceSpecRow & { workspace_id: bigint }>(
-    `select workspace_id::numeric, ${workspaceSpecColumns} from chain.workspace where workspace_id = any($1)`,
-    [leases.map((lease) => lease.workspaceId)],
-  );
-  const specs = new Map(rows.map((row) => [row.workspace_id, workspaceSpecOf(row)]));
-  const items = leases.flatMap((lease) => {
-    const spec = specs.get(lease.workspaceId);
-    return spec === undefined ? [] : [{ lease, spec }];
-  });
-  for (const [at, own] of byContract(deployment, "DockerContract", items, ({ lease }) => lease)) {
-    await releaseAt(options, at, own, signals);
+  const waiting = due.filter((lease) => !tried.has(keyOf(lease)));
+  for (const [at, own] of byContract(deployment, "DockerContract", waiting, (lease) => lease)) {
+    const items = (await withEvidence(pool, at, own, nodes)).slice(0, 50);
+    if (items.length === 0) continue;
+    for (const { lease } of items) tried.set(keyOf(lease), Date.now());
+    await releaseAt(options, at, items, nodes);
   }
 }
 
+/**
+ * The leases that the contract can release: their replica failed, their node is not online, or a witness stated its
+ * silence. The others wait for the witness, which notifies the keepers.
+ */
+async function withEvidence(
+  pool: Database,
+  at: Address,
+  leases: readonly HeldLease[],
+  nodes: LostNodes,
+): Promise<Evidenced[]> {
+  if (leases.length === 0) return [];
+  const statements = await readStatements(pool, at, [...new Set(leases.map((lease) => lease.nodeId))]);
+  return leases.flatMap((lease) => {
+    const statement = statements.get(lease.nodeId);
+    const isShown = lease.state === "failed" || nodes.get(lease.nodeId)?.status !== "online";
+    return isShown || statement !== undefined ? [{ lease, statement }] : [];
+  });
+}
+
 async function releaseAt(
+  options: LossOptions,
+  at: Address,
+  evidenced: readonly Evidenced[],
+  nodes: LostNodes,
+): Promise<void> {
+  const { pool } = options;
+  const { rows } = await pool.query<WorkspaceSpecRow & { workspace_id: bigint }>(
+    `select workspace_id::numeric, ${workspaceSpecColumns} from chain.workspace where workspace_id = any($1)`,
+    [evidenced.map(({ lease }) => lease.workspaceId)],
+  );
+  const specs = new Map(rows.map((row) => [row.workspace_id, workspaceSpecOf(row)]));
+  const items = evidenced.flatMap(({ lease, statement }) => {
+    const spec = specs.get(lease.workspaceId);
+    return spec === undefined ? [] : [{ lease, spec, statement }];
+  });
+  if (items.length > 0) await sendReleases(options, at, items, nodes);
+}
+
+async function sendReleases(
   { sender, context, metrics }: LossOptions,
   at: Address,
-  items: { lease: HeldLease; spec: WorkspaceSpec }[],
-  signals: ReadonlyMap<number, Signal>,
+  items: (Evidenced & { spec: WorkspaceSpec })[],
+  nodes: LostNodes,
 ): Promise<void> {
+  // One statement for all leases of a node.
+  const statements = new Map(items.map(({ lease, statement }) => [lease.nodeId, statement]));
   const { hash, refusals } = await sender.send({
     kind: "failover.release",
     contract: "DockerContract",
@@ -94,12 +131,13 @@ async function releaseAt(
     args: [
       items.map(({ lease: { workspaceId, replica, lease } }) => ({ workspaceId, replica, lease })),
       items.map(({ spec }) => spec),
+      [...statements.values()].filter((statement) => statement !== undefined),
     ],
   });
   const refused = new Map(refusals.map(({ index, error }) => [index, error.text]));
   for (const [index, { lease }] of items.entries()) {
     const { workspaceId, replica, lease: number, nodeId } = lease;
-    const signal = signals.get(nodeId) ?? "session";
+    const signal = nodes.get(nodeId)?.signal ?? "session";
     const ids = { workspaceId, replica, lease: number, nodeId, signal, hash };
     const reason = refused.get(index);
     if (reason === undefined) {

@@ -9,6 +9,7 @@ const probationSeconds = 10;
 
 // SQL: an absence that resumes within the probation counts the earlier absence, without the time in between.
 const resumeAbsence = `on conflict (node_id) do update set signal = excluded.signal, back_at = null,
+  heard_at = greatest(absence.heard_at, excluded.heard_at),
   lost_at = case when absence.back_at is null then absence.lost_at end,
   since = case when absence.back_at is null then least(absence.since, excluded.since)
     else excluded.since - (absence.back_at - absence.since) end`;
@@ -28,8 +29,9 @@ export async function dropSessions(
        delete from app.session s using given where s.session_id = given.id
        returning s.role, s.subject_id, given.signal, given.quiet
      )
-     insert into app.absence as absence (node_id, signal, since)
-     select distinct on (subject_id) subject_id, signal, now() - make_interval(secs => quiet)
+     insert into app.absence as absence (node_id, signal, since, heard_at)
+     select distinct on (subject_id) subject_id, signal, now() - make_interval(secs => quiet),
+       now() - make_interval(secs => quiet)
      from gone where role = 'node' and subject_id is not null
        and not exists (select from app.session other
          where other.role = 'node' and other.subject_id = gone.subject_id and other.session_id <> all ($1::uuid[]))
@@ -45,8 +47,8 @@ export async function recordMissedHeartbeats(
   nodes: { nodeId: number; idleSeconds: number }[],
 ): Promise<void> {
   await db.query(
-    `insert into app.absence as absence (node_id, signal, since)
-     select node_id, 'heartbeat', now() - make_interval(secs => quiet)
+    `insert into app.absence as absence (node_id, signal, since, heard_at)
+     select node_id, 'heartbeat', now() - make_interval(secs => quiet), now() - make_interval(secs => quiet)
      from unnest($1::int[], $2::float8[]) as g (node_id, quiet) order by node_id ${resumeAbsence}`,
     [nodes.map((one) => one.nodeId), nodes.map((one) => one.idleSeconds)],
   );
@@ -71,8 +73,8 @@ export async function reapInstances(db: Queryable): Promise<number> {
     `with gone as (
        delete from app.session s where not (${isLive}) returning s.role, s.subject_id
      )
-     insert into app.absence as absence (node_id, signal, since)
-     select distinct subject_id, 'session', now() from gone
+     insert into app.absence as absence (node_id, signal, since, heard_at)
+     select distinct subject_id, 'session', now(), now() from gone
      where role = 'node' and subject_id is not null ${resumeAbsence}`,
   );
   await db.query("delete from app.match_instance where seen_at < now() - interval '1 hour'");
@@ -128,9 +130,13 @@ export async function recordUnconnected(db: Queryable): Promise<void> {
 
 export type Absence = { nodeId: number; signal: Signal; unreachableMs: number };
 
-/** The current absences. Deletes those whose node returned and passed the probation. */
-export async function readAbsences(pool: Database): Promise<Absence[]> {
+/** Deletes the absences whose node returned and passed the probation. */
+export async function endAbsences(pool: Database): Promise<void> {
   await pool.query(`delete from app.absence where back_at < now() - interval '${probationSeconds} seconds'`);
+}
+
+/** The current absences. */
+export async function readAbsences(pool: Database): Promise<Absence[]> {
   const { rows } = await pool.query<Absence>(
     `select node_id as "nodeId", signal, extract(epoch from now() - since)::float8 * 1000 as "unreachableMs"
      from app.absence where back_at is null`,

@@ -153,12 +153,26 @@ contract BatchesFuzz is Signing {
         require(_send(address(docker), abi.encodePacked(docker.publishBatch.selector, abi.encode(items))) == 2);
     }
 
-    function test_releases(LeaseRef[2] memory junk, RawSpec[2] memory junkSpecs) external {
+    /// @notice Statements are refused individually too: only the item that needs one is.
+    function test_releases(
+        LeaseRef[2] memory junk,
+        RawSpec[2] memory junkSpecs,
+        IDockerTypes.SignedLoss[2] memory junkLosses
+    ) external {
         (LeaseRef[] memory refs, RawSpec[] memory specs) = (new LeaseRef[](2), new RawSpec[](2));
         for (uint256 i; i < 2; ++i) (refs[i], specs[i]) = (junk[i], junkSpecs[i]);
-        bytes memory arguments = abi.encode(refs, specs);
-        require(_send(address(docker), abi.encodePacked(docker.releaseLost.selector, arguments)) == 2);
-        require(_send(address(docker), abi.encodePacked(docker.releaseEnded.selector, arguments)) == 2);
+        IDockerTypes.SignedLoss[] memory losses = new IDockerTypes.SignedLoss[](2);
+        (losses[0], losses[1]) = (junkLosses[0], junkLosses[1]);
+        bytes memory lost = abi.encode(refs, specs, losses);
+        require(_send(address(docker), abi.encodePacked(docker.releaseLost.selector, lost)) == 2);
+        bytes memory ended = abi.encode(refs, specs);
+        require(_send(address(docker), abi.encodePacked(docker.releaseEnded.selector, ended)) == 2);
+        // The live lease of node 1, on statements of strangers.
+        (refs[0], losses[0].head) = (LeaseRef(1, 0, 1), bytes32(uint256(1) << 224));
+        IDockerTypes.WorkspaceSpec[] memory own = new IDockerTypes.WorkspaceSpec[](1);
+        LeaseRef[] memory one = new LeaseRef[](1);
+        (one[0], own[0]) = (refs[0], _spec());
+        require(_send(address(docker), abi.encodeCall(docker.releaseLost, (one, own, losses))) == 1, "it lives");
     }
 
     /// @notice Loops are limited: 512 items are accepted, one more reverts the call, and so do lists of different lengths.

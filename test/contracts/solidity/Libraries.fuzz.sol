@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IComputeNode} from "../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
 import {IMeasure} from "../../../contracts/interfaces/IMeasure.sol";
 import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {Accounts} from "../../../contracts/libraries/Accounts.sol";
 import {Assignments} from "../../../contracts/libraries/Assignments.sol";
+import {HeartbeatBits} from "../../../contracts/libraries/HeartbeatBits.sol";
 import {HeartbeatRing} from "../../../contracts/libraries/HeartbeatRing.sol";
 import {LeaseHeads} from "../../../contracts/libraries/LeaseHeads.sol";
 import {Leases} from "../../../contracts/libraries/Leases.sol";
 import {Measurements} from "../../../contracts/libraries/Measurements.sol";
+import {PackedLosses} from "../../../contracts/libraries/PackedLosses.sol";
 import {PackedProgress} from "../../../contracts/libraries/PackedProgress.sol";
 import {PackedReports} from "../../../contracts/libraries/PackedReports.sol";
 import {ProgressLanes} from "../../../contracts/libraries/ProgressLanes.sol";
@@ -57,7 +60,7 @@ contract LibrariesFuzz {
         require(rest.ports == a.ports - b.ports);
     }
 
-    function test_assignmentsComeBack(uint64 fence, uint32 nodeId, uint32 lease, uint88 resources, uint24 sequence, uint8 states)
+    function test_assignmentsComeBack(uint64 fence, uint32 nodeId, uint32 lease, uint88 resources, uint24 sequence, uint8 version, uint8 states)
         external
         pure
     {
@@ -67,11 +70,53 @@ contract LibrariesFuzz {
             lease: lease,
             resources: resources,
             sequence: sequence,
+            version: version,
             state: IDockerTypes.AssignmentState(states % 8),
             desired: IDockerTypes.Desired((states / 8) % 4)
         });
         uint256 packed = Assignments.pack(assignment);
         require(keccak256(abi.encode(Assignments.unpack(packed))) == keccak256(abi.encode(assignment)));
+    }
+
+    function test_lossesComeBack(uint32 nodeId, uint40 lastHeard, uint40 statedAt, uint144 rest) external pure {
+        bytes32 head = bytes32(abi.encodePacked(nodeId, lastHeard, statedAt, rest));
+        require(PackedLosses.nodeId(head) == nodeId && PackedLosses.lastHeard(head) == lastHeard);
+        require(PackedLosses.statedAt(head) == statedAt);
+        bytes32 bare = bytes32(abi.encodePacked(nodeId, lastHeard, statedAt));
+        require(PackedLosses.hash(head) == PackedLosses.hash(bare), "the rest is signed");
+    }
+
+    /// @notice Both encodings of one set of nodes say the same of each, and nothing of a node beyond them.
+    function test_presenceIsRead(uint256 present, uint8 count) external view {
+        uint32 nodeCount = uint32(count) + 1;
+        bytes memory bitmap = new bytes((uint256(nodeCount) + 7) / 8);
+        bytes memory absent;
+        uint256 last;
+        for (uint256 id = 1; id <= nodeCount; ++id) {
+            if (present >> (id - 1) & 1 == 1) {
+                bitmap[(id - 1) / 8] |= bytes1(uint8(1 << ((id - 1) % 8)));
+                continue;
+            }
+            uint256 distance = id - last;
+            last = id;
+            absent = distance < 128
+                ? abi.encodePacked(absent, uint8(distance))
+                : abi.encodePacked(absent, uint8(distance & 0x7f | 0x80), uint8(distance >> 7));
+        }
+        for (uint32 id; id <= nodeCount + 1; ++id) {
+            bool expected = id > 0 && id <= nodeCount && present >> (id - 1) & 1 == 1;
+            require(this.isPresent(bitmap, IComputeNode.HeartbeatEncoding.Bitmap, nodeCount, id) == expected);
+            require(this.isPresent(absent, IComputeNode.HeartbeatEncoding.Absentees, nodeCount, id) == expected);
+        }
+    }
+
+    function isPresent(
+        bytes calldata bits,
+        IComputeNode.HeartbeatEncoding encoding,
+        uint32 nodeCount,
+        uint32 nodeId
+    ) external pure returns (bool) {
+        return HeartbeatBits.has(bits, encoding, nodeCount, nodeId);
     }
 
     function test_measurementsComeBack(IMeasure.Measurement calldata result) external view {

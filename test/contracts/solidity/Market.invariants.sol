@@ -50,6 +50,16 @@ contract MarketInvariants is Invariants {
         none(_market.stopFault());
     }
 
+    /// @notice A keeper alone takes no lease that serves; with a witness, at most the floor in ten minutes.
+    function invariant_keepersAloneTakeNothing() external view {
+        none(_market.thiefFault());
+    }
+
+    /// @notice For an hour after a lease was taken away, its replacement costs at most a tenth more, however often it is taken.
+    function invariant_replacementsCostATenthMoreAtMost() external view {
+        none(_market.priceFault());
+    }
+
     /// @notice Only the node's key signs for it, only its owner changes the wallet, and nothing is accepted twice.
     function invariant_signaturesSpeakForTheirSignerOnce() external view {
         none(_market.signatureFault());
@@ -178,12 +188,14 @@ contract MarketInvariants is Invariants {
                 _market.commitReceipts(seed);
                 _market.squat(seed >> 8);
             } else _market.pass(i % 64 == 63 ? 7_199 : seed % 600);
+            if (kind % 4 == 3) _market.steal(seed);
         }
         holds(_market.done(Watch.Act.Assign) > 10, "nothing was assigned");
         holds(_market.done(Watch.Act.Order) > 10, "nothing was ordered");
         holds(_market.stops() > 3, "nothing was stopped");
         holds(_market.done(Watch.Act.Report) > 20, "nothing was reported");
         holds(_market.done(Watch.Act.Release) > 3, "nothing was released");
+        holds(_market.attempts() > 3 && _market.thefts() > 0, "nothing was stolen");
         holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");
         holds(_market.refunds() > 0, "nothing was refunded");
         holds(_market.spentLocks() > 0, "no lock was spent");

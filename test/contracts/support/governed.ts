@@ -45,6 +45,7 @@ export async function governedFixture() {
       committers: [people.committer],
       receiptSigners: [keyOf("receipts").address],
       keepers: [people.keeper],
+      witnesses: [keyOf("witness").address],
       measureKeepers: [people.measureKeeper],
       slotSeconds: 60,
       epochSeconds: 3_600,

@@ -189,8 +189,8 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     await progress(market.chain, "big", lease(workspaceId), "downloading");
     await market.chain.pass(200);
     await untilLease(market, lease(workspaceId), { desired: "delete" });
-    await market.chain.pass(200);
-    await untilLease(market, lease(workspaceId), { state: "released", release_reason: "lost" });
+    await market.chain.pass(300);
+    await untilLease(market, lease(workspaceId), { state: "released", release_reason: "silent" });
     await handOver(workspaceId);
     await untilLease(market, lease(workspaceId, 0, 2), { node_id: nodes.other });
     const [replacement] = await replacementsOf(workspaceId);

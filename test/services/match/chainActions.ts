@@ -82,7 +82,7 @@ export function createChainActions(options: {
 
     /** Orders a node to delete a lease's container. */
     async requestDelete(lease: LeaseRef): Promise<void> {
-      const { refusals } = await keeper.send({
+      const { refusals } = await partner.send({
         kind: "test",
         contract: "DockerContract",
         functionName: "requestDelete",

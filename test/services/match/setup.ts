@@ -111,7 +111,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
         instance,
         "services/match/index.ts",
         {
-          DATABASE_URL: asRole(database.url, "ngpu_match"),
+          DATABASE_URL: asRole(database.url, isWitness(powers) ? "ngpu_witness" : "ngpu_match"),
           REDIS_URL: redisUrl,
           ...keysOf(market, powers),
           PUBLIC_URL: url,
@@ -144,8 +144,11 @@ const powerVariables: Record<Power, string> = {
   receipts: "RECEIPTS_KEY",
   committer: "COMMITTER_KEY",
   keeper: "KEEPER_KEY",
+  witness: "WITNESS_KEY",
   measureKeeper: "MEASURE_KEEPER_KEY",
 };
+/** A witness alone has a database role of its own. */
+const isWitness = (powers: readonly Power[]) => powers.length === 1 && powers[0] === "witness";
 const allPowers = Object.keys(powerVariables) as Power[];
 
 function keysOf({ powers }: TestMarket, given: readonly Power[]): Record<string, string> {

@@ -31,6 +31,7 @@ const people = [
   "relayer",
   "match",
   "receipts",
+  "witness",
 ] as const;
 type Person = (typeof people)[number];
 
@@ -165,6 +166,7 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       committers: [],
       receiptSigners: [],
       keepers: [address("workspace"), address("dispense"), address("match")],
+      witnesses: [address("witness")],
       measureKeepers: [],
       poster: address("deployer"),
       receiptsPoster: address("receipts"),

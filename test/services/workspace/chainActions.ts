@@ -15,6 +15,7 @@ import {
   tokenAbi,
 } from "@ngpu/contracts-sdk/generated/abi";
 import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
+import { signLoss } from "@ngpu/protocol/lossStatement";
 import { packProgress, packReport } from "@ngpu/protocol/packedReports";
 import { signRelay } from "@ngpu/protocol/signedMessages";
 import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
@@ -192,9 +193,20 @@ export async function assign(
   return { workspaceId, replica, lease: assigned.args.lease };
 }
 
-/** Releases a lease, as match does when its node is lost. */
-export async function lose({ call }: TestChain, ref: LeaseRef, spec: WorkspaceSpec): Promise<void> {
-  const release = { abi: dockerContractAbi, functionName: "releaseLost", args: [[ref], [spec]] } as const;
+/** Releases a lease, as match does when its node is lost: a witness states that the node is silent. */
+export async function lose(
+  { call, client, deployment }: TestChain,
+  ref: LeaseRef,
+  spec: WorkspaceSpec,
+): Promise<void> {
+  const at = deployment.contracts.DockerContract;
+  const read = { address: at, abi: dockerContractAbi, functionName: "tenancyOf" } as const;
+  const [nodeId] = await client.readContract({ ...read, args: [ref.workspaceId, ref.replica] });
+  const { timestamp } = await client.getBlock();
+  const statedAt = Number(timestamp);
+  const statement = { nodeId, lastHeard: statedAt - 60, statedAt };
+  const args = [[ref], [spec], [await signLoss(accounts.witness, deployment, at, statement)]] as const;
+  const release = { abi: dockerContractAbi, functionName: "releaseLost", args } as const;
   await call("match", "DockerContract", encodeFunctionData(release));
 }
 

@@ -152,7 +152,7 @@ async function life(market: MarketFixture): Promise<Cost> {
   await say(state.running, 2);
   hashes.push(await docker.write.stopWorkspace([workspaceId, [ref]], { account: people.delegate }));
   await say(state.stopped, 3);
-  hashes.push(await docker.write.requestDelete([[ref]], by));
+  hashes.push(await docker.write.requestDelete([[ref]], { account: people.delegate }));
   await say(state.deleted, 4);
   return costOf(market, hashes);
 }

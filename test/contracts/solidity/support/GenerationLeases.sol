@@ -72,7 +72,7 @@ abstract contract GenerationLeases is Generations {
         (refs[0],) = _heldBy(_pick(seed), seed);
         IDockerTypes.WorkspaceSpec[] memory specs = new IDockerTypes.WorkspaceSpec[](1);
         specs[0] = _workspaceSpec(refs[0].workspaceId % WIDE_IDS);
-        if ((seed >> 40) % 2 == 0) docker.releaseLost(refs, specs);
+        if ((seed >> 40) % 2 == 0) docker.releaseLost(refs, specs, new IDockerTypes.SignedLoss[](0));
         else docker.releaseEnded(refs, specs);
     }
 

@@ -104,7 +104,7 @@ abstract contract Generations is Signing {
         );
         docker = IDockerContract(
             _deploy(
-                "DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS, WIDE_IDS)
+                "DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS, _lossTerms(), WIDE_IDS)
             )
         );
         escrow.setDocker(address(docker));

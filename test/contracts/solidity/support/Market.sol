@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
+import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
 import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {IMeasure} from "../../../../contracts/interfaces/IMeasure.sol";
@@ -20,6 +21,7 @@ abstract contract Market {
     uint40 internal constant ATTESTED_DELAY = 200;
     address internal constant RECEIPTS_POSTER = address(0x4ece);
     address internal constant WATCHER = address(0x3a7c);
+    uint256 internal constant WITNESS_KEY = 0x3174;
     uint64 internal constant DAY_SECONDS = 21_600;
     uint40 internal constant UPTIME_DELAY = 300;
     /// @dev In hundredths of a percent.
@@ -54,7 +56,7 @@ abstract contract Market {
             )
         );
         docker = IDockerContract(
-            _deploy("DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS, 0))
+            _deploy("DockerContract.sol:DockerContract", abi.encode(manager, computeNode, escrow, MARGIN_SECONDS, _lossTerms(), 0))
         );
         progress = IProgress(_deploy("Progress.sol:Progress", abi.encode(manager, computeNode, docker)));
         computeNode.addDocker(address(docker));
@@ -63,6 +65,7 @@ abstract contract Market {
         computeNode.setUptimePoster(address(this), true);
         escrow.setDocker(address(docker));
         docker.setKeeper(address(this), true);
+        docker.setWitness(vm.addr(WITNESS_KEY), true);
         measure.setMeasureKeeper(address(this), true);
         token.setMinter(address(pomc), 1_000_000 ether);
         pomc.setPoster(address(this));
@@ -81,6 +84,11 @@ abstract contract Market {
             refundDays: 1,
             feeBasisPoints: FEE
         });
+    }
+
+    /// @dev A witness releases one lease in ten minutes: there are six.
+    function _lossTerms() internal pure returns (IDockerTypes.LossTerms memory) {
+        return IDockerTypes.LossTerms({basisPoints: 500, floor: 1, silenceSeconds: 3});
     }
 
     /// @dev What the runner draws is often small, an edge value or one that it drew before: most parts of such a seed say the same, and

@@ -4,10 +4,11 @@ pragma solidity 0.8.37;
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
 import {LeaseEnds} from "./LeaseEnds.sol";
+import {ThiefActs} from "./ThiefActs.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The possible acts in the market, by a few actors. No act may revert, since every batch refuses item by item.
-contract MarketHandler is LeaseEnds {
+contract MarketHandler is LeaseEnds, ThiefActs {
     bool private _started;
     /// @notice Accepted stops of workspaces.
     uint256 public stops;
@@ -113,10 +114,21 @@ contract MarketHandler is LeaseEnds {
         if (refusals == 0) _remember(address(docker), abi.encodeCall(docker.reportBatch, (reports)));
     }
 
+    /// @notice A thief with the keeper's key, and every second time with the witness's too, takes a lease away and moves it.
+    function steal(uint256 seed) external {
+        seed = mixed(seed);
+        LeaseRef memory ref = _refOf(seed);
+        if (ref.lease == 0) return;
+        IDockerTypes.SignedLoss[] memory losses = _statementsOf(ref, (seed >> 50) % 2 == 0 ? WITNESS_KEY : 0x57a);
+        if ((seed >> 51) % 3 == 0) _deleteAsKeeper(ref);
+        else _releaseAsKeeper(ref, specOf[ref.workspaceId], losses, (seed >> 50) % 2 == 0);
+        _assignOne(ref.workspaceId, ref.replica, uint32((seed >> 16) % 3 + 1));
+    }
+
     function releaseLost(uint256 seed) external watched(Act.Release) {
         seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerTypes.WorkspaceSpec[] memory specs) = _releaseOf(seed);
-        docker.releaseLost(refs, specs);
+        docker.releaseLost(refs, specs, _statementsOf(refs[0], WITNESS_KEY));
     }
 
     function releaseEnded(uint256 seed) external watched(Act.Release) {
@@ -149,6 +161,7 @@ contract MarketHandler is LeaseEnds {
     function _deleteOne(LeaseRef memory ref) private watched(Act.Order) {
         LeaseRef[] memory refs = new LeaseRef[](1);
         refs[0] = ref;
+        vm.prank(delegate());
         docker.requestDelete(refs);
     }
 
@@ -164,6 +177,17 @@ contract MarketHandler is LeaseEnds {
         IDockerTypes.SignedReport[] memory reports = new IDockerTypes.SignedReport[](1);
         reports[0] = pack(message, sign(_keyOfNode(held.nodeId), digestOf(message)));
         docker.reportBatch(reports);
+    }
+
+    /// @dev A statement about the lease's node.
+    function _statementsOf(LeaseRef memory ref, uint256 key)
+        private
+        view
+        returns (IDockerTypes.SignedLoss[] memory losses)
+    {
+        losses = new IDockerTypes.SignedLoss[](1);
+        uint32 nodeId = docker.assignmentOf(ref.workspaceId, ref.replica).nodeId;
+        losses[0] = stateLoss(key, nodeId, uint40(block.timestamp) - 60);
     }
 
     function _releaseOf(uint256 seed)

@@ -134,6 +134,20 @@ abstract contract Signing is Market {
         return IDockerTypes.SignedReport(bytes32(head), message.detail, r, vs);
     }
 
+    /// @notice A statement that a node is silent since `lastHeard`, of now.
+    function stateLoss(uint256 signer, uint32 nodeId, uint40 lastHeard)
+        internal
+        view
+        returns (IDockerTypes.SignedLoss memory)
+    {
+        uint40 time = uint40(block.timestamp);
+        bytes32 typeHash = keccak256("Lost(uint32 nodeId,uint40 lastHeard,uint40 statedAt)");
+        bytes32 structHash = keccak256(abi.encode(typeHash, nodeId, lastHeard, time));
+        bytes memory signature = sign(signer, digestOf("ngpu DockerContract", address(docker), structHash));
+        (bytes32 r, bytes32 vs) = _compact(signature);
+        return IDockerTypes.SignedLoss(bytes32(abi.encodePacked(nodeId, lastHeard, time)), r, vs);
+    }
+
     function digestOf(IEscrowTypes.Authorization memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
             "Authorization(address owner,address delegate,uint64 maxRate,uint96 daily,uint128 total,bytes32 scope,"

@@ -30,6 +30,7 @@ abstract contract Watch is LeaseBooks {
     string public signatureFault;
     string public stopFault;
     string public moneyFault;
+    string public priceFault;
 
     /// @notice Accounts derived from events and the acts themselves.
     uint256 public deposited;
@@ -42,11 +43,19 @@ abstract contract Watch is LeaseBooks {
     mapping(Act kind => uint256) public done;
 
     IDockerTypes.Assignment[6] private _before;
+    /// @dev When a replica's lease was last taken away, and the highest price of its next one, for an hour.
+    uint256[6] private _takenAt;
+    uint256[6] private _priceLimit;
+    /// @dev By the act itself: it was lost, replaced or late.
+    bool[6] private _wasTaken;
+    bool[6] private _hadRun;
     uint256 internal refusals;
 
     modifier watched(Act kind) {
         for (uint256 i; i < 6; ++i) {
             _before[i] = docker.assignmentOf(uint64(i / 2 + 1), uint16(i % 2));
+            (,,,,,, IEscrowTypes.Clock clock) = escrow.leaseOf(uint64(i / 2 + 1), uint16(i % 2));
+            _hadRun[i] = clock != IEscrowTypes.Clock.New;
         }
         vm.recordLogs();
         _;
@@ -55,6 +64,7 @@ abstract contract Watch is LeaseBooks {
             uint64 workspaceId = uint64(i / 2 + 1);
             IDockerTypes.Assignment memory held = docker.assignmentOf(workspaceId, uint16(i % 2));
             _compareStops(workspaceId, _before[i], held);
+            _comparePrices(i, _before[i], held);
             _compare(kind, _before[i], held);
         }
     }
@@ -70,6 +80,25 @@ abstract contract Watch is LeaseBooks {
         if (now_.lease != was.lease || now_.desired == was.desired) return;
         if (isStopped && now_.desired == IDockerTypes.Desired.Run) stopFault = "a stopped workspace was started";
         if (!isStopped && now_.desired == IDockerTypes.Desired.Stop) stopFault = "an open workspace was stopped";
+    }
+
+    /// @dev Only this contract, a keeper, assigns.
+    function _comparePrices(
+        uint256 i,
+        IDockerTypes.Assignment memory was,
+        IDockerTypes.Assignment memory now_
+    ) private {
+        (,,, uint64 rate,,,) = escrow.leaseOf(uint64(i / 2 + 1), uint16(i % 2));
+        bool isLimited = block.timestamp < _takenAt[i] + 1 hours;
+        if (now_.lease != was.lease) {
+            if (isLimited && rate > _priceLimit[i]) priceFault = "a lease that was taken away was replaced at more";
+            return;
+        }
+        if (now_.state == was.state || now_.state != IDockerTypes.AssignmentState.Released) return;
+        if (!_wasTaken[i] || !_hadRun[i] || was.desired == IDockerTypes.Desired.Delete) return;
+        uint256 limit = uint256(rate) + rate / 10;
+        _priceLimit[i] = isLimited && _priceLimit[i] < limit ? _priceLimit[i] : limit;
+        _takenAt[i] = block.timestamp;
     }
 
     function _compare(Act kind, IDockerTypes.Assignment memory was, IDockerTypes.Assignment memory now_) private {
@@ -124,11 +153,20 @@ abstract contract Watch is LeaseBooks {
 
     function _readLogs(Vm.Log[] memory logs) private {
         refusals = 0;
+        delete _wasTaken;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
             if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
+            if (logs[i].topics[0] == IDockerTypes.Released.selector) _noteRelease(logs[i]);
             _bookLease(logs[i]);
         }
+    }
+
+    function _noteRelease(Vm.Log memory log) private {
+        (uint16 replica,, IDockerTypes.ReleaseReason reason) =
+            abi.decode(log.data, (uint16, uint32, IDockerTypes.ReleaseReason));
+        _wasTaken[(uint256(log.topics[1]) - 1) * 2 + replica] = reason == IDockerTypes.ReleaseReason.Lost
+            || reason == IDockerTypes.ReleaseReason.Replaced || reason == IDockerTypes.ReleaseReason.Late;
     }
 
     function _bookSettled(Vm.Log memory log) private {

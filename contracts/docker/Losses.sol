@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {IAssignments} from "../interfaces/IAssignments.sol";
+import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
+import {Assignments} from "../libraries/Assignments.sol";
+import {Leases} from "../libraries/Leases.sol";
+import {PackedLosses} from "../libraries/PackedLosses.sol";
+import {LeaseRef} from "../libraries/Types.sol";
+import {Tenancies} from "./Tenancies.sol";
+
+/// @title What a keeper may take away, and on which evidence
+/// @notice A keeper alone takes no lease that its owner wants and its node keeps: the chain itself shows why it ends, or a witness,
+/// which is another account, states that the node is silent.
+abstract contract Losses is Tenancies {
+    using Assignments for *;
+    using PackedLosses for bytes32;
+
+    /// @dev A statement of a witness, or why it does not count.
+    struct Loss {
+        uint32 nodeId;
+        address witness;
+        bytes refusal;
+    }
+
+    /// @dev Seconds for which a statement counts; the clocks of witness and chain differ by at most as much.
+    uint256 private constant STATEMENT_SECONDS = 30;
+    uint256 private constant WINDOW_SECONDS = 10 minutes;
+
+    uint16 private immutable _lossBasisPoints;
+    uint32 private immutable _lossFloor;
+    uint32 private immutable _silenceSeconds;
+
+    constructor(LossTerms memory terms_) {
+        if (terms_.basisPoints > 10_000 || terms_.floor == 0) revert LossTermsInvalid();
+        (_lossBasisPoints, _lossFloor) = (terms_.basisPoints, terms_.floor);
+        _silenceSeconds = terms_.silenceSeconds;
+    }
+
+    /// @inheritdoc IAssignments
+    function lossTerms() external view returns (LossTerms memory) {
+        return LossTerms(_lossBasisPoints, _lossFloor, _silenceSeconds);
+    }
+
+    /// @dev Remembers that a lease was taken away, so that its replacement costs at most a tenth more. One that never ran is placed
+    /// again as a new lease is: its owner's highest price limits both.
+    function _markTaken(LeaseRef memory ref) internal {
+        (,,, uint64 rate,,, IEscrowTypes.Clock clock) = _escrow.leaseOf(ref.workspaceId, ref.replica);
+        if (clock == IEscrowTypes.Clock.New) return;
+        _lostMarks[Leases.keyOf(ref.workspaceId, ref.replica)].take(rate);
+    }
+
+    /// @dev Whether a keeper may order the lease deleted. A lease whose workspace its owner changed is the owner's to replace; one
+    /// that does not serve counts as taken away.
+    function _checkKeeperDelete(
+        LeaseRef calldata ref,
+        Workspace memory workspace,
+        Assignments.Assignment memory assignment
+    ) internal returns (bytes memory refusal) {
+        bool isUnwanted = workspace.state == WorkspaceState.Closed || ref.replica >= workspace.replicas
+            || assignment.version != workspace.version;
+        if (isUnwanted) return refusal;
+        if (!assignment.isKept() || _isAway(assignment.nodeId)) {
+            _markTaken(ref);
+            return refusal;
+        }
+        if (_escrow.review(ref) != IEscrowTypes.Verdict.None || _mayAct(workspace, false)) return refusal;
+        return abi.encodeWithSelector(KeeperOrderUnfounded.selector, ref.workspaceId, ref.replica, ref.lease);
+    }
+
+    /// @dev Checks each statement once, whatever the number of leases that it releases.
+    function _checkLosses(SignedLoss[] calldata given) internal returns (Loss[] memory losses) {
+        uint256 count = _checkLength(given.length);
+        losses = new Loss[](count);
+        for (uint256 i; i < count; ++i) {
+            bytes32 head = given[i].head;
+            (address signer, ECDSA.RecoverError fault,) =
+                ECDSA.tryRecover(_hashTypedDataV4(head.hash()), given[i].r, given[i].vs);
+            bool isSigned = fault == ECDSA.RecoverError.NoError && _witnesses[signer].allowed;
+            losses[i].nodeId = head.nodeId();
+            losses[i].witness = signer;
+            losses[i].refusal =
+                isSigned ? _checkTimes(head) : abi.encodeWithSelector(LossUnsigned.selector, head.nodeId(), signer);
+            if (losses[i].refusal.length != 0) continue;
+            emit LossStated(head.nodeId(), signer, head.lastHeard(), head.statedAt());
+        }
+    }
+
+    /// @dev The node's statement that counts, or else one that says why it does not.
+    function _lossOf(uint32 nodeId, Loss[] memory losses) internal pure returns (Loss memory found) {
+        for (uint256 i; i < losses.length; ++i) {
+            if (losses[i].nodeId != nodeId) continue;
+            found = losses[i];
+            if (found.refusal.length == 0) return found;
+        }
+    }
+
+    /// @dev Whether the node itself left, or was marked offline by a committer.
+    function _isAway(uint32 nodeId) internal view returns (bool) {
+        return _computeNode.statusOf(nodeId) != IComputeNode.NodeStatus.Online;
+    }
+
+    /// @dev Counts a lease that a statement of the witness releases, within its part of the live leases. ComputeNode counts this
+    /// contract's reservations, of which each live lease has one.
+    function _countLoss(address account) internal returns (bytes memory refusal) {
+        Witness memory witness = _witnesses[account];
+        (,, uint64 live) = _computeNode.dockerOf(address(this));
+        uint256 limit = uint256(live) * _lossBasisPoints / 10_000;
+        if (limit < _lossFloor) limit = _lossFloor;
+        if (block.timestamp >= witness.windowAt + WINDOW_SECONDS) {
+            (witness.windowAt, witness.released) = (uint40(block.timestamp), 0);
+        }
+        if (witness.released >= limit) {
+            uint256 nextAt = witness.windowAt + WINDOW_SECONDS;
+            return abi.encodeWithSelector(LossLimitReached.selector, account, limit, nextAt);
+        }
+        witness.released += 1;
+        _witnesses[account] = witness;
+    }
+
+    /// @dev The highest price of a replica's next lease that a keeper assigns.
+    function _priceLimit(uint256 replicaKey) internal view returns (uint64) {
+        Assignments.LostMark memory mark = _lostMarks[replicaKey];
+        return mark.isLimited() ? mark.priceLimit : type(uint64).max;
+    }
+
+    function _checkTimes(bytes32 head) private view returns (bytes memory refusal) {
+        (uint256 lastHeard, uint256 statedAt) = (head.lastHeard(), head.statedAt());
+        uint256 time = block.timestamp;
+        if (statedAt + STATEMENT_SECONDS < time || statedAt > time + STATEMENT_SECONDS) {
+            return abi.encodeWithSelector(LossStale.selector, head.nodeId(), head.statedAt(), time);
+        }
+        if (lastHeard + _silenceSeconds > time || lastHeard > statedAt) {
+            return
+                abi.encodeWithSelector(LossTooRecent.selector, head.nodeId(), head.lastHeard(), _silenceSeconds);
+        }
+    }
+}
