@@ -9,6 +9,8 @@ type Runnable = Extract<Plan, { type: "runnable" }>;
 /** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
 export const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
+/** The least that the engine limits. It reads 0 as no limit, and refuses what is between. */
+const least = { memoryMib: 6, cpuMilli: 10 };
 /** Between SIGTERM and SIGKILL. */
 const stopSeconds = 10;
 
@@ -20,15 +22,16 @@ export function containerName(engine: Engine, lease: Assignment): string {
 
 /** The limits of every container: no privileges, no capabilities, a read-only root, bounded resources. */
 export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: number; tmpMib: number }) {
+  const memory = Math.max(least.memoryMib, limits.memoryMib) * mebibyte;
   return {
     Privileged: false,
     CapDrop: ["ALL"],
     SecurityOpt: ["no-new-privileges"],
     ReadonlyRootfs: true,
     Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${limits.tmpMib}m` },
-    Memory: limits.memoryMib * mebibyte,
-    MemorySwap: limits.memoryMib * mebibyte,
-    NanoCpus: limits.cpuMilli * 1_000_000,
+    Memory: memory,
+    MemorySwap: memory,
+    NanoCpus: Math.max(least.cpuMilli, limits.cpuMilli) * 1_000_000,
     PidsLimit: limits.pids,
     Init: true,
     // The client decides about restarts: the engine would restart the container of an ended lease.

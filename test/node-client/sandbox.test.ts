@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { userOf, workspaceContainer } from "../../node-client/docker/sandbox.ts";
+import { sandbox, userOf, workspaceContainer } from "../../node-client/docker/sandbox.ts";
 import { memoryVolumes, quotaVolumes, volumePaths } from "../../node-client/docker/volumes.ts";
 
 describe("the user of a container", () => {
@@ -11,6 +11,25 @@ describe("the user of a container", () => {
 
   it("is the image's own otherwise", () => {
     for (const user of ["node", "1000", "10", "1000:0", "app:app"]) expect(userOf(user)).to.equal(user);
+  });
+});
+
+describe("the limits of a container", () => {
+  it("are limits whatever the workspace asks for: the engine reads 0 as none", () => {
+    for (const [memoryMib, cpuMilli] of [
+      [0, 0],
+      [1, 1],
+      [5, 9],
+    ] as const) {
+      const { Memory, MemorySwap, NanoCpus } = sandbox({ memoryMib, cpuMilli, pids: 1, tmpMib: 16 });
+      expect({ Memory, MemorySwap, NanoCpus }).to.deep.equal({
+        Memory: 6 * 2 ** 20,
+        MemorySwap: 6 * 2 ** 20,
+        NanoCpus: 10_000_000,
+      });
+    }
+    const { Memory, NanoCpus } = sandbox({ memoryMib: 512, cpuMilli: 1_500, pids: 1, tmpMib: 16 });
+    expect([Memory, NanoCpus]).to.deep.equal([512 * 2 ** 20, 1_500_000_000]);
   });
 });
 
