@@ -7,6 +7,9 @@ import { payloadLimit } from "./payload.ts";
 import { readJson } from "./requestBody.ts";
 import { requireScope, type Scope, scopesOf } from "./scopes.ts";
 
+/** Largest body of a request that no container receives, in bytes. */
+const bodyLimit = 256 << 10;
+
 /** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
 export function serveEndpoints(
   app: Express,
@@ -24,7 +27,7 @@ export function serveEndpoints(
       ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
       // Task inputs may be images; all other bodies are small.
       ...(one.method === "post"
-        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : "256kb")
+        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : bodyLimit)
         : []),
       one.handler,
     );

@@ -21,8 +21,6 @@ const stopDeadline = 3_000;
 export type TaskWork = Omit<NewTask, "runner"> & {
   /** Id of the request that created it. */
   requestId: string;
-  /** The body that the container receives; undefined: none. */
-  payload: Buffer | undefined;
   /** Further headers for the container. */
   headers?: ForwardedHeaders;
   /** Longest time without a byte, and in all, in seconds. */

@@ -59,7 +59,6 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
         kind: "chat",
         method: "POST",
         path,
-        input: { ...given, model },
         payload: withMember(text, "model", model),
         headers: headersForContainer(request),
         timeouts: { progress: headers["x-ngpu-timeout"], total: headers["x-ngpu-total-timeout"] },

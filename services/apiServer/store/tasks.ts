@@ -32,7 +32,8 @@ export type NewTask = {
   kind: "task" | "chat";
   method: string;
   path: string;
-  input: unknown;
+  /** The body that the container receives, JSON; undefined: none. */
+  payload: Buffer | undefined;
   runner: bigint;
   idempotencyKey: string | undefined;
 };
@@ -50,7 +51,8 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
       task.kind,
       task.method,
       task.path,
-      task.input === undefined ? null : toJson(task.input),
+      // Its own text: serialized again, large numbers and repeated names would change.
+      task.payload?.toString() ?? null,
       task.runner,
       task.idempotencyKey ?? null,
     ],
