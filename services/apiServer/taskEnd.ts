@@ -51,10 +51,11 @@ export function taskError(error: unknown, { disconnected, stopping, hasBegun }: 
     });
   if (error instanceof NgpuError) return error;
   if (hasBegun) {
-    return new InputError(`The container's response broke off: ${messageOf(error)}.`, {
+    return new InputError("The container's response broke off before its end.", {
       code: "response_cut",
       status: 502,
       hint: "See the workspace's logs. Send the task again if it is safe to run twice.",
+      cause: error,
     });
   }
   return new TaskError(`The response was interrupted: ${messageOf(error)}`, {

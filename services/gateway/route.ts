@@ -151,7 +151,11 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
       details,
     });
   }
-  return new InputError("The workspace's node closed the connection before it responded.", {
+  const message =
+    outcome.reason === "container_unreachable"
+      ? `The container ended the connection before it responded: ${outcome.detail}.`
+      : "The connection to the workspace's node ended before it responded.";
+  return new InputError(message, {
     code: "replica_connection_lost",
     hint: "The request may have run. Send it again if it is safe to run twice.",
     status: 502,
