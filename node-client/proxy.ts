@@ -7,7 +7,7 @@ import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { headerLimits } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
-import { responseFault } from "./containerResponse.ts";
+import { maxInterim, responseFault } from "./containerResponse.ts";
 import type { LeaseKey } from "./leases.ts";
 
 /** Only the node may set `x-ngpu-error` and `x-ngpu-reason`, not the container. */
@@ -86,6 +86,13 @@ function connectBoth(stream: ServerHttp2Stream, upstream: ClientRequest): void {
     if (response === undefined && error.code?.startsWith("HPE_") === true) {
       fail(stream, "response_invalid", messageOf(error));
     } else fail(stream, "container_unreachable", messageOf(error));
+  });
+  let interim = 0;
+  upstream.on("information", () => {
+    interim += 1;
+    if (interim <= maxInterim) return;
+    fail(stream, "response_invalid", `it sends more than ${maxInterim} interim responses`);
+    upstream.destroy();
   });
   upstream.once("upgrade", (_response, socket) => {
     socket.destroy();
