@@ -14,17 +14,18 @@ const json = { "content-type": "application/json" };
 describe("apiServer: bodies", function () {
   this.timeout(120_000);
   let api: ApiMarket;
-  let partner: Client;
+  let partner: Client & { apiKey: string };
   before(async () => {
     api = await setup({ limits: { perKey: 100_000, perAddress: 100_000, writes: 1_000 } });
-    ({ partner } = await join(api, privateKeyToAccount(generatePrivateKey())));
+    const joined = await join(api, privateKeyToAccount(generatePrivateKey()));
+    partner = joined.partner as typeof partner;
   });
   after(() => api.stop());
 
   const post = async (path: string, body: string | Buffer, headers: Record<string, string> = {}) => {
     const answer = await partner.raw(path, {
       method: "POST",
-      body: body as BodyInit,
+      body: new Uint8Array(Buffer.from(body as Buffer)),
       headers: { ...json, ...headers },
     });
     return { status: answer.status, text: await answer.text() };
