@@ -8,6 +8,7 @@ import { createLastContact, type LastContact } from "./lastContact.ts";
 import { createRounds } from "./measurementRounds.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
+import { createNodeRequests } from "./nodeRequests.ts";
 import { createObservedState, imagesInUse } from "./observedState.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPrefetcher } from "./prefetch.ts";
@@ -152,6 +153,7 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     account,
     deployment: network.deployment,
     portOf: (lease) => reconciler.running().get(lease),
+    nodeRequests: createNodeRequests({ engine, current: reconciler.current, logger, signal }),
     logger,
     signal,
   });

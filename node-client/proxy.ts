@@ -9,6 +9,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
 import { maxInterim, responseFault } from "./containerResponse.ts";
 import type { LeaseKey } from "./leases.ts";
+import type { NodeRequests } from "./nodeRequests.ts";
 
 /** Only the node may set `x-ngpu-error` and `x-ngpu-reason`, not the container. */
 const withheld = new Set(["x-ngpu-error", "x-ngpu-reason"]);
@@ -24,6 +25,8 @@ type NodeError = "lease_not_found" | "container_unreachable" | "response_invalid
 export type ProxyDeps = {
   /** The host port of a running lease's container. */
   portOf: (lease: LeaseKey) => number | undefined;
+  /** Answers the requests that the node itself serves; absent: it serves none. */
+  nodeRequests?: NodeRequests | undefined;
   logger: Logger;
 };
 
@@ -46,6 +49,10 @@ export function proxyStream(
     return;
   }
   const requestId = requestIdOf(headers[requestIdHeader]);
+  if (deps.nodeRequests?.answer(stream, path) === true) {
+    logEnd(stream, { lease: path.split("?")[0], logger: deps.logger.child({ requestId }) });
+    return;
+  }
   const match = leasePath.exec(path);
   const lease: LeaseKey | undefined = match === null ? undefined : `${match[1]}/${match[2]}/${match[3]}`;
   logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });

@@ -25,6 +25,7 @@ import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { createTaskRunner } from "./taskRunner.ts";
+import { isForWebSocket, serveUpgrades } from "./upgrades.ts";
 import { createWorkspaceOrders } from "./workspaceOrders.ts";
 
 /**
@@ -111,7 +112,9 @@ function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
   const handler = requireTarget(app);
-  const server = refuseMalformedRequests(createHttpServer(handler, { requireHostHeader: false }), handler);
+  const options = { requireHostHeader: false, shouldUpgradeCallback: isForWebSocket };
+  const server = refuseMalformedRequests(createHttpServer(handler, options), handler);
+  serveUpgrades(server, handler);
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };

@@ -18,15 +18,18 @@ import { authorizationRoutes } from "./routes/authorizations.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { depositRoutes } from "./routes/deposits.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { execRoutes } from "./routes/exec.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { matchRoutes } from "./routes/match.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
+import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
@@ -46,6 +49,9 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
     ...eventRoutes(deps),
+    ...logRoutes(deps),
+    ...statsRoutes(deps),
+    ...execRoutes(deps),
     ...orderRoutes(deps),
     ...updateRoutes(deps),
     ...taskRoutes(deps),

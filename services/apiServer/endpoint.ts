@@ -50,7 +50,12 @@ export type EndpointFacts = Shapes & {
   /** True when a container's response passes with its own status, headers and body. */
   passes?: boolean;
   /** The response when it is not JSON. */
-  streams?: { contentType: string; description: string };
+  streams?: {
+    contentType: string;
+    description: string;
+    /** It is never JSON: `answer` describes one entry of the stream. */
+    always?: true;
+  };
   /** Errors have OpenAI's format instead of ours. */
   openAiErrors?: boolean;
 };

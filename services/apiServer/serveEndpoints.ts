@@ -78,8 +78,11 @@ const requireKey =
   };
 
 function requireAcceptable(one: Endpoint): RequestHandler {
-  const types = ["application/json", "application/problem+json"];
-  if (one.streams !== undefined) types.push(one.streams.contentType);
+  const types = [
+    ...(one.streams?.always === true ? [] : ["application/json"]),
+    ...(one.streams === undefined ? [] : [one.streams.contentType]),
+    "application/problem+json",
+  ];
   return (request, _response, next) => {
     if (one.streams?.contentType === "*/*") return next();
     if (request.accepts(types) !== false) return next();

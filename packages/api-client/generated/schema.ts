@@ -805,6 +805,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the commands that were run in a workspace, newest first
+         * @description The newest 100, with the key that ran each and how it ended.
+         *
+         *     Scope: exec.
+         */
+        get: operations["getV1WorkspacesIdExec"];
+        put?: never;
+        /**
+         * Run a command in the container of a replica
+         * @description Starts the command as the container's user and within its limits. Its input and output go over the WebSocket of the session. It is recorded who ran what.
+         *
+         *     Scope: exec.
+         */
+        post: operations["postV1WorkspacesIdExec"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/exec/{session}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attach to a command over a WebSocket
+         * @description Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.
+         *
+         *     Scope: exec.
+         */
+        get: operations["getV1WorkspacesIdExecSessionAttach"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what the container of a replica writes
+         * @description The lines of both streams as JSON lines, oldest first: each has a `cursor`, and `cursor` of a later request continues after it. Nothing that the node keeps is left out or repeated. An entry with `gap` shows lines that are not kept any more. With `follow` the answer stays open for further lines, for up to 15 minutes; empty lines keep its connection. After it has ended or broken off, ask again with the last cursor.
+         *
+         *     Scope: logs.
+         */
+        get: operations["getV1WorkspacesIdLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{id}/start": {
         parameters: {
             query?: never;
@@ -821,6 +893,28 @@ export interface paths {
          *     Scope: workspaces.
          */
         post: operations["postV1WorkspacesIdStart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what the container of a replica uses
+         * @description The node reads it when it is asked, which takes about a second.
+         *
+         *     Scope: read or workspaces.
+         */
+        get: operations["getV1WorkspacesIdStats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -935,6 +1029,61 @@ export interface components {
              * @example 1000000000000000000
              */
             total: string;
+        };
+        ExecSession: {
+            command: string[];
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            endedAt: string | null;
+            endReason: ("exited" | "ended_by_client" | "client_away" | "container_stopped" | "lease_ended" | "node_restarted" | "not_started") | null;
+            exitCode: number | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The API key that began it */
+            keyId: string;
+            lease: number | null;
+            nodeId: number | null;
+            replica: number;
+            tty: boolean;
+        };
+        LogEntry: components["schemas"]["LogLine"] | components["schemas"]["LogGap"];
+        LogGap: {
+            cursor: string;
+            gap: {
+                /** @description Time of the last line before the gap; null: unknown */
+                after: string | null;
+                /**
+                 * @description `rotated`: the node keeps the last 20 to 30 MB of a container. `replaced`: the rest was removed with its container
+                 * @enum {string}
+                 */
+                reason: "rotated" | "replaced";
+                /** @description Time of the first line after it; null: unknown */
+                until: string | null;
+            };
+            lease: number;
+            replica: number;
+        };
+        LogLine: {
+            /** @description The bytes of a line that is not UTF-8 */
+            base64?: string;
+            cursor: string;
+            lease: number;
+            /**
+             * @description The line continues with the next one of its stream: the engine splits lines of 16 KiB
+             * @constant
+             */
+            partial?: true;
+            replica: number;
+            /** @enum {string} */
+            stream: "stdout" | "stderr";
+            /** @description The line without its end; absent if it is not UTF-8 */
+            text?: string;
+            /** @description When the node received the line, RFC 3339 with nanoseconds */
+            time: string;
         };
         Measurement: {
             /**
@@ -1389,6 +1538,44 @@ export interface components {
              */
             since: string;
         };
+        ReplicaStats: {
+            cpu: {
+                /** @description Cores in use over about a second */
+                cores: number;
+                /** @description Cores that it may use; null: not known */
+                limit: number | null;
+                /** @description Time that it waited because of the limit */
+                throttledSeconds: number;
+            };
+            disk: {
+                readBytes: number;
+                writtenBytes: number;
+            };
+            /** @description The replica's GPUs; null: the driver does not say */
+            gpus: {
+                id: string;
+                memoryBytes: number | null;
+                memoryLimitBytes: number | null;
+                percent: number | null;
+            }[];
+            lease: number;
+            memory: {
+                bytes: number;
+                limitBytes: number;
+            };
+            network: {
+                receivedBytes: number;
+                sentBytes: number;
+            };
+            nodeId: number;
+            processes: number;
+            replica: number;
+            /**
+             * Format: date-time
+             * @description When the node read it
+             */
+            time: string;
+        };
         Reward: {
             account: string;
             activatesAt: number | null;
@@ -1719,6 +1906,18 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description It has ended, or is not kept any more */
+        Gone: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description An error of this API */
         InternalServerError: {
             headers: {
@@ -1745,6 +1944,18 @@ export interface components {
         };
         /** @description It does not exist, or belongs to another account */
         NotFound: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The client of the replica's node is too old for this request */
+        NotImplemented: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -1989,6 +2200,18 @@ export interface components {
         };
         /** @description The body's type, encoding or charset is not supported */
         UnsupportedMediaType: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The endpoint is a WebSocket */
+        UpgradeRequired: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3290,7 +3513,7 @@ export interface operations {
                             lastUsedAt: string | null;
                             name: string;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
                         }[];
                     };
                 };
@@ -3330,8 +3553,8 @@ export interface operations {
                      */
                     expiresAt?: string;
                     name: string;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "payments" | "keys")[];
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[];
                 };
             };
         };
@@ -3353,7 +3576,7 @@ export interface operations {
                         id: string;
                         name: string;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
                     };
                 };
             };
@@ -4409,6 +4632,223 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1WorkspacesIdExec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sessions: components["schemas"]["ExecSession"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WorkspacesIdExec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Width of the terminal */
+                    columns?: number;
+                    /** @description The program and its arguments; no shell splits them */
+                    command: string[];
+                    /** @default 0 */
+                    replica?: number;
+                    /** @description Height of the terminal */
+                    rows?: number;
+                    /**
+                     * @description With a terminal, as an interactive shell needs
+                     * @default false
+                     */
+                    tty?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdExecSessionAttach: {
+        parameters: {
+            query?: {
+                /** @description The client acknowledges output; the node then keeps it until it does */
+                acks?: "true" | "false";
+                /** @description Bytes of output that the client has */
+                output?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+                /** @description Id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            101: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdLogs: {
+        parameters: {
+            query?: {
+                /** @description Continue after the line that has this cursor */
+                cursor?: string;
+                /** @description Wait for further lines */
+                follow?: "true" | "false";
+                /** @description Number of the replica, from 0 */
+                replica?: string;
+                /** @description Without a cursor: begin at the first line of at least this time */
+                since?: string;
+                /** @description Only the lines of this stream */
+                stream?: "stdout" | "stderr";
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": components["schemas"]["LogEntry"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     postV1WorkspacesIdStart: {
         parameters: {
             query?: never;
@@ -4456,6 +4896,56 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdStats: {
+        parameters: {
+            query?: {
+                /** @description Number of the replica, from 0 */
+                replica?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplicaStats"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };
