@@ -166,7 +166,7 @@ function runningLeases({ observed, view }: Reconciling): Map<LeaseKey, number> {
   return new Map(entries);
 }
 
-async function stopAll({ engine }: Reconciling): Promise<void> {
+async function stopAll({ engine, walls }: Reconciling): Promise<void> {
   const containers = await inspectLabelled(engine, []);
   await Promise.all(
     containers.map(async ({ Id }) => {
@@ -175,4 +175,5 @@ async function stopAll({ engine }: Reconciling): Promise<void> {
     }),
   );
   await removeNetwork(engine);
+  await walls.remove();
 }
