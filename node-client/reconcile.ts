@@ -182,7 +182,7 @@ function currentLease(
   return { container: observed.containers.find((one) => fencedKey(one) === key) };
 }
 
-async function stopAll({ engine }: Reconciling): Promise<void> {
+async function stopAll({ engine, walls }: Reconciling): Promise<void> {
   const containers = await inspectLabelled(engine, []);
   await Promise.all(
     containers.map(async ({ Id }) => {
@@ -191,4 +191,5 @@ async function stopAll({ engine }: Reconciling): Promise<void> {
     }),
   );
   await removeNetwork(engine);
+  await walls.remove();
 }

@@ -57,7 +57,12 @@ export type ImageState =
     };
 
 /** What the engine said when a container could not be created or started, and when, in milliseconds. */
-export type FailedStart = { said: string; at: number };
+export type FailedStart = {
+  said: string;
+  at: number;
+  /** The node cannot protect itself from the container, and said so itself. */
+  isUnprotected?: true;
+};
 
 /** A failed check of a health path: the answer, or why there was none. */
 export type HealthFailure = { status?: number; answer?: string; message?: string };

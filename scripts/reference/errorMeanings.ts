@@ -300,6 +300,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   wallet_invalid: "The wallet's file does not hold a private key.",
   wallet_not_configured: "The command line has no wallet.",
   wallet_not_found: "The wallet's file does not exist.",
+  walls_unavailable: "The firewall between tenants and a node's own network cannot be set up.",
   windows_too_short: "A public chain's deployment has too short windows.",
   workspace_changed: "Another order changed the workspace.",
   workspace_closed: "The workspace is closed.",
