@@ -22,7 +22,9 @@ import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { marketRoutes } from "./routes/market.ts";
+import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
+import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
@@ -51,7 +53,9 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...marketSummaryRoutes(deps),
     ...marketRoutes(deps),
+    ...nodeHistoryRoutes(deps),
     ...matchRoutes(deps),
     ...placementRoutes(deps),
     ...rewardRoutes(deps),
