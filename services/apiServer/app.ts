@@ -3,6 +3,7 @@ import type { Express } from "express";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
+import { consolePages } from "./consolePages.ts";
 import { cors } from "./cors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
@@ -75,6 +76,8 @@ export function createApiApp(
     limits: ReturnType<typeof createLimits>;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
+    /** Directory with the built console; undefined: none is served. */
+    console: string | undefined;
   },
 ): Express {
   const app = createPublicApp();
@@ -94,6 +97,7 @@ export function createApiApp(
   app.use("/docs", docsRouter());
   app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
+  if (parts.console !== undefined) app.use(consolePages(parts.console, deps.network.rpcUrls));
   app.use("/v1", parts.calls.record, identify(deps.db));
   serveEndpoints(app, endpoints, parts.limits);
   app.use(openAiErrorHandler(deps.logger));
