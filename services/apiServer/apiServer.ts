@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { openPool } from "@ngpu/db/open";
@@ -27,6 +28,9 @@ import { sweepTasks } from "./store/tasks.ts";
 import { createTaskRunner } from "./taskRunner.ts";
 import { isForWebSocket, serveUpgrades } from "./upgrades.ts";
 import { createWorkspaceOrders } from "./workspaceOrders.ts";
+
+/** The console as `npm run build:console` writes it. */
+const builtConsole = join(import.meta.dirname, "../../console/built");
 
 /**
  * Starts the partner API.
@@ -73,6 +77,7 @@ export async function startApiServer(
     isHealthy: () => isReachable(db),
     calls,
     releases: env.CLIENT_RELEASES,
+    console: builtConsole,
     limits: createLimits(redis, limits),
   });
   return serve(context, env, app, internalApp(deps, registry));

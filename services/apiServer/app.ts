@@ -3,6 +3,7 @@ import type { Express } from "express";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
+import { consolePages } from "./consolePages.ts";
 import { cors } from "./cors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
@@ -24,7 +25,9 @@ import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { marketRoutes } from "./routes/market.ts";
+import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
+import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
@@ -57,7 +60,9 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...marketSummaryRoutes(deps),
     ...marketRoutes(deps),
+    ...nodeHistoryRoutes(deps),
     ...matchRoutes(deps),
     ...placementRoutes(deps),
     ...rewardRoutes(deps),
@@ -77,6 +82,8 @@ export function createApiApp(
     limits: ReturnType<typeof createLimits>;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
+    /** Directory with the built console; undefined: none is served. */
+    console: string | undefined;
   },
 ): Express {
   const app = createPublicApp();
@@ -96,6 +103,7 @@ export function createApiApp(
   app.use("/docs", docsRouter());
   app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
+  if (parts.console !== undefined) app.use(consolePages(parts.console, deps.network.rpcUrls));
   app.use("/v1", parts.calls.record, identify(deps.db));
   serveEndpoints(app, endpoints, parts.limits);
   app.use(openAiErrorHandler(deps.logger));

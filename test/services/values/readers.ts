@@ -199,6 +199,7 @@ export async function startApi(db: Database, owner: string): Promise<Api> {
     calls: { record: pass, flush: async () => undefined } as never,
     limits: { general: pass, signIn: pass, writes: pass } as never,
     releases: undefined,
+    console: undefined,
   });
   const keys: Record<string, string> = {};
   for (const [name, wallet] of Object.entries({ owner, outsider })) {
