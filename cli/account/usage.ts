@@ -1,5 +1,5 @@
 import type { Schema } from "@ngpu/api-client/client";
-import { json, print, printEach } from "../shared/output.ts";
+import { json, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
 import { parseSeconds, tokens } from "../shared/units.ts";

@@ -34,7 +34,8 @@ const statement = ({ db }: ApiDeps) =>
       const next = nextAfter(rows, query.limit, ({ id }) => String(id));
       const format = query.format ?? (request.accepts(["json", "csv"]) === "csv" ? "csv" : "json");
       if (format === "csv") {
-        if (next !== null) response.setHeader("link", `<?format=csv&limit=${query.limit}&after=${next}>; rel="next"`);
+        if (next !== null)
+          response.setHeader("link", `<?format=csv&limit=${query.limit}&after=${next}>; rel="next"`);
         sendCsv(response, statementCsv(entries));
         return undefined;
       }

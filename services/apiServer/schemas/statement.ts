@@ -31,7 +31,9 @@ export const statementAnswer = z.object({
       wallet: amount("Token.balanceOf"),
       deposit: amount("Escrow.balanceOf less Escrow.lockedOf, over all escrow contracts"),
       lock: amount("Escrow.lockedOf, over all escrow contracts"),
-      total: amount("wallet + deposit + lock: all tokens of the wallet. Debt that is not settled yet is not deducted"),
+      total: amount(
+        "wallet + deposit + lock: all tokens of the wallet. Debt that is not settled yet is not deducted",
+      ),
       rewards: signedAmount("Granted by the newest posted epochs, less Pomc.claimedOf"),
       bond: amount("Withheld of its nodes' rewards"),
       tasks: amount("Pomc.receiptsOfPayer"),
@@ -49,7 +51,11 @@ export const statementAnswer = z.object({
         workspaceId: none("The lease"),
         replica: z.number().int().nullable(),
         lease: z.number().int().nullable(),
-        nodeId: z.number().int().nullable().meta({ description: "The node that was paid, was down or is bonded" }),
+        nodeId: z
+          .number()
+          .int()
+          .nullable()
+          .meta({ description: "The node that was paid, was down or is bonded" }),
         day: none("Refunds only: day of the downtime, Unix time divided by the length of a day"),
         epoch: none("Rewards and bonds only: the epoch"),
         batch: none("Tasks only: the batch of receipts"),

@@ -52,11 +52,7 @@ export function readStatement(
 }
 
 /** The entries of a wallet's statement, newest first; only those before id `before`. */
-async function listEntries(
-  db: Queryable,
-  wallet: string,
-  { limit, before }: Page,
-): Promise<EntryRow[]> {
+async function listEntries(db: Queryable, wallet: string, { limit, before }: Page): Promise<EntryRow[]> {
   const { rows } = await db.query<EntryRow>(
     `${postings}
      select id, book, kind, change, subject, found.block_number as block, block.time as at, tx_hash,
@@ -77,7 +73,9 @@ export type StatementBalances = Record<Book, bigint> & { block: bigint; hash: st
 /** What the wallet has in each book at the newest exported block, from the chain's states instead of the entries. */
 async function statementBalances(db: Queryable, wallet: string): Promise<StatementBalances> {
   const { rows } = await db.query<StatementBalances>(balancesQuery, [wallet]);
-  return rows[0] ?? { wallet: 0n, deposit: 0n, lock: 0n, rewards: 0n, bond: 0n, tasks: 0n, block: 0n, hash: "" };
+  return (
+    rows[0] ?? { wallet: 0n, deposit: 0n, lock: 0n, rewards: 0n, bond: 0n, tasks: 0n, block: 0n, hash: "" }
+  );
 }
 
 const balancesQuery = `
