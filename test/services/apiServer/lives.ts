@@ -31,7 +31,7 @@ const count = (min: number, max: number) => fc.integer({ min, max });
 const act = <Type extends string>(type: Type) =>
   fc.record({ type: fc.constant(type), size: count(1, 1_000), choice: count(0, 7) });
 
-const kinds = [
+export const kinds = [
   ...([
     "deposit",
     "gift",
@@ -125,6 +125,24 @@ export async function createLife({ chain, db, market }: ApiMarket) {
     if (choice !== 7) await report(chain, place.name, ref, "running");
   };
 
+  /** A replica that ran on a node for some minutes, and was paid for. */
+  const paidLease = async (choice: number) => {
+    await deposit("treasury", 1_000n * price);
+    const workspace = {
+      published: await publish(chain, { authorizationId, replicas: 2 }),
+      held: [] as Held[],
+    };
+    workspaces.push(workspace);
+    await bringUp(workspace, 0, choice);
+    await pass(300);
+    await escrow("settle", [leases().map(({ ref }) => ref)]);
+    return picked(workspace.held, 0);
+  };
+  const anyWorkspace = async (choice: number) => {
+    if (workspaces.length === 0) await paidLease(choice % 2);
+    return picked(workspaces, choice);
+  };
+
   const play: Record<ActKind, (size: bigint, choice: number) => Promise<unknown>> = {
     deposit: async (size) => {
       await call("treasury", "Token", token("transfer", accounts.owner.address, price * size));
@@ -155,13 +173,13 @@ export async function createLife({ chain, db, market }: ApiMarket) {
       await bringUp(workspace, 0, choice);
     },
     scale: async (_size, choice) => {
-      const workspace = picked(workspaces, choice);
+      const workspace = await anyWorkspace(choice);
       const replica = workspace.held.length;
       await orders.scale(chain, workspace.published.workspaceId, replica + 1);
       await bringUp(workspace, replica, choice);
     },
     stop: async (_size, choice) => {
-      const { published, held } = picked(workspaces, choice);
+      const { published, held } = await anyWorkspace(choice);
       await orders.stop(
         chain,
         published.workspaceId,
@@ -171,7 +189,7 @@ export async function createLife({ chain, db, market }: ApiMarket) {
       if (first !== undefined && choice < 4) await report(chain, first.name, first.ref, "stopped");
     },
     start: async (_size, choice) => {
-      const { published, held } = picked(workspaces, choice);
+      const { published, held } = await anyWorkspace(choice);
       await orders.start(
         chain,
         published.workspaceId,
@@ -179,6 +197,7 @@ export async function createLife({ chain, db, market }: ApiMarket) {
       );
     },
     remove: async (_size, choice) => {
+      await anyWorkspace(choice);
       const { ref, name } = picked(leases(), choice);
       const remove = { abi: dockerContractAbi, functionName: "requestDelete", args: [[ref]] } as const;
       await call("owner", "DockerContract", encodeFunctionData(remove));
@@ -187,11 +206,12 @@ export async function createLife({ chain, db, market }: ApiMarket) {
     pass: (size) => pass(Number(size) * 3),
     settle: () => escrow("settle", [leases().map(({ ref }) => ref)]),
     collect: async () => {
-      await pass(3 * parameters.daySeconds);
+      await paidLease(0);
+      await pass((2 * parameters.refundDays + 1) * parameters.daySeconds);
       return escrow("collect", [[own.nodeId, strange.nodeId]]);
     },
     receipts: async (size, choice) => {
-      const { ref, nodeId } = picked(leases(), choice);
+      const { ref, nodeId } = await paidLease(choice % 2);
       const word = (BigInt(nodeId) << 224n) | (ref.workspaceId << 160n) | (BigInt(ref.lease) << 112n);
       const nodes = [toHex(word | size, { size: 32 })];
       // Two totals of one payer in a batch.
@@ -205,18 +225,17 @@ export async function createLife({ chain, db, market }: ApiMarket) {
         encodeFunctionData({ abi: pomcAbi, functionName: "commitReceipts", args }),
       );
     },
-    refund: (size, choice) => refund(picked(leases(), choice), Number(size)),
+    refund: async (size, choice) => refund(await paidLease(choice % 2), Number(size)),
     reward: (size) => reward(size),
     claim: async () => {
-      if (granted.claim === undefined) throw new Error("Nothing was granted.");
+      if (granted.claim === undefined) await reward(7n);
       await pass(parameters.activationDelay);
-      return granted.claim();
+      return granted.claim?.();
     },
   };
 
   async function refund({ ref, nodeId }: Held, downSeconds: number): Promise<unknown> {
     const { daySeconds, heartbeatWindowSeconds, uptimeDelay } = parameters;
-    await escrow("settle", [leases().map((held) => held.ref)]);
     const day = BigInt(Math.floor((await now()) / daySeconds));
     const item = { day, ...ref, nodeId, authorizationId, rate: price, downSeconds };
     const { root, proofOf } = uptimeTreeOf([{ kind: "lease", ...item }]);
@@ -235,7 +254,7 @@ export async function createLife({ chain, db, market }: ApiMarket) {
   /** An epoch that grants the wallet `size` units, and withholds half as many or returns what was withheld. */
   async function reward(size: bigint): Promise<unknown> {
     const { genesis, epochSeconds, settlementSeconds } = parameters;
-    await pass(epochSeconds);
+    await pass(2 * epochSeconds);
     const epoch = Math.floor(((await now()) - genesis - settlementSeconds) / epochSeconds);
     if (epoch <= granted.epoch) throw new Error("The epoch is not over.");
     await market.exported();
