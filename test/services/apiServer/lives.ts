@@ -64,7 +64,7 @@ const more = often.chain((type) => act(type));
 
 /** A life of a wallet: every kind of act at least once, in any order. */
 export const anyLife: fc.Arbitrary<Act[]> = fc
-  .tuple(fc.tuple(...kinds.map((type) => act(type))), fc.array(more, { minLength: 6, maxLength: 14 }))
+  .tuple(fc.tuple(...kinds.map((type) => act(type))), fc.array(more, { minLength: 4, maxLength: 10 }))
   .chain(([each, others]) =>
     fc.shuffledSubarray([...each, ...others], { minLength: each.length + others.length }),
   );

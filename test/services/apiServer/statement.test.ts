@@ -13,7 +13,7 @@ const path = `/v1/accounts/${accounts.owner.address}/statement`;
 const books = ["wallet", "deposit", "lock", "rewards", "bond", "tasks"];
 
 describe("apiServer: statements", function () {
-  this.timeout(600_000);
+  this.timeout(900_000);
   let api: ApiMarket;
   before(async () => {
     api = await setup({ limits: { perAddress: 100_000 } });
@@ -53,7 +53,7 @@ describe("apiServer: statements", function () {
     };
   }
 
-  const histories = runs(3, 12);
+  const histories = runs(2, 12);
 
   it(`add up to what the contracts hold for a wallet, to the unit, whatever it did, ${histories} lives`, async () => {
     const life = await createLife(api);
