@@ -62,7 +62,7 @@ const often = fc.constantFrom<ActKind>(
 );
 const more = often.chain((type) => act(type));
 
-/** A life of a wallet: every kind of act at least once, in any order. */
+/** A part of a wallet's life: every kind of act, in any order. */
 export const anyLife: fc.Arbitrary<Act[]> = fc
   .tuple(fc.tuple(...kinds.map((type) => act(type))), fc.array(more, { minLength: 4, maxLength: 10 }))
   .chain(([each, others]) =>
@@ -78,9 +78,9 @@ export async function createLife({ chain, db, market }: ApiMarket) {
   const { parameters, contracts } = deployment;
   const own: Place = {
     name: "own node",
-    nodeId: await addNode(chain, "own node", 20, undefined, accounts.owner.address),
+    nodeId: await addNode(chain, "own node", 60, undefined, accounts.owner.address),
   };
-  const strange: Place = { name: "strange node", nodeId: await addNode(chain, "strange node", 20) };
+  const strange: Place = { name: "strange node", nodeId: await addNode(chain, "strange node", 60) };
   const done = new Map<ActKind, number>();
   const workspaces: { published: Published; held: Held[] }[] = [];
   const granted = {
@@ -125,9 +125,14 @@ export async function createLife({ chain, db, market }: ApiMarket) {
     if (choice !== 7) await report(chain, place.name, ref, "running");
   };
 
+  /** Ends the leases that the deposit does not cover, and adds enough for a new one. */
+  const refill = async () => {
+    await escrow("settle", [leases().map(({ ref }) => ref)]);
+    await deposit("treasury", 1_000n * price);
+  };
   /** A replica that ran on a node for some minutes, and was paid for. */
   const paidLease = async (choice: number) => {
-    await deposit("treasury", 1_000n * price);
+    await refill();
     const workspace = {
       published: await publish(chain, { authorizationId, replicas: 2 }),
       held: [] as Held[],
@@ -168,11 +173,13 @@ export async function createLife({ chain, db, market }: ApiMarket) {
       return call("owner", "Token", encodeFunctionData({ abi: tokenAbi, functionName: "burn", args }));
     },
     publish: async (_size, choice) => {
+      if (choice % 2 === 0) await refill();
       const workspace = { published: await publish(chain, { authorizationId, replicas: 2 }), held: [] };
       workspaces.push(workspace);
       await bringUp(workspace, 0, choice);
     },
     scale: async (_size, choice) => {
+      await refill();
       const workspace = await anyWorkspace(choice);
       const replica = workspace.held.length;
       await orders.scale(chain, workspace.published.workspaceId, replica + 1);
