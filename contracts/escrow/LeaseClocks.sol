@@ -99,13 +99,14 @@ abstract contract LeaseClocks is IEscrowLeases, Settlement {
         uint256 items = _checkLength(leases.length);
         for (uint256 i; i < items; ++i) {
             LeaseRef calldata ref = leases[i];
-            Leases.Lease memory lease = _leaseOf(ref);
-            if (lease.number != ref.lease || ref.lease == 0) {
+            uint256 key = Leases.keyOf(ref.workspaceId, ref.replica);
+            uint256 packed = _leases[key];
+            if (packed.numberOf() != ref.lease || ref.lease == 0) {
                 _settleItem(i, abi.encodeWithSelector(LeaseUnknown.selector, ref.workspaceId, ref.replica, ref.lease));
-            } else if (!lease.isOpen()) {
+            } else if (packed.clockOf() == Clock.Closed) {
                 _settleItem(i, abi.encodeWithSelector(LeaseNotOpen.selector, ref.workspaceId, ref.replica, ref.lease));
-            } else {
-                _settle(ref, lease, false);
+            } else if (!_settleRunning(ref, key, packed)) {
+                _settle(ref, packed.unpack(), false);
             }
         }
     }

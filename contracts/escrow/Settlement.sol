@@ -66,6 +66,37 @@ abstract contract Settlement is EscrowState {
         return charge.closes;
     }
 
+    /// @dev The frequent case of `_settle`, on the packed lease: it runs, and its account and authorization pay the rate up to now.
+    /// @return settled Whether it was settled; otherwise nothing has changed.
+    function _settleRunning(LeaseRef calldata ref, uint256 key, uint256 packed) internal returns (bool settled) {
+        uint256 from = packed.sinceOf();
+        if (packed.clockOf() != Clock.Running || from == block.timestamp) return false;
+        (uint64 rate, uint56 authorizationId) = (packed.rateOf(), packed.authorizationIdOf());
+        Grant storage grant = _grants[authorizationId];
+        if (block.timestamp > grant.expiry) return false;
+        Accounts.Account storage account = _accounts[grant.owner];
+        uint256 due = rate * (block.timestamp - from);
+        uint128 remaining = grant.remaining;
+        if (due > remaining || due > account.unlocked()) return false;
+        uint40 time = uint40(block.timestamp);
+        account.advance(rate, uint40(from), time);
+        account.pay(due);
+        // At most the remaining total.
+        grant.remaining = remaining - uint128(due);
+        _leases[key] = packed.settledAt(time);
+        uint32 nodeId = packed.nodeIdOf();
+        _earn(DayBooks.keyOf(key, ref.lease, nodeId, authorizationId), nodeId, due, rate, from);
+        emit Settled(ref.workspaceId, nodeId, ref.replica, ref.lease, uint128(due), 0, time);
+        return true;
+    }
+
+    /// @dev Adds what a lease paid for the seconds from `from` on to its book and to its node's earnings.
+    function _earn(uint256 bookKey, uint32 nodeId, uint256 amount, uint256 rate, uint256 from) private {
+        uint256 time = block.timestamp;
+        _books[bookKey] = _books[bookKey].add(amount, rate, from, time, _daySeconds);
+        _earnings[nodeId] = _earnings[nodeId].earn(amount, rate, from, time, _holdSeconds());
+    }
+
     /// @dev For a lease that is settled up to now.
     /// @param left What is left of its lock.
     function _close(LeaseRef memory ref, Leases.Lease memory lease, CloseReason reason, uint256 left) internal {
@@ -140,20 +171,10 @@ abstract contract Settlement is EscrowState {
         uint256 key = DayBooks.keyOf(
             Leases.keyOf(ref.workspaceId, ref.replica), ref.lease, lease.nodeId, lease.authorizationId
         );
-        uint256 book = _books[key];
-        uint256 lanes = _earnings[lease.nodeId];
-        uint256 time = block.timestamp;
-        if (ran != 0) {
-            book = book.add(ran, lease.rate, charge.from, time, _daySeconds);
-            lanes = lanes.earn(ran, lease.rate, charge.from, time, _holdSeconds());
-        }
+        if (ran != 0) _earn(key, lease.nodeId, ran, lease.rate, charge.from);
         if (charge.rest != 0) {
-            uint256 from = charge.from + charge.running;
-            uint256 restRate = lease.rate.restRate();
-            book = book.add(charge.rest, restRate, from, time, _daySeconds);
-            lanes = lanes.earn(charge.rest, restRate, from, time, _holdSeconds());
+            _earn(key, lease.nodeId, charge.rest, lease.rate.restRate(), charge.from + charge.running);
         }
-        if (ran + charge.rest != 0) (_books[key], _earnings[lease.nodeId]) = (book, lanes);
         uint40 until = uint40(charge.from + charge.running + charge.resting);
         // Amounts are parts of a balance, which has 96 bits.
         emit Settled(

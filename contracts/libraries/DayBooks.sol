@@ -30,6 +30,7 @@ library DayBooks {
     {
         uint256 today = time / daySeconds;
         book = onDay(book, today);
+        if (from >= today * daySeconds) return _credit(book, 0, amount);
         // Amounts have at most 96 bits, products of a rate and seconds 104; a time is at least its own day's start.
         unchecked {
             for (uint256 back = DAYS; back != 0 && amount != 0; --back) {

@@ -59,6 +59,36 @@ library Leases {
         });
     }
 
+    /// @notice The clock of a packed lease. Only values of the enum were packed.
+    function clockOf(uint256 packed) internal pure returns (IEscrowTypes.Clock) {
+        return IEscrowTypes.Clock(uint8(packed));
+    }
+
+    /// @notice The packed lease, settled up to `time`.
+    function settledAt(uint256 packed, uint40 time) internal pure returns (uint256) {
+        return (packed & ~(uint256(type(uint40).max) << 32)) | (uint256(time) << 32);
+    }
+
+    function numberOf(uint256 packed) internal pure returns (uint32) {
+        return uint32(packed >> 224);
+    }
+
+    function nodeIdOf(uint256 packed) internal pure returns (uint32) {
+        return uint32(packed >> 192);
+    }
+
+    function authorizationIdOf(uint256 packed) internal pure returns (uint56) {
+        return uint56(packed >> 136);
+    }
+
+    function rateOf(uint256 packed) internal pure returns (uint64) {
+        return uint64(packed >> 72);
+    }
+
+    function sinceOf(uint256 packed) internal pure returns (uint40) {
+        return uint40(packed >> 32);
+    }
+
     function isOpen(Lease memory lease) internal pure returns (bool) {
         return lease.clock != IEscrowTypes.Clock.Closed;
     }

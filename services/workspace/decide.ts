@@ -6,7 +6,7 @@ export type HeldLease = {
   lease: number;
   state: AssignmentState;
   desired: Desired;
-  /** Unix seconds of the block of the current state and order, or of the lease's closure in escrow. */
+  /** Unix seconds of the block of the current state and order, of the lease's closure in escrow, or since when it is overdue. */
   since: number;
   /** Earliest release of a lost exclusive lease, Unix seconds; null: no restriction. */
   releasableAt: number | null;
@@ -16,8 +16,10 @@ export type HeldLease = {
   overdue: boolean;
   /** Why the replica must be reassigned: its image or configuration is outdated, or its node is in maintenance. */
   retire: "outdated" | "draining" | null;
-  /** Start of the unsettled time on the escrow clock, Unix seconds; null: it owes nothing. */
+  /** Start of the unsettled time on the escrow clock, Unix seconds; null: a settlement changes nothing now. */
   owesFrom: number | null;
+  /** Whether its rate ended by an order to stop: until it is settled, the account's debt counts the time since. */
+  rateEnded: boolean;
 };
 
 /** The funds of a workspace, in token units (1e-18). */
@@ -85,7 +87,7 @@ export function decide(facts: Facts): Step[] {
   if (facts.open && isExpired(facts)) steps.push({ type: "close" });
   for (const lease of facts.leases) {
     const { replica, lease: number } = lease;
-    if (lease.owesFrom !== null && lease.funded && debtIsDue(facts)) {
+    if (lease.owesFrom !== null && lease.funded && (lease.rateEnded || debtIsDue(facts))) {
       steps.push({ type: "settle", replica, lease: number, from: lease.owesFrom });
     }
     const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);

@@ -22,20 +22,28 @@ export const isOutdated = (assignment: string) => `exists (
 export type Terms = { startSeconds: number; restSeconds: number };
 
 /**
- * SQL: anyone may end the lease. Uses `lease`, its `assignment`, and `assigning`, the block of the assignment. A lease whose replica
- * never ran has no time of its clock: it waits since the assignment. Rest costs a tenth of the rate, rounded up, out of the lock.
+ * SQL: the time, Unix seconds, from which on anyone may end the lease; null while nothing but its funds ends it. Uses `lease` and
+ * `assigning`, the block of its assignment: a lease whose replica never ran has no time of its clock and waits since then. Rest costs a
+ * tenth of the rate, rounded up, out of the lock.
  */
-export function isOverdue({ now, startSeconds, restSeconds }: Record<"now" | keyof Terms, string>): string {
+export function overdueAt({ startSeconds, restSeconds }: Record<keyof Terms, string>): string {
   const since = "coalesce(lease.clock_since, extract(epoch from assigning.time)::int8)";
-  return `(not lease.closed and case lease.clock
-    when 'new' then ${now} > ${since} + ${startSeconds}
-    when 'waiting' then ${now} > ${since} + ${startSeconds}
-    when 'ending' then ${now} >= ${since} + ${restSeconds}
-    when 'ended' then ${now} >= ${since} + ${restSeconds}
-    when 'stopping' then (${now} - ${since} - ${restSeconds}) * ceil(lease.rate / 10) >= lease.lock - lease.from_lock
-    when 'resting' then (${now} - ${since}) * ceil(lease.rate / 10) >= lease.lock - lease.from_lock
-    else false end)`;
+  const restRate = "greatest(1, ceil(lease.rate / 10))";
+  // A lock of many tokens at a low rate lasts longer than any date.
+  const rest = `least(div(lease.lock - lease.from_lock + ${restRate} - 1, ${restRate}), 1e12)::int8`;
+  return `(case when lease.closed then null else case lease.clock
+    when 'new' then ${since} + ${startSeconds} + 1
+    when 'waiting' then ${since} + ${startSeconds} + 1
+    when 'ending' then ${since} + ${restSeconds}
+    when 'ended' then ${since} + ${restSeconds}
+    when 'stopping' then ${since} + ${restSeconds} + ${rest}
+    when 'resting' then ${since} + ${rest}
+    end end)`;
 }
+
+/** SQL: an order to stop or delete has ended the rate of the lease, and no settlement has said so yet. */
+export const isRateEnded = ({ now, restSeconds }: Record<"now" | "restSeconds", string>) =>
+  `(lease.clock in ('stopping', 'ending') and ${now} >= lease.clock_since + ${restSeconds})`;
 
 /** SQL: the time of the newest block. */
 const clock = `clock as (
@@ -102,7 +110,7 @@ const withOverdueLease = `
     join chain.block as assigning on assigning.number = assignment.assigned_block
     cross join clock
   where assignment.release_reason is null and assignment.state not in ('none', 'deleted', 'released')
-    and ${isOverdue({ now: "clock.now", startSeconds: "$1::int8", restSeconds: "$2::int8" })}`;
+    and clock.now >= ${overdueAt({ startSeconds: "$1::int8", restSeconds: "$2::int8" })}`;
 
 /** SQL: workspaces whose funds are used up. */
 const withoutFunds = `

@@ -3,7 +3,7 @@ import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { stepsInProgress } from "@ngpu/tx-sender/stepLedger";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
-import { isOutdated, isOverdue, type Terms } from "./due.ts";
+import { isOutdated, isRateEnded, overdueAt, type Terms } from "./due.ts";
 
 /** Facts with the block they were read at. */
 export type LoadedFacts = { facts: Facts; head: bigint };
@@ -61,6 +61,9 @@ async function loadWorkspace(db: Queryable, workspaceId: bigint): Promise<Worksp
   return found.rows[0];
 }
 
+const overdue = overdueAt({ startSeconds: "$3::int8", restSeconds: "$4::int8" });
+const rateEnded = isRateEnded({ now: "$2::int8", restSeconds: "$4::int8" });
+
 async function loadLeases(
   db: Queryable,
   { workspaceId, now, terms }: { workspaceId: bigint; now: number; terms: Terms },
@@ -76,18 +79,23 @@ async function loadLeases(
     overdue: boolean;
     retire: HeldLease["retire"];
     owes_from: number | null;
+    rate_ended: boolean;
   }>(
     `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
-       floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end)))::float8 as since,
+       floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end,
+         case when ${overdue} <= $2 then to_timestamp(${overdue}) end)))::float8 as since,
        assignment.lost_until::float8 as releasable_at,
        coalesce(not lease.closed, true) as funded,
-       coalesce(${isOverdue({ now: "$2::int8", startSeconds: "$3::int8", restSeconds: "$4::int8" })}, false) as overdue,
+       coalesce(${overdue} <= $2, false) as overdue,
        case when ${isOutdated("assignment")} then 'outdated' when node.status = 'maintenance' then 'draining' end as retire,
-       case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
+       case when lease.running and not lease.closed and lease.clock_since < $2
+         and (lease.clock = 'running' or ${rateEnded} or spending.expiry < $2) then lease.clock_since end::float8 as owes_from,
+       coalesce(${rateEnded}, false) as rate_ended
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
      left join chain.node as node on node.node_id = assignment.node_id
      left join chain.lease as lease using (workspace_id, replica, lease)
+     left join chain.spending_authorization as spending on spending.authorization_id = lease.authorization_id
      left join chain.block as closing on closing.number = lease.block_number
      left join chain.block as assigning on assigning.number = assignment.assigned_block
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
@@ -95,10 +103,11 @@ async function loadLeases(
      order by assignment.replica, assignment.lease`,
     [workspaceId, now, terms.startSeconds, terms.restSeconds],
   );
-  return found.rows.map(({ releasable_at: releasableAt, owes_from: owesFrom, ...lease }) => ({
+  return found.rows.map(({ releasable_at: releasableAt, owes_from: owesFrom, rate_ended, ...lease }) => ({
     ...lease,
     releasableAt,
     owesFrom,
+    rateEnded: rate_ended,
   }));
 }
 

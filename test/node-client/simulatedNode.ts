@@ -94,6 +94,16 @@ export class World {
     this.put(name, { ...ref, reason: 1 });
   }
 
+  /** Adds an event of escrow about the live lease of a workspace. */
+  money(
+    name: "LeaseOpened" | "LeaseClockSet" | "Settled",
+    workspaceId: bigint,
+    args: Record<string, unknown>,
+  ): void {
+    const lease = this.live.find((item) => item.workspaceId === workspaceId)?.lease;
+    this.put(name, { workspaceId, nodeId, replica: 0, lease, ...args });
+  }
+
   /** Removes the newest blocks; later blocks reuse their numbers. */
   reorg(depth: number): void {
     this.height = this.height > BigInt(depth) ? this.height - BigInt(depth) : 0n;

@@ -141,6 +141,26 @@ contract MarketInvariants is Invariants {
         }
     }
 
+    /// @notice A squatter: what a lease takes is paid for, or anyone can end it; and nobody can end what is paid for.
+    function invariant_capacityIsPaidForOrEnds() external view {
+        none(_market.squatFault());
+    }
+
+    /// @notice An overcommitter: a lease pays all it owes, or its whole lock.
+    function invariant_leasesPayTheirDebtOrTheirLock() external view {
+        none(_market.overcommitFault());
+    }
+
+    /// @notice A silent node: the rate ends restSeconds after an order, whoever reports.
+    function invariant_ordersEndTheRate() external view {
+        none(_market.silenceFault());
+    }
+
+    /// @notice A lying owner: no root gives a lease back more than it paid.
+    function invariant_refundsStayWithinTheirLease() external view {
+        none(_market.refundFault());
+    }
+
     /// @notice Random acts change state, so the other invariants do not hold vacuously.
     function test_actsHappen() external {
         for (uint256 i; i < 800; ++i) {
@@ -156,6 +176,7 @@ contract MarketInvariants is Invariants {
                 _market.refund(seed);
                 _market.collect(uint32(seed % 3 + 1));
                 _market.commitReceipts(seed);
+                _market.squat(seed >> 8);
             } else _market.pass(i % 64 == 63 ? 7_199 : seed % 600);
         }
         holds(_market.done(Watch.Act.Assign) > 10, "nothing was assigned");
@@ -165,6 +186,8 @@ contract MarketInvariants is Invariants {
         holds(_market.done(Watch.Act.Release) > 3, "nothing was released");
         holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");
         holds(_market.refunds() > 0, "nothing was refunded");
+        holds(_market.spentLocks() > 0, "no lock was spent");
+        holds(_market.endedByStranger() > 3, "a stranger ended nothing");
         holds(_market.pomc().lastReceipts() > 0, "no receipts were committed");
     }
 

@@ -48,6 +48,7 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
     overdue: false,
     retire: null,
     owesFrom: 950,
+    rateEnded: false,
     ...given,
   };
 }
@@ -151,6 +152,13 @@ describe("workspace: the next steps", () => {
     expect(due({ expiry: 1_000 })).to.deep.equal([settle]);
   });
 
+  it("settles a stopped lease whose node is silent once its rate has ended, so that its owner's debt ends", () => {
+    const silent = lease({ desired: "stop", rateEnded: true });
+    expect(decide(facts({ stopped: true, leases: [silent] }))).to.deep.equal([settle]);
+    const settled = lease({ desired: "stop", owesFrom: null });
+    expect(decide(facts({ stopped: true, leases: [settled] }))).to.deep.equal([]);
+  });
+
   it("settles a later debt immediately while the previous settlement is in progress", () => {
     const before = new Set([stepKey(7n, settle)]);
     const due = (owesFrom: number) =>
@@ -236,6 +244,7 @@ function anyFacts(): fc.Arbitrary<Facts> {
     funded: fc.boolean(),
     overdue: fc.boolean(),
     owesFrom: fc.option(fc.integer({ min: 900, max: 1_000 })),
+    rateEnded: fc.boolean(),
   });
   const amount = fc.bigInt({ min: 0n, max: 20n });
   return fc
@@ -287,7 +296,8 @@ function apply(given: Facts, steps: Step[]): Facts {
       const leases = next.leases.flatMap((held) => {
         if (held.replica !== one.replica) return [held];
         if (one.type === "release") return [];
-        if (one.type === "settle") return [{ ...held, owesFrom: null, funded: next.funds.balance > 10n }];
+        if (one.type === "settle")
+          return [{ ...held, owesFrom: null, rateEnded: false, funded: next.funds.balance > 10n }];
         return [{ ...held, desired: orders[one.type] }];
       });
       next = withMissing({ ...next, leases });

@@ -4,11 +4,11 @@ pragma solidity 0.8.37;
 import {IBatch} from "../../../../contracts/interfaces/IBatch.sol";
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
-import {Signing} from "./Signing.sol";
+import {LeaseBooks} from "./LeaseBooks.sol";
 import {Vm, vm} from "./Vm.sol";
 
 /// @notice Compares every replica before and after each act with its own table, and keeps its own accounts.
-abstract contract Watch is Signing {
+abstract contract Watch is LeaseBooks {
     enum Act {
         Other,
         Assign,
@@ -127,6 +127,7 @@ abstract contract Watch is Signing {
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
             if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
+            _bookLease(logs[i]);
         }
     }
 
