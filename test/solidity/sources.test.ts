@@ -45,7 +45,8 @@ function calledFunctions({ ast }: Source): Node[] {
   return found;
 }
 
-describe("the contracts' sources", () => {
+describe("the contracts' sources", function () {
+  this.timeout(600_000);
   let sources: Source[];
   let warnings: string[];
   before(() => {
