@@ -8,32 +8,47 @@ import {IDockerTypes} from "./IDockerTypes.sol";
 interface IAssignments is IDockerTypes {
     /// @notice Lets `account` assign, order and release for any workspace within its owner's authorization, or stops it.
     /// Restricted.
+    /// @param account The keeper.
+    /// @param allowed Whether it may.
     function setKeeper(address account, bool allowed) external;
 
     /// @notice Stops a workspace until `startWorkspace`: assignments and starts of its replicas are refused. Also orders the given
     /// leases to stop, as `requestStop` does for the others. Stopping a stopped workspace is no change. Owner or delegate.
+    /// @param workspaceId The workspace.
+    /// @param leases Its leases to stop.
     function stopWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
 
     /// @notice Reopens a stopped workspace and orders the given leases to start. Owner or delegate.
+    /// @param workspaceId The workspace.
+    /// @param leases Its leases to start.
     function startWorkspace(uint64 workspaceId, LeaseRef[] calldata leases) external;
 
     /// @notice Assigns replicas to nodes: checks the spec's hash, the node's status, hardware, free capacity and price,
     /// reserves the capacity and opens the escrow lease. Owner, delegate or keeper.
+    /// @param items The assignments; a refused one does not affect the others.
     function assign(Assign[] calldata items) external;
 
     /// @notice Refused while the workspace is stopped. Owner, delegate or keeper, like the next two.
+    /// @param leases The leases.
     function requestStart(LeaseRef[] calldata leases) external;
 
     /// @notice Refused while the workspace is open.
+    /// @param leases The leases.
     function requestStop(LeaseRef[] calldata leases) external;
+
+    /// @notice Orders nodes to delete the containers of leases, which ends them.
+    /// @param leases The leases.
     function requestDelete(LeaseRef[] calldata leases) external;
 
     /// @notice Nodes' signed reports, relayed by anyone. Deleted frees the capacity and closes the escrow lease.
+    /// @param reports The packed reports.
     function reportBatch(SignedReport[] calldata reports) external;
 
     /// @notice Ends leases of lost nodes (reason Lost) and of replicas that failed (reason Replaced). Keepers only.
     /// Available: immediately. Exclusive: the first call marks the lease lost, and a call after grace and clock margin
     /// releases it; a report of the node in between clears the mark.
+    /// @param leases The leases.
+    /// @param specs The spec of each lease's workspace.
     function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
     /// @notice Ends leases that anyone may end, settling them first: the workspace expired (reason Expired); the account, the
@@ -44,17 +59,30 @@ interface IAssignments is IDockerTypes {
     /// @param specs The spec of each lease's workspace.
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
+    /// @notice Whether an account is a keeper.
+    /// @param account An account.
+    /// @return Whether it is.
     function isKeeper(address account) external view returns (bool);
 
     /// @notice The latest assignment of a replica; its lease is zero when there was none.
+    /// @param workspaceId The workspace.
+    /// @param replica The replica.
+    /// @return The assignment.
     function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
 
     /// @notice The holder of a replica, for contracts that check a node's report about its lease.
+    /// @param workspaceId The workspace.
+    /// @param replica The replica.
+    /// @return nodeId The node.
+    /// @return lease The lease; zero when there was none.
+    /// @return fence The fence of the lease.
+    /// @return isLive Whether the lease has not ended.
     function tenancyOf(uint64 workspaceId, uint16 replica)
         external
         view
         returns (uint32 nodeId, uint32 lease, bytes8 fence, bool isLive);
 
     /// @notice Seconds added to an exclusive workspace's grace before its lease can be released.
+    /// @return Seconds.
     function clockMarginSeconds() external view returns (uint40);
 }

@@ -16,9 +16,15 @@ import { unitFiles } from "./unit.ts";
 // Directories of test/ whose files are neither unit nor service tests.
 const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
+const lintContracts = [
+  ...["--disc", "--config", "contracts/solhint.config.cjs", "--max-warnings", "0"],
+  "contracts/**/*.sol",
+];
+
 /** All stages of `npm test`, in this order; those beside the others in the same order among themselves. */
 export const stages: Stage[] = [
   check("style", programCheck("biome", ["check", "--error-on-warnings", "."])),
+  check("contract-style", programCheck("solhint", lintContracts)),
   check("types", programCheck("tsc", ["-p", "."])),
   check("console-types", programCheck("tsc", ["-p", "console"])),
   check("unused", programCheck("knip")),
