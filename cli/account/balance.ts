@@ -21,6 +21,7 @@ function balanceText(account: Account): string {
     ["Wallet", account.wallet],
     ["Withdrawable", `${styled("bold", tokens(account.refundable))} NGPU`],
     ["Owed now", `${tokens(account.owed)} NGPU`],
+    ["Locked", `${tokens(account.locked)} NGPU, for open leases`],
     ["Deposited", `${tokens(account.deposited)} NGPU`],
     ["Paid", `${tokens(account.settled)} NGPU`],
     ["Refunded", `${tokens(account.refunded)} NGPU`],
@@ -44,6 +45,7 @@ function authorizationTable({ authorizations, asOf }: Account): string {
     { title: "AUTHORIZATION" },
     { title: "REMAINING", right: true },
     { title: "MAX RATE/H", right: true },
+    { title: "A DAY", right: true },
     { title: "IMAGE", cut: true },
     { title: "EXPIRES" },
   ];
@@ -55,6 +57,7 @@ function authorizationTable({ authorizations, asOf }: Account): string {
       one.id,
       about(one.remaining),
       hourly(one.maxRate),
+      about(one.daily),
       one.scope ?? "any",
       state(one),
     ]),

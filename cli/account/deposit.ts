@@ -9,7 +9,7 @@ import { parsePrice, parseSeconds, parseTokens, tokens } from "../shared/units.t
 import { walletOf } from "./wallet.ts";
 
 type TypedData = ResultOf<"GET /v1/deposits/typed-data">["typedData"];
-type Terms = { total?: string; maxRate?: string; expires: string };
+type Terms = { total?: string; maxRate?: string; daily?: string; expires: string };
 type DepositOptions = GlobalOptions & { wallet?: string; authorize: boolean };
 
 /** Deposits tokens with a signed permit. */
@@ -46,6 +46,7 @@ async function authorize(api: ApiClient, account: PrivateKeyAccount, terms: Term
   const query = {
     ...(terms.total === undefined ? {} : { total: String(parseTokens(terms.total)) }),
     ...(terms.maxRate === undefined ? {} : { maxRate: parsePrice(terms.maxRate) }),
+    ...(terms.daily === undefined ? {} : { daily: String(parseTokens(terms.daily)) }),
     expiry: Math.floor(Date.now() / 1000) + parseSeconds(terms.expires),
   };
   const { typedData } = await api.call("GET /v1/authorizations/typed-data", { query });

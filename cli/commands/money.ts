@@ -35,6 +35,10 @@ export function addMoneyCommands(program: Command): void {
     .addOption(walletOption(walletText))
     .option("--total <amount>", "maximum NGPU to spend (default: 500)")
     .option("--max-rate <price>", "maximum rate of all workspaces, as 3.6/h (default: 3.6/h)")
+    .option(
+      "--daily <amount>",
+      "NGPU that its workspaces may cost a day at most (default: a day at the maximum rate)",
+    )
     .option("--expires <duration>", "how long it is valid", "30d")
     .action(lazy(async () => (await import("../account/deposit.ts")).authorizeApi));
   program

@@ -124,7 +124,7 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
     block_number: bigint;
     price_per_second: bigint;
   }>(
-    `select request_id, workspace_id::int8, replica, placement.node_id, placement.block_number::int8,
+    `select request_id, workspace_id::int8, replica, placement.node_id, coalesce(placement.block_number, 0)::int8 as block_number,
        coalesce(node.price_per_second, 0)::numeric as price_per_second
      from app.assign_item join app.placement as placement using (request_id)
      left join chain.node_history as node on node.node_id = placement.node_id

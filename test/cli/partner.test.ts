@@ -126,7 +126,7 @@ describe("a partner's work on the command line", function () {
     const balance = await done(["balance"]);
     expect(balance)
       .to.match(/^Withdrawable: +5 NGPU$/m)
-      .and.match(/^\d+ +500 +3\.6 +any +in /m);
+      .and.match(/^\d+ +500 +3\.6 +86\.4 +any +in /m);
     expect(await done(["withdraw", "1.5"])).to.match(
       /^Withdrew 1\.5 NGPU to 0x[0-9a-fA-F]{40} in 0x[0-9a-f]{64}\.$/m,
     );

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { rootDir } from "../support/parts.ts";
 import { mutantsOf, testNames, unmatched } from "./faults.ts";
+import { faultSources, fingerprintOf } from "./fingerprint.ts";
 import type { Mutant } from "./schemata.ts";
 
 const mutant = (id: number, was: string, now: string): Mutant => {
@@ -12,6 +13,10 @@ describe("Faults of Solidity tests", () => {
     const names = testNames(rootDir);
     expect(names).to.include.members(["test_debtsAddUp", "invariant_noEpochIsPaidByTwo"]);
     expect(unmatched(names)).to.deep.equal({ withoutFault: [], withoutTest: [] });
+  });
+
+  it("are of the sources, not of the compiled contracts in folders with the sources' names", () => {
+    expect(fingerprintOf(rootDir, faultSources)).to.match(/^[0-9a-f]{64}$/);
   });
 
   it("are reported when a test has none, or no longer exists", () => {

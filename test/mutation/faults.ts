@@ -63,15 +63,15 @@ const invariantFaults: Seeded[] = [
   ),
   of(
     "invariant_ordersEndTheRate",
-    "libraries/Leases.sol",
-    "uint40 ranUntil = until < restAt ? until : restAt;",
-    "uint40 ranUntil = until;",
+    "escrow/LeaseClocks.sol",
+    "_set(ref, lease, Clock.Stopping, lease.since);",
+    removed,
   ),
   of(
     "invariant_refundsStayWithinTheirLease",
     "escrow/Refunds.sol",
-    "_atMost(amount, book.paidOn(item.day, today))",
-    "amount",
+    "amount = _atMost(_atMost(amount, book.paidOn(item.day, today)), _accounts[owner].spent());",
+    removed,
   ),
   of("test_actsHappen", "node/Capacity.sol", "!docker.mayReserve", "docker.mayReserve"),
   of(
@@ -110,7 +110,12 @@ const invariantFaults: Seeded[] = [
     removed,
   ),
   of("invariant_eachEscrowCoversItsBooks", "escrow/Deposits.sol", "account.take(amount);", removed),
-  of("invariant_eachEscrowCoversItsBooks", "escrow/Settlement.sol", "account.pay(ran + charge.rest);", removed),
+  of(
+    "invariant_eachEscrowCoversItsBooks",
+    "escrow/Settlement.sol",
+    "account.pay(ran + charge.rest);",
+    removed,
+  ),
   of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "pausable", removed),
   of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "_last = settings.epochsBefore;", removed),
   of(

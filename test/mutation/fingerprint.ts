@@ -8,7 +8,8 @@ export const faultSources = ["contracts/**/*.sol", "scripts/solidity/*.ts", "tes
 /** A hash of the names and contents of all matching files. */
 export function fingerprintOf(rootDir: string, globs: readonly string[]): string {
   const hash = createHash("sha256");
-  for (const file of globSync([...globs], { cwd: rootDir }).sort()) {
+  // The compiled contracts are in folders that are named after their files.
+  for (const file of globSync([...globs], { cwd: rootDir, exclude: ["contracts/compiled"] }).sort()) {
     const content = createHash("sha256")
       .update(readFileSync(join(rootDir, file)))
       .digest("hex");

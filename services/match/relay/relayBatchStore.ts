@@ -3,6 +3,7 @@ import { type Connection, type Database, transaction } from "@ngpu/db/pool";
 import type { RelayKind } from "@ngpu/protocol/relayKinds";
 import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
+import { leaseOf, relayLimits, relayWindow } from "./relayLimits.ts";
 
 export type RelayStatus = "queued" | "sent" | "confirmed" | "refused";
 
@@ -17,7 +18,11 @@ export type RelayItem = {
   unbatched: boolean;
 };
 
-/** Queues a message. A repeated message is the same row. @returns its row with the outcome so far */
+/**
+ * Queues a message. A repeated message is the same row.
+ *
+ * @returns its row with the outcome so far; undefined when its subject has had as many relayed as the market pays for
+ */
 export async function putRelay(
   pool: Database,
   entry: {
@@ -28,17 +33,29 @@ export async function putRelay(
     digest: Hex;
     deadline: bigint;
   },
-): Promise<RelayOutcome> {
+): Promise<RelayOutcome | undefined> {
+  const lease = leaseOf(entry.message);
   await pool.query(
     `insert into app.relay (kind, signer, message, signature, digest, deadline)
-     values ($1, $2, $3, $4, $5, $6) on conflict (digest) do nothing`,
-    [entry.kind, entry.signer, toJson(entry.message), entry.signature, entry.digest, entry.deadline],
+     select $1, $2, $3, $4, $5, $6 where $7 > (
+       select count(*) from app.relay as recent
+       where recent.signer = $2 and recent.kind = $1 and recent.created_at > now() - make_interval(secs => $8)
+         and ($9::text is null or (recent.message->>'workspaceId' = $9 and recent.message->>'replica' = $10
+           and recent.message->>'lease' = $11)))
+     on conflict (digest) do nothing`,
+    [
+      ...[entry.kind, entry.signer, toJson(entry.message), entry.signature, entry.digest, entry.deadline],
+      ...[relayLimits[entry.kind], relayWindow],
+      ...[lease?.workspaceId, lease?.replica, lease?.lease].map((field) =>
+        lease === null ? null : String(field),
+      ),
+    ],
   );
   const { rows } = await pool.query<RelayOutcome>(
     "select id, status, tx_hash, reason from app.relay where digest = $1",
     [entry.digest],
   );
-  return rows[0] as RelayOutcome;
+  return rows[0];
 }
 
 /** The outcomes of those messages that are settled. */

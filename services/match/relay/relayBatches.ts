@@ -3,6 +3,7 @@ import type { Session } from "../sessions/session.ts";
 import * as store from "./relayBatchStore.ts";
 import { checkRelay, type RelayRequest } from "./relayCheck.ts";
 import { type DeliveryOptions, deliver } from "./relayDelivery.ts";
+import { relayExcess } from "./relayLimits.ts";
 
 /**
  * Delay in which messages are collected for one transaction, ms. It is short after a pause, so that the first message
@@ -59,6 +60,11 @@ async function queue(
     return false;
   }
   const row = await store.putRelay(pool, checked);
+  if (row === undefined) {
+    const reason = relayExcess(request.kind);
+    session.send({ type: "relayed", id: request.id, status: "refused", reason });
+    return false;
+  }
   respond(session, request.id, row);
   if (row.status === "confirmed" || row.status === "refused") return false;
   waiting.set(row.id, [

@@ -6,6 +6,7 @@ export const goals: Record<string, number> = {
   "register-50-gpu": 115_000,
   "publish-assign-start-50": 130_000,
   "report-state-50": 18_000,
+  "settle-50": 25_000,
   "progress-first-50": 34_000,
   "progress-later-50": 16_500,
   "post-epoch-100k": 0.5,

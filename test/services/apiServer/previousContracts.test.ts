@@ -2,7 +2,7 @@ import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { keccak256 } from "viem";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
-import { addNode, assign, fund, publish, report } from "../workspace/chainActions.ts";
+import { addNode, assign, fund, type LeaseRef, orders, publish, report } from "../workspace/chainActions.ts";
 import {
   claim,
   type PostedEpoch,
@@ -14,7 +14,14 @@ import {
 import { type Client, signIn } from "./client.ts";
 import { type ApiMarket, apiAccount, setup } from "./setup.ts";
 
-type Books = { escrow: string; deposited: string; withdrawn: string; settled: string; refundable: string };
+type Books = {
+  escrow: string;
+  deposited: string;
+  withdrawn: string;
+  settled: string;
+  refundable: string;
+  locked: string;
+};
 type Account = Books & {
   previous: Books[];
   authorizations: { id: string; escrow: string; usable: boolean }[];
@@ -31,6 +38,7 @@ describe("apiServer: a market with replaced contracts", function () {
   let present: TestChain;
   let api: ApiMarket;
   let partner: Client;
+  let ref: LeaseRef;
   const epochs: PostedEpoch[] = [];
   const addressOf = (chain: TestChain, name: "Escrow" | "Pomc") =>
     chain.deployment.contracts[name].toLowerCase();
@@ -41,7 +49,7 @@ describe("apiServer: a market with replaced contracts", function () {
     const old = await publish(previous, {
       authorizationId: await fund(previous, 1_000n, apiAccount.address),
     });
-    const ref = await assign(previous, old, { nodeId, start: true });
+    ref = await assign(previous, old, { nodeId, start: true });
     await report(previous, "one", ref, "running");
     await previous.pass(100);
     await report(previous, "one", ref, "stopped");
@@ -91,9 +99,15 @@ describe("apiServer: a market with replaced contracts", function () {
     expect(more).to.deep.equal([]);
     expect(remaining?.escrow).to.equal(addressOf(previous, "Escrow"));
     expect(Number(remaining?.settled)).to.be.greaterThan(0);
-    const refundable = BigInt(remaining?.refundable ?? 0);
-    expect(refundable).to.equal(1_000_000n - BigInt(remaining?.settled ?? 0));
-    await withdraw(previous, refundable);
+    const spent = BigInt(remaining?.settled ?? 0);
+    // The lease of the stopped replica still has its lock.
+    expect(remaining).to.include({ locked: "1000", refundable: String(1_000_000n - spent - 1_000n) });
+    await orders.remove(previous, [ref]);
+    await report(previous, "one", ref, "deleted");
+    await api.market.exported();
+    const [ended] = (await partner.get<Account>("/v1/account")).body.previous;
+    expect(ended).to.include({ locked: "0", refundable: String(1_000_000n - spent) });
+    await withdraw(previous, 1_000_000n - spent);
     await api.market.exported();
     const again = await partner.get<Account>("/v1/account");
     expect(again.body.previous).to.deep.equal([]);

@@ -225,8 +225,8 @@ describe("dispense, on a chain with Postgres and Redis", function () {
   /** Stores an answered placement. */
   const insertAnswered = (workspaceId: bigint, replica: number) =>
     market.pool.query(
-      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at)
-       values (gen_random_uuid(), $1, $2, 'answered', $3, now())`,
+      `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at, block_number)
+       select gen_random_uuid(), $1, $2, 'answered', $3, now(), number from chain.head where tier = 'unsafe'`,
       [workspaceId, replica, nodes.big],
     );
 

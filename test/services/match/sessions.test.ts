@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { zeroHash } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { WebSocket } from "ws";
+import { relayLimits } from "../../../services/match/relay/relayLimits.ts";
 import { insertAssignment } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { connect, joinNode, type Peer, registration, soon } from "./client.ts";
@@ -149,6 +150,41 @@ describe("match: sessions and relayed messages", function () {
       nodeId,
     ]);
     expect(rows).to.deep.equal([]);
+  });
+
+  it("pays for no more messages of a node that flaps, or about one lease, than the market's limit an hour", async () => {
+    const { peer, nodeId } = await joinNode(match.url, deployment);
+    const other = await joinNode(match.url, deployment);
+    const relayed = (kind: "setStatus" | "report", count: number, message: Record<string, unknown>) =>
+      test.db.query(
+        `insert into app.relay (kind, signer, message, signature, digest, deadline, status)
+         select $1, $2, $3, '0x', 'flapping ' || $1 || number, 1, 'confirmed' from generate_series(1, $4::int4) as number`,
+        [kind, peer.key, message, count],
+      );
+    const settled = (of: typeof peer, id: string) =>
+      of.next("relayed", (one) => one.id === id && one.status !== "queued", 30_000);
+    await relayed("setStatus", relayLimits.setStatus, { nodeId });
+    const flap = { status: 3, sequence: 1, deadline: soon() };
+    await peer.relay("flap", "setStatus", { nodeId, ...flap });
+    expect(await settled(peer, "flap")).to.include({
+      status: "refused",
+      reason: `RelayLimitExceeded(kind setStatus, limit ${relayLimits.setStatus}, seconds 3600)`,
+    });
+    await other.peer.relay("calm", "setStatus", { nodeId: other.nodeId, ...flap });
+    expect(await settled(other.peer, "calm")).to.include({ status: "confirmed" });
+
+    const lease = { workspaceId: 999_998n, replica: 0, lease: 1, fence: "0x0000000000000001" } as const;
+    await relayed("report", relayLimits.report, { ...lease, workspaceId: "999998" });
+    const report = { ...lease, state: 2, detail: zeroHash, sequence: 1, deadline: soon() };
+    await peer.relay("same", "report", report);
+    expect((await settled(peer, "same")).reason).to.match(/^RelayLimitExceeded/);
+    await peer.relay("next", "report", { ...report, lease: 2 });
+    expect((await settled(peer, "next")).reason).to.match(/^LeaseStale/);
+    await test.db.query("update app.relay set created_at = now() - interval '1 hour' where signer = $1", [
+      peer.key,
+    ]);
+    await peer.relay("later", "setStatus", { nodeId, ...flap });
+    expect(await settled(peer, "later")).to.include({ status: "confirmed" });
   });
 
   it("refuses a queued message that it cannot read, and relays those of the same batch", async () => {

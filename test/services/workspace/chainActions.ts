@@ -210,6 +210,10 @@ export const orders = {
     setStopped(chain, "stopWorkspace", workspaceId, leases),
   start: (chain: TestChain, workspaceId: bigint, leases: LeaseRef[] = []) =>
     setStopped(chain, "startWorkspace", workspaceId, leases),
+  remove: async ({ call }: TestChain, leases: LeaseRef[]) => {
+    const remove = { abi: dockerContractAbi, functionName: "requestDelete", args: [leases] } as const;
+    await call("owner", "DockerContract", encodeFunctionData(remove));
+  },
   close: async ({ call }: TestChain, workspaceId: bigint) => {
     const close = { abi: dockerContractAbi, functionName: "closeWorkspace", args: [workspaceId] } as const;
     await call("owner", "DockerContract", encodeFunctionData(close));
