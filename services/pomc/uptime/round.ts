@@ -7,7 +7,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
 import { type Address, keccak256, stringToHex } from "viem";
 import { firstBlockTime, lastBlockBefore, safeTime } from "../store.ts";
-import { uptimeLeaves } from "./decide.ts";
+import { uptimeLeaves } from "@ngpu/rewards/uptime";
 import {
   dayFacts,
   dayToPost,

@@ -4,7 +4,7 @@ import { readPresence } from "@ngpu/queries/presence";
 import { slotsOfDay } from "@ngpu/rewards/epochs";
 import type { Hex } from "viem";
 import type { BlockRef } from "../store.ts";
-import type { DayFacts } from "./decide.ts";
+import type { DayFacts } from "@ngpu/rewards/uptime";
 
 /** Maximum number of refunds in one transaction. */
 const maxRefunds = 100;

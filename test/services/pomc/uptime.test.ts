@@ -5,7 +5,7 @@ import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import { encodeFunctionData, type Hex } from "viem";
-import { type DayFacts, uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
+import { type DayFacts, uptimeLeaves } from "@ngpu/rewards/uptime";
 import { uptimeRound } from "../../../services/pomc/uptime/round.ts";
 import { eventually } from "../support/context.ts";
 import { accounts } from "../workspace/chain.ts";

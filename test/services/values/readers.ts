@@ -35,7 +35,7 @@ import { epochToPost, owedByPrevious } from "../../../services/pomc/epochStore.t
 import { epochFacts } from "../../../services/pomc/facts/index.ts";
 import { lastBlockBefore, safeTime } from "../../../services/pomc/store.ts";
 import { leasesToSettle, servedTasks } from "../../../services/pomc/taskReceipts/store.ts";
-import { uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
+import { uptimeLeaves } from "@ngpu/rewards/uptime";
 import { dayFacts } from "../../../services/pomc/uptime/store.ts";
 import { decide as decideSteps } from "../../../services/workspace/decide.ts";
 import { findDue } from "../../../services/workspace/due.ts";
