@@ -1,13 +1,30 @@
 import { readFileSync } from "node:fs";
-import { dockerContractAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { dockerContractAbi, escrowAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { expect } from "chai";
-import { concatHex, encodeFunctionData, type Hex, keccak256, parseEther, toFunctionSelector, toHex } from "viem";
+import {
+  concatHex,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  parseEther,
+  parseEventLogs,
+  toFunctionSelector,
+  toHex,
+} from "viem";
 import { keyOf } from "./support/market.ts";
 import { bindWallet } from "./support/nodes.ts";
 import { expectRevert } from "./support/reverts.ts";
-import { asManager, honestLeases, loadRobbed, maxRate, price, type Robbed, runOn } from "./support/thieves.ts";
+import {
+  asManager,
+  honestLeases,
+  loadRobbed,
+  maxRate,
+  price,
+  type Robbed,
+  runOn,
+} from "./support/thieves.ts";
 import { commitDowntime, today } from "./support/uptime.ts";
 import { partner, publish } from "./support/workspaces.ts";
 
@@ -18,19 +35,22 @@ const day = 86_400;
 /** What a thief has taken after an hour and after a day, token units. */
 type Loot = { hour: bigint; day: bigint };
 
-/** Calls `look` exactly an hour and a day after the block that the chain is at. */
-async function watch({ time }: Robbed, look: (seconds: number) => Promise<bigint>): Promise<Loot> {
+/** Calls `look` in the last second of an hour and of a day that begin with the chain's newest block. */
+async function watch({ time }: Robbed, look: () => Promise<bigint>): Promise<Loot> {
   const start = await time.latest();
-  await time.setNextBlockTimestamp(start + hour);
-  const afterHour = await look(hour);
-  await time.setNextBlockTimestamp(start + day);
-  return { hour: afterHour, day: await look(day) };
+  await time.setNextBlockTimestamp(start + hour - 1);
+  const afterHour = await look();
+  await time.setNextBlockTimestamp(start + day - 1);
+  return { hour: afterHour, day: await look() };
 }
 
 const refOf = ({ ref }: { ref: { workspaceId: bigint; replica: number; lease: number } }) => ref;
 
 /** What leases have paid to the thief's node, when they are settled in the next block. */
-async function earned(market: Robbed, runs: { ref: { workspaceId: bigint; replica: number; lease: number } }[]) {
+async function earned(
+  market: Robbed,
+  runs: { ref: { workspaceId: bigint; replica: number; lease: number } }[],
+) {
   await market.escrow.write.settle([runs.map(refOf)]);
   return market.escrow.read.earnedBy([market.thief.id]);
 }
@@ -116,11 +136,10 @@ const moving: Record<string, Play> = {
       }));
     await market.time.increaseTo(Number(first + 1n) * day);
     await market.escrow.write.settle([runs.map(refOf)]);
-    const spent = () => market.escrow.read.totalSpentBy([partner.address]);
-    const before = await spent();
-    const refunds = await commitDowntime(market, first, items(first));
-    await market.escrow.write.refundDowntime([refunds.items, refunds.proofs]);
-    return { hour: 0n, day: before - (await spent()) };
+    const { items: leaves, proofs } = await commitDowntime(market, first, items(first));
+    const { logs } = await market.mined(market.escrow.write.refundDowntime([leaves, proofs]));
+    const refunds = parseEventLogs({ abi: escrowAbi, eventName: "Refunded", logs });
+    return { hour: 0n, day: refunds.reduce((sum, { args }) => sum + args.amount, 0n) };
   },
 };
 
@@ -160,8 +179,8 @@ const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
   },
   guardian: async ({ people, pausesOf }) => {
     const account = people.guardian;
-    const pause = pausesOf("Escrow").write.pause([[toFunctionSelector("settle((uint64,uint16,uint32)[])")]], { account });
-    await pause;
+    const settle = toFunctionSelector("settle((uint64,uint16,uint32)[])");
+    await pausesOf("Escrow").write.pause([[settle]], { account });
     return account;
   },
   "ADMIN and governance": async (market) => {
@@ -177,18 +196,22 @@ const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
 };
 
 /** The leases released, and one replica on the thief's node. */
-async function robLeases(market: Robbed, { workspaceId, spec, runs }: Awaited<ReturnType<typeof honestLeases>>, account: Hex) {
+async function robLeases(
+  market: Robbed,
+  { workspaceId, spec, runs }: Awaited<ReturnType<typeof honestLeases>>,
+  account: Hex,
+) {
   await market.docker.write.releaseLost([runs.map(refOf), runs.map(() => spec)], { account });
   return runOn(market, market.thief, { workspaceId, spec, replicas: [0], account });
 }
 
-/** A market whose honest node was paid for six days, and never paid out. */
+/** A market whose honest node worked for six whole days, and was never paid out. */
 async function paidNode() {
   const market = await loadRobbed();
-  const { runs } = await honestLeases(market);
-  const start = (await today(market)) + 1n;
+  // Earnings are held by periods of two days.
+  const start = ((await today(market)) / 2n + 1n) * 2n;
   await market.time.increaseTo(Number(start) * day);
-  await market.escrow.write.settle([runs.map(refOf)]);
+  const { runs } = await honestLeases(market);
   await market.time.increaseTo(Number(start + 6n) * day);
   await market.escrow.write.settle([runs.map(refOf)]);
   return market;

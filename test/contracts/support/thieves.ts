@@ -1,11 +1,20 @@
 import { readFileSync } from "node:fs";
 import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { parseEther, type Hex } from "viem";
+import { type Hex, parseEther } from "viem";
 import { opChain } from "./chain.ts";
 import { loadMarket, type MarketFixture, marketFixture } from "./market.ts";
 import { addNodes, type Node } from "./nodes.ts";
-import { assign, authorize, deposit, partner, publish, report, state, type WorkspaceSpec } from "./workspaces.ts";
+import {
+  assign,
+  authorize,
+  deposit,
+  partner,
+  publish,
+  report,
+  state,
+  type WorkspaceSpec,
+} from "./workspaces.ts";
 
 const network = new URL("../../../contracts/ignition/networks/op-sepolia.json", import.meta.url);
 const addresses = ["admin", "operations", "guardian", "unpauser", "treasury", "poster", "receiptsPoster"];
@@ -53,23 +62,44 @@ export type Run = { ref: { workspaceId: bigint; replica: number; lease: number }
 export async function runOn(
   market: Robbed,
   node: Node,
-  given: { workspaceId: bigint; spec: WorkspaceSpec; replicas: readonly number[]; account: Hex; sequence?: number },
+  given: {
+    workspaceId: bigint;
+    spec: WorkspaceSpec;
+    replicas: readonly number[];
+    account: Hex;
+    sequence?: number;
+  },
 ): Promise<Run[]> {
   const { workspaceId, spec, account, sequence = 1 } = given;
-  const items = given.replicas.map((replica) => ({ workspaceId, replica, nodeId: node.id, start: true, spec }));
+  const items = given.replicas.map((replica) => ({
+    workspaceId,
+    replica,
+    nodeId: node.id,
+    start: true,
+    spec,
+  }));
   await assign(market, items, account);
   const runs: Run[] = [];
   for (const replica of given.replicas) {
     const { lease, fence } = await market.docker.read.assignmentOf([workspaceId, replica]);
     const ref = { workspaceId, replica, lease };
-    await report({ ...market, nodes: { first: node, second: node } }, { ref, fence }, state.running, sequence, {}, node.key);
+    await report(
+      { ...market, nodes: { first: node, second: node } },
+      { ref, fence },
+      state.running,
+      sequence,
+      {},
+      node.key,
+    );
     runs.push({ ref, spec });
   }
   return runs;
 }
 
 /** A workspace of the partner with replicas on the honest node, at its price. */
-export async function honestLeases(market: Robbed): Promise<{ workspaceId: bigint; spec: WorkspaceSpec; runs: Run[] }> {
+export async function honestLeases(
+  market: Robbed,
+): Promise<{ workspaceId: bigint; spec: WorkspaceSpec; runs: Run[] }> {
   const { workspaceId, spec } = await publish(market, { maxPricePerSecond: maxRate }, { replicas });
   const all = Array.from({ length: replicas }, (_, replica) => replica);
   const runs = await runOn(market, market.honest, {
