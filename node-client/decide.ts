@@ -21,6 +21,8 @@ export const limits = {
   startTimeout: 900_000,
   /** A container that takes longer to become healthy is first reported as ready. */
   quickStart: 3_000,
+  /** A stopped container that nobody pays for is removed after this time: by then the chain has no use for its lease. */
+  unpaidGrace: 60_000,
   healthInterval: 10_000,
   firstHealthInterval: 500,
 };
@@ -72,9 +74,8 @@ function forLease(facts: Facts, subject: Subject): Action[] {
   if (plan.type === "unrunnable") return fail(facts, subject, plan.reason);
   switch (lease.desired) {
     case "stop":
-      return container?.status === "running"
-        ? [stop(container, "ordered")]
-        : reportIfNeeded(facts, lease, "stopped");
+      if (container?.status === "running") return [stop(container, "ordered")];
+      return [...reportIfNeeded(facts, lease, "stopped"), ...dropUnpaid(facts, subject)];
     case "hold":
       return container?.status === "running"
         ? [stop(container, "on_hold")]
@@ -95,6 +96,12 @@ function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
     if (container === undefined) return create(facts, subject, plan);
     return container.status === "removing" ? [] : startAgain(facts, lease, container);
   });
+}
+
+/** Removes a stopped container that the lock of its lease no longer pays for. An order to run creates another. */
+function dropUnpaid({ now }: Facts, { lease, container }: Subject): Action[] {
+  const isKept = now < lease.keptUntil * 1_000 + limits.unpaidGrace;
+  return container === undefined || isKept ? [] : retire(container, "unpaid");
 }
 
 /** Pulls the image first. Reports it once it is present. */

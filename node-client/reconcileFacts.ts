@@ -115,5 +115,6 @@ export type StopReason =
   | "deleted"
   | "contact_lost"
   | "on_hold"
+  | "unpaid"
   | "failed"
   | "gpu_lost";

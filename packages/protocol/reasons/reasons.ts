@@ -151,6 +151,11 @@ export const reasons = {
     hint: "Remove VOLUME lines from the Dockerfile, push the image, and update the workspace with its digest.",
     details: { volumes: "Volumes that the image declares", most: "Volumes that are allowed" },
   },
+  lock_spent: {
+    source: "market",
+    message: "The replica was stopped until its lock was spent, so its node freed its place.",
+    hint: "Start the workspace: POST /v1/workspaces/{id}/start. The market chooses a node, which fetches the image again.",
+  },
   no_node_fits: {
     source: "market",
     message: "No node fits the workspace.",
