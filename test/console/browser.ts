@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import {
   findProgram,
@@ -11,7 +10,6 @@ import {
 export type View = { language: "en" | "zh"; size: "desktop" | "phone"; theme: "light" | "dark" };
 
 const sizes = { desktop: { width: 1_280, height: 800 }, phone: { width: 390, height: 844 } };
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Chromium of the system; it is installed where this is possible. */
 export async function openBrowser(): Promise<Browser> {
@@ -59,7 +57,7 @@ export async function visit(browser: Browser, view: View, given: { apiKey?: stri
 
 /** What is wrong with the page as it is shown: axe's violations, and content that is wider than the window. */
 export async function flawsOf({ page, faults }: Visit): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const violations = (await page.evaluate(
     "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ target }) => target.join(' ')).slice(0, 4).join(', ')))",
   )) as string[];

@@ -1,5 +1,7 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
+import { encodeFunctionData, parseEther } from "viem";
 import { openBrowser, type View, visit } from "./browser.ts";
 import { type ConsoleMarket, openConsoleMarket } from "./market.ts";
 import { injectWallet } from "./wallet.ts";
@@ -58,7 +60,7 @@ describe("console: what a visitor and a partner do", function () {
     await page.goto(`${market.api.url}/deploy`);
     await page.getByText(/^\d of 3 nodes fit$/).waitFor();
     await page.getByLabel("GPUs of a replica").fill("4");
-    await page.getByText("None of 3 nodes fits").waitFor();
+    await page.getByText("None of 3 nodes fits", { exact: true }).waitFor();
     await page.getByText("Nearest miss").waitFor();
     await context.close();
   });
@@ -103,6 +105,22 @@ describe("console: what a visitor and a partner do", function () {
     await page.getByRole("button", { name: "Claim with Test wallet" }).click();
     await page.getByText("The claim was sent.").waitFor();
     await page.getByText("There is nothing to claim now.").waitFor();
+    expect(faults).to.deep.equal([]);
+    await context.close();
+  });
+
+  it("deposits and authorizes with two signatures of an injected wallet", async () => {
+    const args = [market.account.address, parseEther("3")] as const;
+    const data = encodeFunctionData({ abi: tokenAbi, functionName: "transfer", args });
+    await market.api.chain.call("treasury", "Token", data);
+    const { page, context, faults } = await visit(browser, view, market);
+    await injectWallet(page, market);
+    await page.goto(`${market.api.url}/account`);
+    await page.getByLabel("Deposit, NGPU").fill("3");
+    await page.getByRole("button", { name: "Sign with Test wallet" }).click();
+    await page.getByText("Deposited and authorized.").waitFor();
+    await page.locator(".stat", { hasText: "Deposited" }).getByText("13", { exact: true }).waitFor();
+    expect(await page.getByText("Usable", { exact: true }).count()).to.equal(2);
     expect(faults).to.deep.equal([]);
     await context.close();
   });

@@ -13,7 +13,13 @@ const views: View[] = [
 
 const pagesOf = ({ workspaceId, placementId, account }: ConsoleMarket) => [
   ...["/", "/nodes", "/nodes/1", "/nodes/3", "/placements", `/placements/${placementId}`],
-  ...["/workspaces", `/workspaces/${workspaceId}`, "/deploy", `/wallet?account=${account.address}`],
+  ...[
+    "/workspaces",
+    `/workspaces/${workspaceId}`,
+    "/deploy",
+    "/account",
+    `/wallet?account=${account.address}`,
+  ],
   "/nowhere",
 ];
 

@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import type { Hex } from "viem";
+import { signTyped } from "../services/apiServer/partner.ts";
 import { accounts } from "../services/workspace/chain.ts";
 import { rpc } from "../support/rpc.ts";
 import type { ConsoleMarket } from "./market.ts";
@@ -10,6 +11,9 @@ export async function injectWallet(page: Page, { account, api }: ConsoleMarket):
     if (method === "eth_requestAccounts") return [account.address];
     if (method === "wallet_switchEthereumChain") return null;
     if (method === "personal_sign") return account.signMessage({ message: { raw: params[0] as Hex } });
+    if (method === "eth_signTypedData_v4") {
+      return signTyped(account, { typedData: JSON.parse(String(params[1])) });
+    }
     if (method !== "eth_sendTransaction") throw new Error(`The wallet does not know ${method}.`);
     const call = { ...(params[0] as object), from: accounts.relayer.address };
     return rpc(api.chain.url, method, [call]);

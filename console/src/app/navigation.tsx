@@ -5,7 +5,7 @@ import type { MessageKey } from "../i18n/types.ts";
 import { Icon, type IconName } from "../ui/icons.tsx";
 import { useText } from "./settings.tsx";
 
-type Target = "/" | "/nodes" | "/placements" | "/workspaces" | "/deploy" | "/wallet";
+type Target = "/" | "/nodes" | "/placements" | "/workspaces" | "/deploy" | "/account" | "/wallet";
 type Entry = { to: Target; text: MessageKey; icon: IconName };
 
 const groups: { title: MessageKey; entries: Entry[] }[] = [
@@ -22,6 +22,7 @@ const groups: { title: MessageKey; entries: Entry[] }[] = [
     entries: [
       { to: "/workspaces", text: "nav.workspaces", icon: "workspaces" },
       { to: "/deploy", text: "nav.deploy", icon: "deploy" },
+      { to: "/account", text: "nav.account", icon: "account" },
     ],
   },
   {
@@ -65,7 +66,7 @@ export function Navigation() {
         {apiKey === undefined ? null : (
           <li>
             <button type="button" className="nav-button" onClick={leave}>
-              <Icon name="account" />
+              <Icon name="leave" />
               {t("nav.signOut")}
             </button>
           </li>

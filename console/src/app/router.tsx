@@ -59,6 +59,11 @@ const deploy = createRoute({
   path: "/deploy",
   component: lazyRouteComponent(() => import("../pages/deploy/deploy.tsx"), "DeployPage"),
 });
+const account = createRoute({
+  getParentRoute: parent,
+  path: "/account",
+  component: lazyRouteComponent(() => import("../pages/account/account.tsx"), "AccountPage"),
+});
 const wallet = createRoute({
   getParentRoute: parent,
   path: "/wallet",
@@ -77,6 +82,7 @@ const routes = root.addChildren([
   workspaces,
   workspace,
   deploy,
+  account,
   wallet,
 ]);
 

@@ -10,6 +10,7 @@ const paths = {
   workspaces: "M2.5 4.5h11v8h-11zM2.5 7h11",
   deploy: "M8 12V3.5M4.5 7 8 3.5 11.5 7M3 13.5h10",
   account: "M8 8a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5M3.5 13.5a4.5 4.5 0 0 1 9 0",
+  leave: "M6.5 2.5h-3v11h3M6.5 8h7M10.5 5l3 3-3 3",
   wallet: "M2.5 5h11v8h-11zM2.5 5l8-2v2M10.5 9h.01",
   menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
   docs: "M4 2.5h6l2.5 2.5v8.5H4zM9.5 2.5V5.5h3",
