@@ -20,7 +20,7 @@ describe("apiServer: bodies", function () {
     const joined = await join(api, privateKeyToAccount(generatePrivateKey()));
     partner = joined.partner as typeof partner;
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   const post = async (path: string, body: string | Buffer, headers: Record<string, string> = {}) => {
     const answer = await partner.raw(path, {

@@ -12,7 +12,7 @@ describe("apiServer: the console", () => {
     this.timeout(180_000);
     api = await setup();
   });
-  after(() => api.stop());
+  after(() => api?.stop());
   const get = (path: string, headers: Record<string, string> = browser) =>
     fetch(`${api.url}${path}`, { headers });
 

@@ -30,7 +30,7 @@ describe("apiServer: the market at a glance and a node's history", () => {
        where slot <> 103`,
     );
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("counts nodes, GPUs and prices by model and region, and who was present in each slot", async () => {
     const { body } = await api.client.get<Market>("/v1/market");

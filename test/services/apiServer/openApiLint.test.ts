@@ -14,7 +14,7 @@ describe("apiServer: OpenAPI document", function () {
   before(async () => {
     api = await setup();
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("has no error and no warning of Redocly's recommended rules", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ngpu-openapi-"));

@@ -22,7 +22,7 @@ describe("apiServer: statements", function () {
     api = await setup({ limits: { perAddress: 100_000 } });
     life = await createLife(api);
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   /** Every entry, page by page, newest first. */
   async function entriesOf(limit: number): Promise<{ balances: Record<string, string>; entries: Entry[] }> {

@@ -42,7 +42,7 @@ describe("apiServer: task receipts", function () {
       return answer.status === 200;
     });
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   /** Runs the loops of pomc's leader until the task has a receipt. */
   async function untilReceipt(id: string): Promise<TaskReceipt> {

@@ -35,7 +35,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     ({ partner, authorizationId } = await join(api, account));
     nodeId = await api.addServingNode("one", echo("one"));
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("shows a deposit and an authorization as soon as the response arrives", async () => {
     const { body } = await partner.get<Account>("/v1/account");
