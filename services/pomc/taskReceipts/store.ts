@@ -46,7 +46,7 @@ const served = `
   ),
   served as (
     select task.id, task.status, task.finished_at, task.duration_ms, task.result_hash, lease.workspace_id, lease.replica,
-           lease.lease, lease.node_id, lease.rate, lease.running and not lease.closed as running, spending.owner
+           lease.lease, lease.node_id, lease.rate, lease.running and not lease.closed as running, lease.clock, spending.owner
       from safe
       join app.task on task.finished_at <= safe.time and task.node_id is not null and task.result_hash is not null
       join chain.lease_history as lease on lease.workspace_id = task.workspace_id and lease.replica = task.replica
@@ -56,12 +56,15 @@ const served = `
      where not exists (select from app.receipt where receipt.task_id = task.id)
   )`;
 
-/** Running leases whose tasks have no receipts: they are settled before the receipts are made. */
+/**
+ * Running leases whose tasks have no receipts: they are settled before the receipts are made. One that was ordered to stop is settled
+ * by its node's report, or by the workspace service once its rate has ended; a settlement before that changes nothing.
+ */
 export async function leasesToSettle(database: Database): Promise<LeaseRef[]> {
   const { rows } = await database.query<{ workspace_id: bigint; replica: number; lease: number }>(
     `${served}
      select workspace_id::numeric, replica::float8, lease::float8 from served
-      where running group by workspace_id, replica, lease limit 500`,
+      where running and clock = 'running' group by workspace_id, replica, lease limit 500`,
   );
   return rows.map((row) => ({ workspaceId: row.workspace_id, replica: row.replica, lease: row.lease }));
 }

@@ -103,7 +103,8 @@ function peerOf(socket: WebSocket, deployment: Deployment, account: PrivateKeyAc
           seen.add(found);
           return found;
         }
-        if (socket.readyState === WebSocket.CLOSED || Date.now() > end) throw new Error(`No ${type} was received; there were ${toJson(received)}`);
+        if (socket.readyState === WebSocket.CLOSED || Date.now() > end)
+          throw new Error(`No ${type} was received; there were ${toJson(received)}`);
         await delay(20);
       }
     },

@@ -194,7 +194,8 @@ describe("closing an epoch from the exported chain", () => {
     await market.chain.query("delete from chain.event_terms_set");
     await market.setTerms({ taskBasisPoints: 1_000 });
     await insertRow(market.chain, "chain.spending_authorization", {
-      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, total: paid, daily: paid },
+      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, daily: paid },
+      ...{ total: paid },
       ...{ scope: hash(0), expiry: 2_000_000_000, revoked: false, block_number: 1 },
     });
     await insertRow(market.chain, "chain.lease", {
