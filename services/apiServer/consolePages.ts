@@ -35,6 +35,7 @@ export function consolePages(folder: string, rpcUrls: readonly string[]): Router
     if (file === undefined) return next();
     csp(request, response, () => {
       response.setHeader("cache-control", "no-cache");
+      response.vary("accept");
       send(request, response, file, "html");
     });
   });
