@@ -1,6 +1,7 @@
 import { assignmentStates } from "@ngpu/contracts-sdk/enumNames";
 import type { Hex } from "viem";
 import { decodeLog, type StoredLog } from "./events.ts";
+import { afterEvent, keptUntil, type LeaseMoney } from "./leaseMoney.ts";
 import { type Assignment, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
 
 /** The state of this node on the canonical chain. */
@@ -18,18 +19,34 @@ const noDetail = `0x${"00".repeat(32)}` as Hex;
  */
 export function viewOf(logs: Iterable<StoredLog>): ChainView {
   const leases = new Map<LeaseKey, Assignment>();
+  const moneyOf = new Map<LeaseKey, LeaseMoney>();
   const rounds = new Map<bigint, number>();
   for (const log of logs) {
-    const { eventName, args } = decodeLog(log);
-    if (eventName === "MeasureRequested") {
-      rounds.set(args.roundId, args.closesAt);
-    } else if (eventName === "Assigned") {
-      leases.set(leaseKey(args), assigned(args, log));
-    } else {
-      const lease = leases.get(leaseKey(args));
-      if (lease !== undefined) change(lease, log);
+    const event = decodeLog(log);
+    if (event.eventName === "MeasureRequested") {
+      rounds.set(event.args.roundId, event.args.closesAt);
+      continue;
+    }
+    const key = leaseKey(event.args);
+    switch (event.eventName) {
+      case "Assigned":
+        leases.set(key, assigned(event.args, log));
+        break;
+      case "LeaseOpened":
+      case "LeaseClockSet":
+      case "Settled": {
+        // A lease is opened before its assignment is logged.
+        const money = afterEvent(moneyOf.get(key), event);
+        if (money !== undefined) moneyOf.set(key, money);
+        break;
+      }
+      default: {
+        const lease = leases.get(key);
+        if (lease !== undefined) change(lease, log);
+      }
     }
   }
+  for (const [key, lease] of leases) lease.keptUntil = keptUntil(moneyOf.get(key));
   return { assignments: newest([...leases.values()]), rounds };
 }
 
@@ -50,6 +67,7 @@ function assigned(args: LeaseRef & { fence: Hex; start: boolean }, log: StoredLo
     milestone: 0,
     lost: false,
     ended: false,
+    keptUntil: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -39,9 +39,8 @@ function forLease(facts: Facts, subject: Subject): Action[] {
   if (plan.type === "unrunnable") return fail(facts, subject, plan.reason);
   switch (lease.desired) {
     case "stop":
-      return container?.status === "running"
-        ? [stop(container, "ordered")]
-        : reportIfNeeded(facts, lease, "stopped");
+      if (container?.status === "running") return [stop(container, "ordered")];
+      return [...reportIfNeeded(facts, lease, "stopped"), ...dropUnpaid(facts, subject)];
     case "hold":
       return container?.status === "running"
         ? [stop(container, "on_hold")]
@@ -49,4 +48,13 @@ function forLease(facts: Facts, subject: Subject): Action[] {
     case "run":
       return run(facts, subject, plan);
   }
+}
+
+/** Milliseconds after which a stopped container that nobody pays for is removed: the chain then has no use for its lease. */
+const unpaidGrace = 60_000;
+
+/** Removes a stopped container that the lock of its lease no longer pays for. An order to run creates another. */
+function dropUnpaid({ now }: Facts, { lease, container }: Subject): Action[] {
+  const isKept = now < lease.keptUntil * 1_000 + unpaidGrace;
+  return container === undefined || isKept ? [] : retire(container, "unpaid");
 }

@@ -44,4 +44,6 @@ export type Assignment = LeaseRef & {
   lost: boolean;
   /** Released, or no longer paid for. */
   ended: boolean;
+  /** Until when its payer pays for keeping a container that it ordered to stop, Unix seconds. */
+  keptUntil: number;
 };

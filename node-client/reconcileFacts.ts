@@ -123,5 +123,6 @@ export type StopReason =
   | "contact_lost"
   | "exposed"
   | "on_hold"
+  | "unpaid"
   | "failed"
   | "gpu_lost";

@@ -1,7 +1,7 @@
 // Writes the typed ABI of every contract, packages/contracts-sdk/generated/abi.ts, from Hardhat's artifacts.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { extensionOf, withExtension } from "@ngpu/contracts/ignition/constructors";
+import { extensions, withExtension } from "@ngpu/contracts/ignition/constructors";
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { writeChanged } from "./writeChanged.ts";
 
@@ -30,9 +30,9 @@ export function writeAbi(rootDir: string): void {
 /** The contract's ABI, with the functions, events and errors of its extension. */
 function abiOf(rootDir: string, name: string): unknown[] {
   const { abi } = artifactOf(rootDir, name);
-  const extension = extensionOf(name as ContractName, { ComputeNode: "", Escrow: "" });
+  const extension = extensions[name as ContractName];
   if (extension === undefined) return abi;
-  return withExtension(abi, artifactOf(rootDir, extension.artifact).abi);
+  return withExtension(abi, artifactOf(rootDir, extension).abi);
 }
 
 /** The implementation's artifact, or its interface's. */

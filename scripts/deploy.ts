@@ -1,7 +1,7 @@
 // Deploys the market to an OP-stack chain with Hardhat Ignition, or resumes an interrupted deployment.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { artifactOf, contractNames, extensionOf, withExtension } from "@ngpu/contracts/ignition/constructors";
+import { artifactOf, contractNames, extensions, withExtension } from "@ngpu/contracts/ignition/constructors";
 import { deployNgpu } from "@ngpu/contracts/ignition/deploy";
 import { readNgpuDeployment } from "@ngpu/contracts/ignition/deploymentFile";
 import { parseParameters } from "@ngpu/contracts/ignition/parameters";
@@ -68,9 +68,8 @@ async function run({ reset, replace, generation, pollMs, ...options }: Options):
     if (options.network !== undefined) {
       for (const name of contractNames) {
         const { abi } = await hre.artifacts.readArtifact(artifactOf(name));
-        const extension = extensionOf(name, deployment.contracts);
-        const more =
-          extension === undefined ? [] : (await hre.artifacts.readArtifact(extension.artifact)).abi;
+        const extension = extensions[name];
+        const more = extension === undefined ? [] : (await hre.artifacts.readArtifact(extension)).abi;
         write(join(dirname(target.out), "abi", `${name}.json`), withExtension(abi, more));
       }
     }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
 import {IAssignments} from "../interfaces/IAssignments.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
@@ -80,7 +81,7 @@ abstract contract Placement is Tenancies {
         returns (bytes memory refusal)
     {
         uint64 price;
-        try _computeNode.reserve(item.nodeId, _demandOf(item.spec, assignment.resources)) returns (
+        try _computeNode.reserve(item.nodeId, _demandOf(item, assignment.resources)) returns (
             uint64 price_
         ) {
             price = price_;
@@ -95,7 +96,14 @@ abstract contract Placement is Tenancies {
         }
         _assignments[Leases.keyOf(item.workspaceId, item.replica)] = assignment.pack();
         emit Assigned(
-            item.workspaceId, item.nodeId, item.replica, assignment.lease, assignment.fence, price, item.start
+            item.workspaceId,
+            item.nodeId,
+            item.replica,
+            assignment.lease,
+            assignment.fence,
+            price,
+            item.start,
+            item.decidedAt
         );
     }
 
@@ -137,6 +145,7 @@ abstract contract Placement is Tenancies {
 
         assignment.desired = desired;
         _setAssignment(ref, assignment);
+        _escrow.order(ref, _orderOf(desired), assignment.state == AssignmentState.Running);
         uint32 nodeId = assignment.nodeId;
         if (desired == Desired.Run) {
             emit StartRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
@@ -173,18 +182,24 @@ abstract contract Placement is Tenancies {
         }
     }
 
-    function _demandOf(WorkspaceSpec calldata spec, uint88 resources)
-        private
-        pure
-        returns (IComputeNode.Demand memory)
-    {
+    /// @dev Hold is never ordered.
+    function _orderOf(Desired desired) private pure returns (IEscrowTypes.Order) {
+        if (desired == Desired.Run) return IEscrowTypes.Order.Run;
+        return desired == Desired.Stop ? IEscrowTypes.Order.Stop : IEscrowTypes.Order.Delete;
+    }
+
+    /// @dev The lower of the owner's highest price and the one that the node was chosen at.
+    function _demandOf(Assign calldata item, uint88 resources) private pure returns (IComputeNode.Demand memory) {
+        WorkspaceSpec calldata spec = item.spec;
+        uint64 limit = spec.maxPricePerSecond;
+        if (item.pricePerSecond < limit) limit = item.pricePerSecond;
         return IComputeNode.Demand({
             resources: resources,
             gpuModel: spec.gpuModel,
             minVramMib: spec.minVramMib,
             minComputeCapability: spec.minComputeCapability,
             region: spec.region,
-            maxPricePerSecond: spec.maxPricePerSecond
+            maxPricePerSecond: limit
         });
     }
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IAssignments} from "../interfaces/IAssignments.sol";
+import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
@@ -57,13 +58,15 @@ abstract contract Releases is Tenancies {
         if (refusal.length != 0) return refusal;
         if (_isExpired(spec)) {
             _release(ref, ReleaseReason.Expired);
-        } else if (!_escrow.isOpen(ref)) {
-            return _releaseByPolicy(ref, spec, ReleaseReason.Unfunded);
-        } else {
-            return abi.encodeWithSelector(
-                NotReleasable.selector, ref.workspaceId, ref.replica, ref.lease, spec.expiresAt
-            );
+            return refusal;
         }
+        IEscrowTypes.Verdict verdict = _escrow.review(ref);
+        if (verdict == IEscrowTypes.Verdict.Unfunded) return _releaseByPolicy(ref, spec, ReleaseReason.Unfunded);
+        if (verdict == IEscrowTypes.Verdict.Late) return _releaseByPolicy(ref, spec, ReleaseReason.Late);
+        if (verdict == IEscrowTypes.Verdict.Silent) return _releaseByPolicy(ref, spec, ReleaseReason.Silent);
+        return abi.encodeWithSelector(
+            NotReleasable.selector, ref.workspaceId, ref.replica, ref.lease, spec.expiresAt
+        );
     }
 
     /// @dev An expired workspace is not assigned again, so an exclusive lease must wait only here.

@@ -10,6 +10,9 @@ import {DockerState} from "./DockerState.sol";
 abstract contract Workspaces is IWorkspaces, DockerState {
     using ResourceMath for Resources;
 
+    /// @dev An exclusive lease without funds holds its node's capacity for the grace.
+    uint24 private constant MAX_GRACE_SECONDS = 1 days;
+
     /// @inheritdoc IWorkspaces
     function registerImage(bytes32 digest, uint64 sizeBytes, bytes32 chunkRoot, string calldata ref) external pausable {
         if (digest == 0 || sizeBytes == 0) revert ImageInvalid();
@@ -52,7 +55,7 @@ abstract contract Workspaces is IWorkspaces, DockerState {
         _revertIf(_checkSpec(workspaceId, workspace, current));
         _revertIf(_checkNew(next, config));
         bool areSame = current.policy == next.policy && current.graceSeconds == next.graceSeconds
-            && current.resources.pack() == next.resources.pack();
+            && current.expiresAt == next.expiresAt && current.resources.pack() == next.resources.pack();
         if (!areSame) revert WorkspaceTermsFixed(workspaceId);
         workspace.specHash = _hashOf(next);
         emit WorkspaceUpdated(workspaceId, next.image, next, config);
@@ -130,7 +133,8 @@ abstract contract Workspaces is IWorkspaces, DockerState {
         view
         returns (bytes memory refusal)
     {
-        if (spec.image == 0 || _isExpired(spec)) return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
+        bool isInvalid = spec.image == 0 || spec.graceSeconds > MAX_GRACE_SECONDS || _isExpired(spec);
+        if (isInvalid) return abi.encodeWithSelector(WorkspaceSpecInvalid.selector);
         refusal = _checkPolicy(spec);
         if (refusal.length != 0) return refusal;
         bytes32 configHash = keccak256(bytes(config));

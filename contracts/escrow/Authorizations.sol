@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IEscrowAccounts} from "../interfaces/IEscrowAccounts.sol";
 import {Signatures} from "../libraries/Signatures.sol";
 import {EscrowState} from "./EscrowState.sol";
 
 /// @title Owners' signed authorizations to spend their deposits
-abstract contract Authorizations is EscrowState {
+abstract contract Authorizations is IEscrowAccounts, EscrowState {
     bytes32 private constant AUTHORIZATION_TYPEHASH = keccak256(
-        "Authorization(address owner,address delegate,uint64 maxRate,uint128 total,bytes32 scope,uint40 expiry,"
-        "uint256 nonce)"
+        "Authorization(address owner,address delegate,uint64 maxRate,uint96 daily,uint128 total,bytes32 scope,"
+        "uint40 expiry,uint256 nonce)"
     );
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function authorize(Authorization calldata authorization, bytes calldata signature)
         external
         pausable
@@ -31,6 +31,7 @@ abstract contract Authorizations is EscrowState {
             owner: owner,
             maxRate: authorization.maxRate,
             delegate: authorization.delegate,
+            daily: authorization.daily,
             remaining: authorization.total,
             rateInUse: 0,
             expiry: expiry,
@@ -43,22 +44,37 @@ abstract contract Authorizations is EscrowState {
             owner,
             authorization.delegate,
             authorization.maxRate,
+            authorization.daily,
             authorization.total,
             authorization.scope,
             expiry
         );
     }
 
-    /// @inheritdoc IEscrow
-    function revoke(uint64 authorizationId) external {
+    /// @inheritdoc IEscrowAccounts
+    function revoke(uint64 authorizationId, bool endLeases) external {
         Grant storage grant = _grants[authorizationId];
         if (grant.owner != msg.sender) revert CallerNotOwner(msg.sender, grant.owner);
-        if (grant.revoked) revert AuthorizationIsRevoked(authorizationId);
+        bool isEnding = endLeases && block.timestamp < grant.expiry;
+        if (grant.revoked && !isEnding) revert AuthorizationIsRevoked(authorizationId);
         grant.revoked = true;
-        emit AuthorizationRevoked(authorizationId);
+        if (isEnding) grant.expiry = uint40(block.timestamp);
+        emit AuthorizationRevoked(authorizationId, grant.expiry);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
+    function cancelAuthorization(uint256 nonce) external {
+        if (_isNonceUsed(msg.sender, nonce)) revert NonceUsed(msg.sender, nonce);
+        _useNonce(msg.sender, nonce);
+        emit AuthorizationCancelled(msg.sender, nonce);
+    }
+
+    /// @inheritdoc IEscrowAccounts
+    function isNonceUsed(address signer, uint256 nonce) external view returns (bool) {
+        return _isNonceUsed(signer, nonce);
+    }
+
+    /// @inheritdoc IEscrowAccounts
     function authorizationOf(uint64 authorizationId)
         external
         view
@@ -76,31 +92,5 @@ abstract contract Authorizations is EscrowState {
         Grant storage grant = _grants[authorizationId];
         (owner, delegate, maxRate, remaining) = (grant.owner, grant.delegate, grant.maxRate, grant.remaining);
         (rateInUse, scope, expiry, revoked) = (grant.rateInUse, grant.scope, grant.expiry, grant.revoked);
-    }
-
-    /// @inheritdoc IEscrow
-    function requireSpender(uint64 authorizationId, address owner, address caller, bytes32 image) external view {
-        Grant storage grant = _grants[authorizationId];
-        if (grant.owner == address(0)) revert AuthorizationUnknown(authorizationId);
-        if (grant.owner != owner) revert AuthorizationOwnerMismatch(authorizationId, owner);
-        if (caller == owner) return;
-        if (caller != grant.delegate) revert CallerNotSpender(caller, authorizationId);
-        _checkValid(grant, authorizationId, image);
-    }
-
-    /// @inheritdoc IEscrow
-    function maySpend(uint64 authorizationId, address caller) external view returns (bool) {
-        Grant storage grant = _grants[authorizationId];
-        if (caller == grant.owner) return true;
-        return caller == grant.delegate && !grant.revoked && block.timestamp <= grant.expiry;
-    }
-
-    function _checkValid(Grant storage grant, uint64 authorizationId, bytes32 image) internal view {
-        if (grant.owner == address(0)) revert AuthorizationUnknown(authorizationId);
-        if (grant.revoked) revert AuthorizationIsRevoked(authorizationId);
-        if (block.timestamp > grant.expiry) revert AuthorizationExpired(authorizationId, grant.expiry);
-        if (grant.scoped && image != 0 && grant.scope != image) {
-            revert AuthorizationScopeMismatch(authorizationId, grant.scope, image);
-        }
     }
 }

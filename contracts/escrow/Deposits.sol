@@ -2,22 +2,22 @@
 pragma solidity 0.8.37;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IEscrowAccounts} from "../interfaces/IEscrowAccounts.sol";
 import {IToken} from "../interfaces/IToken.sol";
 import {Accounts} from "../libraries/Accounts.sol";
 import {EscrowState} from "./EscrowState.sol";
 
 /// @title Partners' deposits and withdrawals
-abstract contract Deposits is EscrowState {
+abstract contract Deposits is IEscrowAccounts, EscrowState {
     using Accounts for Accounts.Account;
     using SafeERC20 for IToken;
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function deposit(address account, uint128 amount) external pausable {
         _deposit(account, msg.sender, amount);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function depositWithPermit(
         address from,
         uint128 amount,
@@ -35,7 +35,7 @@ abstract contract Deposits is EscrowState {
         _deposit(from, from, amount);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function withdraw(uint128 amount, address to) external pausable {
         if (amount == 0) revert EscrowAmountZero();
         Accounts.Account storage account = _accounts[msg.sender];
@@ -46,17 +46,23 @@ abstract contract Deposits is EscrowState {
         _token.safeTransfer(to, amount);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function balanceOf(address account) external view returns (uint128) {
         return _accounts[account].balance();
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
     function withdrawableOf(address account) external view returns (uint128) {
         return _accounts[account].free(block.timestamp);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowAccounts
+    function lockedOf(address account) external view returns (uint128) {
+        // At most the balance.
+        return uint128(_accounts[account].locked);
+    }
+
+    /// @inheritdoc IEscrowAccounts
     function totalSpentBy(address account) external view returns (uint256) {
         return _accounts[account].spent();
     }

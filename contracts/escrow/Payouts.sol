@@ -2,13 +2,13 @@
 pragma solidity 0.8.37;
 
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IEscrowLeases} from "../interfaces/IEscrowLeases.sol";
 import {IToken} from "../interfaces/IToken.sol";
 import {Earnings} from "../libraries/Earnings.sol";
-import {Settlement} from "./Settlement.sol";
+import {LeaseClocks} from "./LeaseClocks.sol";
 
 /// @title Payouts of matured earnings to nodes, less the fee
-abstract contract Payouts is Settlement {
+abstract contract Payouts is LeaseClocks {
     using Earnings for uint256;
     using SafeERC20 for IToken;
 
@@ -18,15 +18,12 @@ abstract contract Payouts is Settlement {
 
     uint16 private immutable _feeBasisPoints;
 
-    /// @dev Modulo 2^96, like the matured amount (see Earnings).
-    mapping(uint32 nodeId => uint96) private _collected;
-
     constructor(uint16 feeBasisPoints_) {
         if (feeBasisPoints_ > MAX_FEE) revert FeeInvalid(feeBasisPoints_, MAX_FEE);
         _feeBasisPoints = feeBasisPoints_;
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowLeases
     function collect(uint32[] calldata nodeIds) external pausable {
         uint256 items = _checkLength(nodeIds.length);
         uint256 fees;
@@ -47,32 +44,41 @@ abstract contract Payouts is Settlement {
         if (fees != 0) _token.burn(fees);
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowLeases
     function earnedBy(uint32 nodeId) external view returns (uint128) {
         Earnings.Lanes memory lanes = _lanesOf(nodeId);
         return _since(_collected[nodeId], lanes.matured) + lanes.yesterday + lanes.today;
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowLeases
     function collectableBy(uint32 nodeId) external view returns (uint128 amount, uint128 fee) {
         uint256 matured = _since(_collected[nodeId], _lanesOf(nodeId).matured);
         fee = uint128(_feeOf(matured));
         amount = uint128(matured) - fee;
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowLeases
     function totalEarnedBy(uint32 nodeId) external view returns (uint256) {
         Earnings.Lanes memory lanes = _lanesOf(nodeId);
         return uint256(lanes.matured) + lanes.yesterday + lanes.today;
     }
 
-    /// @inheritdoc IEscrow
+    /// @inheritdoc IEscrowLeases
     function feeBasisPoints() external view returns (uint16) {
         return _feeBasisPoints;
     }
 
-    function _lanesOf(uint32 nodeId) internal view returns (Earnings.Lanes memory) {
-        return _earnings[nodeId].asOf(block.timestamp / _daySeconds);
+    /// @inheritdoc IEscrowLeases
+    function terms() external view returns (Terms memory) {
+        return Terms({
+            minSeconds: _minSeconds,
+            lockFloor: _lockFloor,
+            rateFloor: _rateFloor,
+            startSeconds: _startSeconds,
+            restSeconds: _restSeconds,
+            refundDays: _refundDays,
+            feeBasisPoints: _feeBasisPoints
+        });
     }
 
     /// @dev Rounded up: collecting in small amounts never burns less than the fee.

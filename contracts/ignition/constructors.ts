@@ -19,18 +19,25 @@ export function artifactOf(name: ContractName): string {
 }
 
 /** A contract's second part (contracts/Extended.sol), which its constructor deploys. */
-export type ExtensionPart = { artifact: string; args: readonly unknown[] };
+type ExtensionPart = { artifact: string; args: readonly unknown[] };
 
 /** Returns the second part of a contract; undefined where it has one part. */
 export function extensionOf<Ref>(
   name: ContractName,
-  { ComputeNode, Escrow }: Record<"ComputeNode" | "Escrow", Ref>,
+  p: NgpuParameters,
+  { ComputeNode, Escrow, Token }: Record<"ComputeNode" | "Escrow" | "Token", Ref>,
 ): ExtensionPart | undefined {
-  const parts: Partial<Record<ContractName, ExtensionPart>> = {
-    DockerContract: { artifact: "DockerExtension", args: [ComputeNode, Escrow] },
-  };
-  return parts[name];
+  const artifact = extensions[name];
+  if (artifact === undefined) return undefined;
+  const args = name === "Escrow" ? [Token, ComputeNode, escrowTerms(p)] : [ComputeNode, Escrow];
+  return { artifact, args };
 }
+
+/** The artifact of the second part of a contract that has one. */
+export const extensions: Partial<Record<ContractName, string>> = {
+  DockerContract: "DockerExtension",
+  Escrow: "EscrowExtension",
+};
 
 /** Returns a contract's ABI with the functions, events and errors of its extension. */
 export function withExtension<Item extends { type: string }>(
@@ -43,10 +50,10 @@ export function withExtension<Item extends { type: string }>(
 }
 
 /** Names of all artifacts that a deployment needs. */
-export const artifactNames: readonly string[] = contractNames.flatMap((name) => {
-  const extension = extensionOf(name, { ComputeNode: "", Escrow: "" });
-  return extension === undefined ? [artifactOf(name)] : [artifactOf(name), extension.artifact];
-});
+export const artifactNames: readonly string[] = [
+  ...contractNames.map(artifactOf),
+  ...Object.values(extensions),
+];
 
 /**
  * Returns a contract's constructor arguments.
@@ -65,7 +72,7 @@ export function constructorArguments<Ref, Deployer>(
     AccessManager: () => [deployer],
     Token: () => [AccessManager, p.treasury, p.cap, p.genesisSupply],
     ComputeNode: () => [AccessManager, computeNodeSettings(p)],
-    Escrow: () => [AccessManager, Token, ComputeNode, p.feeBasisPoints, BigInt(p.before.authorizations)],
+    Escrow: () => [AccessManager, Token, ComputeNode, escrowTerms(p), BigInt(p.before.authorizations)],
     Measure: () => [AccessManager, ComputeNode, measureSettings(p)],
     Pomc: () => [AccessManager, Token, Escrow, pomcSettings(p)],
     DockerContract: () => [
@@ -89,6 +96,11 @@ function computeNodeSettings(p: NgpuParameters) {
     registrationLimit: p.registrationLimit,
     registrationSeconds: p.registrationSeconds,
   };
+}
+
+function escrowTerms(p: NgpuParameters) {
+  const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } = p;
+  return { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints };
 }
 
 function measureSettings(p: NgpuParameters) {

@@ -75,6 +75,18 @@ const givenSchema = z.strictObject({
   registrationLimit: z.number().int().positive().default(100),
   registrationSeconds: seconds.default(86_400),
   clockMarginSeconds: z.number().int().nonnegative(),
+  /** Seconds at its rate that opening a lease locks; at least `lockFloor`. */
+  minSeconds: seconds.default(600),
+  /** The least that opening a lease locks: the gas of one placement, and more. */
+  lockFloor: amount.default(1_000_000_000_000_000n),
+  /** Lowest price of a second. */
+  rateFloor: amount.default(1n),
+  /** Time in which a node must start a replica, including the download of its image. */
+  startSeconds: seconds.default(3_600),
+  /** Time after an order to stop or delete in which the rate is still due. */
+  restSeconds: seconds.default(120),
+  /** Days after a day in which its downtime is refunded. Earnings are held at least as long. */
+  refundDays: z.number().int().min(1).max(2).default(2),
   /** Results a measurement needs, of distinct measurers. */
   quorum: z.number().int().min(1).max(8),
   /** Draws of a round; default: one less than twice the quorum, at most 8. */

@@ -24,7 +24,10 @@ const constructedWith = {
     ...(["registrationLimit", "registrationSeconds"] as const),
   ],
   Token: ["cap", "genesisSupply"],
-  Escrow: ["feeBasisPoints"],
+  Escrow: [
+    ...(["minSeconds", "lockFloor", "rateFloor", "startSeconds", "restSeconds"] as const),
+    ...(["refundDays", "feeBasisPoints"] as const),
+  ],
   Pomc: ["activationDelay", "attestedDelay", "settlementSeconds", "emissionPerEpoch", "rewardTerms"],
   DockerContract: ["clockMarginSeconds"],
   Measure: [

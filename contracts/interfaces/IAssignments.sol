@@ -36,8 +36,12 @@ interface IAssignments is IDockerTypes {
     /// releases it; a report of the node in between clears the mark.
     function releaseLost(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
-    /// @notice Ends leases whose escrow lease is closed for lack of funds, or whose workspace expired. Anyone. An unfunded
-    /// exclusive lease is marked lost first and released after grace and clock margin, as by `releaseLost`.
+    /// @notice Ends leases that anyone may end, settling them first: the workspace expired (reason Expired); the account, the
+    /// authorization or the lock is spent (Unfunded); the replica does not run, startSeconds after it had to start (Late); or the
+    /// node does not confirm the order to delete within restSeconds (Silent). An exclusive lease that is not expired is marked
+    /// lost first and released after grace and clock margin, as by `releaseLost`.
+    /// @param leases The leases.
+    /// @param specs The spec of each lease's workspace.
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external;
 
     function isKeeper(address account) external view returns (bool);

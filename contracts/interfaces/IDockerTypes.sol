@@ -44,14 +44,18 @@ interface IDockerTypes is IBatch, IPauses {
         Lost,
         Unfunded,
         Expired,
-        Replaced
+        Replaced,
+        /// @dev Its replica did not run in time.
+        Late,
+        /// @dev Its node did not confirm in time that it was deleted.
+        Silent
     }
 
     struct WorkspaceSpec {
         /// @dev sha256 digest of the image manifest.
         bytes32 image;
         Policy policy;
-        /// @dev Seconds without contact to the chain or its market after which a node must stop by itself.
+        /// @dev Seconds without contact to the chain or its market after which a node must stop by itself; at most a day.
         uint24 graceSeconds;
         /// @dev Highest price of one replica, token units (1e-18) a second.
         uint64 maxPricePerSecond;
@@ -84,6 +88,10 @@ interface IDockerTypes is IBatch, IPauses {
         uint32 nodeId;
         /// @dev Order the start immediately: the node starts as soon as it has the image.
         bool start;
+        /// @dev The node's price when it was chosen: a node that has become dearer is refused.
+        uint64 pricePerSecond;
+        /// @dev The block whose state decided; stored nowhere, so that anyone can recompute the choice from logs.
+        uint64 decidedAt;
         WorkspaceSpec spec;
     }
 
@@ -142,6 +150,8 @@ interface IDockerTypes is IBatch, IPauses {
 
     /// @param fence First 8 bytes of a hash over the parent block, the spec, the workspace, the replica, the lease and
     /// the node: a lease number reissued on another fork has another fence.
+    /// @param pricePerSecond The node's price, at most the one that the node was chosen at.
+    /// @param decidedAt The block whose state decided.
     event Assigned(
         uint64 indexed workspaceId,
         uint32 indexed nodeId,
@@ -149,7 +159,8 @@ interface IDockerTypes is IBatch, IPauses {
         uint32 lease,
         bytes8 fence,
         uint64 pricePerSecond,
-        bool start
+        bool start,
+        uint64 decidedAt
     );
     event StartRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
     event StopRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
@@ -184,8 +195,9 @@ interface IDockerTypes is IBatch, IPauses {
     error WorkspaceExpired(uint64 workspaceId, uint40 expiresAt);
     error WorkspaceSpecMismatch(uint64 workspaceId, bytes21 expected, bytes21 actual);
     error WorkspaceSpecInvalid();
-    /// @notice Policy, grace and resources stay as published: a node that stops by the old terms must not be replaced by new ones,
-    /// and the resources of its leases must follow from the spec alone.
+    /// @notice Policy, grace, expiry and resources stay as published: a node that stops by the old terms must not be replaced by new
+    /// ones, an earlier expiry must not end an exclusive lease without its grace, and the resources of its leases must
+    /// follow from the spec alone.
     error WorkspaceTermsFixed(uint64 workspaceId);
     error WorkspaceConfigMismatch(bytes32 expected, bytes32 actual);
     error WorkspaceNotExpired(uint64 workspaceId, uint40 expiresAt);

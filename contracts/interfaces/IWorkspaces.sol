@@ -22,7 +22,7 @@ interface IWorkspaces is IDockerTypes {
     function publishBatch(Publication[] calldata publications) external;
 
     /// @notice Makes later assignments use another spec, for example with another image. Running replicas continue until they are
-    /// deleted and assigned again. Policy, grace and resources stay. Owner or delegate.
+    /// deleted and assigned again. Policy, grace, expiry and resources stay. Owner or delegate.
     /// @param current The current spec.
     function updateWorkspace(
         uint64 workspaceId,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title An account's balance and the debt of its running leases, without a loop over them
+/// @title An account's balance, its locks and the debt of its running leases, without a loop over them
 /// @dev Each running lease owes rate × (now − settledAt). The sum over leases is
 /// (Σ rate) × now − Σ (rate × settledAt), and both sums are stored: exact to the unit at any time.
 library Accounts {
     // | spent 160 | balance 96 |
     // | rateTime 128 | rate 128 |
+    // | locked 256 |
     struct Account {
         /// @dev The balance, never above the token's supply, which has 96 bits; in the higher bits everything that leases were
         /// paid, without refunds. One number, so that both change in one write.
@@ -15,6 +16,8 @@ library Accounts {
         uint128 rate;
         /// @dev Σ rate × settledAt of running leases.
         uint128 rateTime;
+        /// @dev Σ of what is left of the locks of open leases; never above the balance.
+        uint256 locked;
     }
 
     uint256 private constant BALANCE_BITS = 96;
@@ -33,9 +36,24 @@ library Accounts {
 
     function free(Account storage account, uint256 time) internal view returns (uint128) {
         uint256 debt = owed(account, time);
-        uint256 held = balance(account);
+        uint256 held = unlocked(account);
         // Balances fit in 96 bits.
         return held > debt ? uint128(held - debt) : 0;
+    }
+
+    /// @notice The balance that no lease has locked.
+    function unlocked(Account storage account) internal view returns (uint256) {
+        return balance(account) - account.locked;
+    }
+
+    /// @notice Sets `amount` aside for one lease.
+    function lock(Account storage account, uint256 amount) internal {
+        account.locked += amount;
+    }
+
+    /// @notice Returns `amount` of a lock, or lets its lease be paid from it.
+    function unlock(Account storage account, uint256 amount) internal {
+        account.locked -= amount;
     }
 
     /// @notice Adds `amount` to the balance.

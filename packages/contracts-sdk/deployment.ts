@@ -55,6 +55,12 @@ const deploymentSchema = z.object({
     measureWindowSeconds: z.number().int().positive(),
     measureTtlSeconds: z.number().int().positive(),
     clockMarginSeconds: z.number().int().nonnegative(),
+    /** The terms of leases: see IEscrowTypes.Terms. */
+    minSeconds: z.number().int().positive().default(600),
+    lockFloor: z.coerce.bigint().default(0n),
+    startSeconds: z.number().int().positive().default(3_600),
+    restSeconds: z.number().int().positive().default(120),
+    refundDays: z.number().int().min(1).max(2).default(1),
     /** Token units (1e-18) granted at most for one epoch. */
     emissionPerEpoch: z.coerce.bigint(),
     /** Share of every payout to a node that is burned, in basis points (1/100 of a percent). */

@@ -11,9 +11,27 @@ export const assignmentStates = [
   "released",
 ] as const;
 export const desiredStates = ["hold", "run", "stop", "delete"] as const;
-export const releaseReasons = ["deleted", "lost", "unfunded", "expired", "replaced"] as const;
+export const releaseReasons = [
+  "deleted",
+  "lost",
+  "unfunded",
+  "expired",
+  "replaced",
+  "late",
+  "silent",
+] as const;
 export const milestones = ["none", "accepted", "downloading", "downloaded", "verified"] as const;
-export const closeReasons = ["ended", "overdrawn", "authorization_ended"] as const;
+export const closeReasons = ["ended", "overdrawn", "authorization_ended", "lock_spent"] as const;
+export const leaseClocks = [
+  "closed",
+  "new",
+  "running",
+  "waiting",
+  "stopping",
+  "resting",
+  "ending",
+  "ended",
+] as const;
 export const policies = ["available", "exclusive"] as const;
 export const heartbeatEncodings = ["bitmap", "absentees"] as const;
 

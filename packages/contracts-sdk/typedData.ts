@@ -143,6 +143,7 @@ export const authorizationTypes = {
     { name: "owner", type: "address" },
     { name: "delegate", type: "address" },
     { name: "maxRate", type: "uint64" },
+    { name: "daily", type: "uint96" },
     { name: "total", type: "uint128" },
     { name: "scope", type: "bytes32" },
     { name: "expiry", type: "uint40" },

@@ -22,6 +22,7 @@ import { type RewardTerms, type TermsArgument, termsOf, unpackTerms } from "./te
 export type MarketPeriods = Periods & {
   slotSeconds: number;
   daySeconds: number;
+  refundDays: number;
   heartbeatWindowSeconds: number;
   feeBasisPoints: number;
 };

@@ -1,7 +1,8 @@
 import { amount, by, type ChainLog, number, text } from "./chainLogs.ts";
+import { type HoldPeriods, maturedDay } from "./matured.ts";
 import type { LeaseFacts, LeaseSums } from "./tasks.ts";
 
-type Periods = { daySeconds: number; feeBasisPoints: number };
+type Periods = HoldPeriods & { feeBasisPoints: number };
 type Blocks = { after: bigint; upTo: bigint };
 
 const keyOf = ({ workspaceId, replica, lease }: Record<string, unknown>) =>
@@ -49,18 +50,19 @@ function byLease(logs: readonly ChainLog[]): Map<string, ChainLog[]> {
 
 /**
  * The leases of nodes that were paid out in blocks after `after`, up to `upTo`. A payout burns the fee of every day that had
- * matured: a day matures when the day after it ends.
+ * matured.
  */
 export function leasesOf(
   logs: readonly ChainLog[],
   accounts: ReadonlyMap<number, string>,
   { after, upTo }: Blocks,
-  { daySeconds, feeBasisPoints }: Periods,
+  periods: Periods,
 ): LeaseFacts[] {
+  const { daySeconds, feeBasisPoints } = periods;
   const collected = logs.filter(({ name }) => name === "Collected").filter(by(upTo));
   const lastDay = (own: readonly ChainLog[]) => {
     const time = own.reduce((latest, log) => Math.max(latest, log.time), -1);
-    return time < 0 ? -1 : Math.floor(time / daySeconds) - 2;
+    return time < 0 ? -1 : maturedDay(time, periods);
   };
   const owners = new Map(
     logs

@@ -129,6 +129,8 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     // The contract requires whole slots.
     daySeconds: Math.ceil(periods.daySeconds / periods.slotSeconds) * periods.slotSeconds,
     clockMarginSeconds: 120,
+    // A day is two minutes on the embedded chain, whose journey takes one.
+    ...(periods.daySeconds < 3_600 ? { minSeconds: 60, refundDays: 1 } : {}),
     quorum: 1,
     openMeasurers: true,
     // Two slots: the last heartbeats of an epoch are committed by then.

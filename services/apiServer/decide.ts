@@ -9,6 +9,8 @@ export type LeaseFacts = {
   /** Unix seconds of the last settlement or clock change. */
   clockSince: number;
   settled: bigint;
+  /** What is left of its lock; zero once it is closed. */
+  locked: bigint;
 };
 
 export type AuthorizationFacts = { id: string; total: bigint; expiry: number; leases: LeaseFacts[] };
@@ -17,6 +19,8 @@ export type AuthorizationBalance = {
   id: string;
   spent: bigint;
   owed: bigint;
+  /** Set aside for open leases. */
+  locked: bigint;
   remaining: bigint;
   rateInUse: bigint;
 };
@@ -32,7 +36,8 @@ export function authorizationBalance(facts: AuthorizationFacts, now: number): Au
   const rest = atLeastZero(facts.total - spent);
   const owed = smaller(due, rest);
   const rateInUse = open.reduce((sum, lease) => sum + lease.rate, 0n);
-  return { id: facts.id, spent, owed, remaining: rest - owed, rateInUse };
+  const locked = open.reduce((sum, lease) => sum + lease.locked, 0n);
+  return { id: facts.id, spent, owed, locked, remaining: atLeastZero(rest - owed - locked), rateInUse };
 }
 
 /**
@@ -55,11 +60,18 @@ export function balanceOf({ deposited, withdrawn, settled, refunded }: AccountTo
   return atLeastZero(deposited + refunded - withdrawn - settled);
 }
 
-/** The amount an account can withdraw now. The debt is capped at the balance: a settlement above it closes the lease. */
-export function refundable(account: AccountTotals, owed: bigint): { owed: bigint; refundable: bigint } {
+/**
+ * The amount an account can withdraw now: its balance without the locks and the debts of its leases. The debt is capped at the
+ * balance: a settlement above it closes the lease.
+ */
+export function refundable(
+  account: AccountTotals,
+  owed: bigint,
+  locked = 0n,
+): { owed: bigint; locked: bigint; refundable: bigint } {
   const balance = balanceOf(account);
   const due = smaller(owed, balance);
-  return { owed: due, refundable: balance - due };
+  return { owed: due, locked, refundable: atLeastZero(balance - due - locked) };
 }
 
 const atLeastZero = (value: bigint) => (value < 0n ? 0n : value);

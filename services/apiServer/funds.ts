@@ -6,8 +6,8 @@ import type { ApiDeps } from "./deps.ts";
 import type { NewWorkspace } from "./schemas/newWorkspace.ts";
 import { currentTime, findAccounts, listAuthorizations, listLeases } from "./store/escrow.ts";
 
-/** Seconds that the balance must pay for at the maximum price when a workspace is published. */
-const minimumTermSeconds = 60n;
+/** The least term that the balance must pay for at the maximum price when a workspace is published, seconds. */
+const minimumTermSeconds = 60;
 
 /** The balance that the wallet's escrow has left to pay for leases; undefined when the authorization is not the wallet's. */
 async function freeBalance(
@@ -25,26 +25,34 @@ async function freeBalance(
   if (!authorizations.some(({ id }) => id === authorizationId)) return undefined;
   const account = accounts.find((one) => one.generation === generation);
   if (account === undefined) return 0n;
-  const owed = authorizations
+  const balances = authorizations
     .filter((one) => one.generation === generation)
     .map(({ id, total, expiry }) => {
       const own = leases.filter((lease) => lease.authorizationId === id);
-      return authorizationBalance({ id, total, expiry, leases: own }, now).owed;
+      return authorizationBalance({ id, total, expiry, leases: own }, now);
     });
   return refundable(
     account,
-    owed.reduce((sum, amount) => sum + amount, 0n),
+    balances.reduce((sum, { owed }) => sum + owed, 0n),
+    balances.reduce((sum, { locked }) => sum + locked, 0n),
   ).refundable;
 }
 
-/** What a wallet lacks to pay for replicas for a minute at their maximum price; undefined when nothing is missing. */
+/** The term that a balance must pay for: what opening a lease locks, and at least a minute. */
+function termSeconds({ deployment }: Pick<ApiDeps, "deployment">): number {
+  return Math.max(minimumTermSeconds, deployment.parameters.minSeconds);
+}
+
+/** What a wallet lacks to open the leases of all replicas at their maximum price; undefined when nothing is missing. */
 export async function shortfall(
   deps: Pick<ApiDeps, "db" | "deployment">,
   wallet: string,
   authorizationId: string,
   { maxPricePerSecond, replicas }: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
 ): Promise<{ available: bigint; needed: bigint; missing: bigint } | undefined> {
-  const needed = maxPricePerSecond * BigInt(replicas) * minimumTermSeconds;
+  const { lockFloor } = deps.deployment.parameters;
+  const each = maxPricePerSecond * BigInt(termSeconds(deps));
+  const needed = (each > lockFloor ? each : lockFloor) * BigInt(replicas);
   const available = await freeBalance(deps, wallet, authorizationId);
   // The chain refuses the authorization of another wallet.
   if (available === undefined || available >= needed) return undefined;
@@ -52,7 +60,7 @@ export async function shortfall(
 }
 
 /**
- * Refuses a workspace that the wallet cannot pay for at its maximum price for a minute: no node would get its lease.
+ * Refuses a workspace that the wallet cannot pay for at its maximum price for the least term: no node would get its lease.
  *
  * @throws InputError `balance_too_low` (409) with the amount that is missing.
  */
@@ -65,7 +73,7 @@ export async function requireFunds(
   const lacking = await shortfall(deps, wallet, authorizationId, workspace);
   if (lacking === undefined) return;
   throw new InputError(
-    `The deposit is ${formatEther(lacking.missing)} NGPU short of ${minimumTermSeconds} seconds at the maximum price.`,
+    `The deposit is ${formatEther(lacking.missing)} NGPU short of ${termSeconds(deps)} seconds at the maximum price.`,
     {
       code: "balance_too_low",
       status: 409,

@@ -49,6 +49,7 @@ export function replicaReason(workspace: WorkspaceFacts, facts: ReplicaFacts): R
     return stopped ? { code: "stopped", details: {}, since } : unplacedReason(workspace, facts, since);
   }
   const isHeld = row.release_reason === null;
+  if (stopped && lease?.closeReason === "lock_spent") return { code: "lock_spent", details: {}, since };
   if (stopped || (isHeld && row.desired === "stop")) return { code: "stopped", details: {}, since };
   return isHeld ? heldReason(row, facts, since) : unplacedReason(workspace, facts, since);
 }
@@ -93,7 +94,7 @@ function unplacedReason(workspace: WorkspaceFacts, facts: ReplicaFacts, since: n
     }
   }
   if (row === undefined) return { code: "placing", details: {}, since };
-  if (row.release_reason === "unfunded") {
+  if (row.release_reason === "unfunded" && lease?.closeReason !== "lock_spent") {
     const authorizationId = workspace.authorization_id;
     return lease?.closeReason === "authorization_ended"
       ? { code: "authorization_ended", details: { authorizationId }, since }
@@ -101,6 +102,9 @@ function unplacedReason(workspace: WorkspaceFacts, facts: ReplicaFacts, since: n
   }
   if (market !== undefined && market.lease === row.lease) return ofEvent(market);
   if (row.release_reason === "lost") return { code: "node_lost", details: {}, since };
+  if (row.release_reason === "late" || row.release_reason === "silent") {
+    return { code: "replica_replaced", details: { why: row.release_reason }, since };
+  }
   return { code: "placing", details: {}, since };
 }
 

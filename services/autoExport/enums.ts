@@ -3,6 +3,7 @@ import {
   closeReasons,
   desiredStates,
   heartbeatEncodings,
+  leaseClocks,
   milestones,
   nodeStatuses,
   policies,
@@ -19,6 +20,7 @@ export const enums: Record<string, readonly string[]> = {
   ReleaseReason: releaseReasons,
   Milestone: milestones,
   CloseReason: closeReasons,
+  Clock: leaseClocks,
 };
 
 /** @param internalType As in the compiler's ABI: `enum IComputeNode.NodeStatus`. */

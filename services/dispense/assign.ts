@@ -59,10 +59,10 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
 async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, items }: AssignBatch) {
   const ids = [...new Set(items.map((item) => item.workspaceId))];
   const specs = await loadSpecs(pool, ids);
-  const args = items.map(({ workspaceId, replica, nodeId }) => {
+  const args = items.map(({ workspaceId, replica, nodeId, pricePerSecond, decidedAt }) => {
     const spec = specs.get(workspaceId);
     if (spec === undefined) throw unknownWorkspace(workspaceId);
-    return { workspaceId, replica, nodeId, start: true, spec };
+    return { workspaceId, replica, nodeId, start: true, pricePerSecond, decidedAt, spec };
   });
   const { hash, receipt, events, refusals } = await sender.send({
     kind: "dispense.assign",

@@ -5,7 +5,15 @@ import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { refuseUnwanted } from "./refusedPlacements.ts";
 import { departing, requiresTransfer, transfers } from "./transfers.ts";
 
-type AssignItem = { requestId: string; workspaceId: bigint; replica: number; nodeId: number };
+type AssignItem = {
+  requestId: string;
+  workspaceId: bigint;
+  replica: number;
+  nodeId: number;
+  /** The block of the decision, and the node's price at it. A node that has become dearer is refused. */
+  decidedAt: bigint;
+  pricePerSecond: bigint;
+};
 
 /** Answered placements sent in one transaction, in this order. */
 export type AssignBatch = { batchId: string; items: AssignItem[] };
@@ -113,9 +121,15 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
     workspace_id: bigint;
     replica: number;
     node_id: number;
+    block_number: bigint;
+    price_per_second: bigint;
   }>(
-    `select request_id, workspace_id::int8, replica, node_id
-     from app.assign_item join app.placement using (request_id)
+    `select request_id, workspace_id::int8, replica, placement.node_id, placement.block_number::int8,
+       coalesce(node.price_per_second, 0)::numeric as price_per_second
+     from app.assign_item join app.placement as placement using (request_id)
+     left join chain.node_history as node on node.node_id = placement.node_id
+       and node.valid_from <= placement.block_number
+       and (node.valid_to is null or node.valid_to > placement.block_number)
      where batch_id = $1 order by app.assign_item.position`,
     [batchId],
   );
@@ -124,6 +138,8 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
     workspaceId: row.workspace_id,
     replica: row.replica,
     nodeId: row.node_id,
+    decidedAt: row.block_number,
+    pricePerSecond: row.price_per_second,
   }));
 }
 

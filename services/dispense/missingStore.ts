@@ -45,12 +45,19 @@ const refusedAssignments = `
   where placement.workspace_id = $1::int8 and placement.replica = wanted.replica and placement.status = 'refused'
     and requested_at > now() - make_interval(secs => $2)`;
 
-/** SQL: the nodes that recently lost the replica. */
+/** SQL: the nodes that recently lost the replica: dispense replaced it, or anyone ended its lease because the node did not act in time. */
 const replacedNodes = `
-  select jsonb_agg(jsonb_build_object(
-    'nodeId', node_id, 'cause', 'replaced', 'at', extract(epoch from created_at))) as nodes
-  from app.replacement
-  where workspace_id = $1::int8 and replica = wanted.replica and created_at > now() - make_interval(secs => $4)`;
+  select jsonb_agg(jsonb_build_object('nodeId', node_id, 'cause', 'replaced', 'at', extract(epoch from at))) as nodes
+  from (
+    select node_id, created_at as at from app.replacement
+    where workspace_id = $1::int8 and replica = wanted.replica
+    union
+    select ended.node_id, block.time from chain.assignment as ended
+    join chain.block as block on block.number = ended.block_number
+    where ended.workspace_id = $1::int8 and ended.replica = wanted.replica
+      and (ended.release_reason = 'silent' or (ended.release_reason = 'late' and ended.desired = 'run'))
+  ) as replaced
+  where at > now() - make_interval(secs => $4)`;
 
 /** The first replicas of a workspace without a lease, with their placement requests and avoided nodes. */
 export async function loadMissing(

@@ -6,25 +6,29 @@ export type HeldLease = {
   lease: number;
   state: AssignmentState;
   desired: Desired;
-  /** Unix seconds of the block of the current state and order, or of the lease's closure in escrow. */
+  /** Unix seconds of the block of the current state and order, of the lease's closure in escrow, or since when it is overdue. */
   since: number;
   /** Earliest release of a lost exclusive lease, Unix seconds; null: no restriction. */
   releasableAt: number | null;
   /** False when escrow has closed the lease for lack of funds or authorization. */
   funded: boolean;
+  /** Whether anyone may end it: it does not run in time, its node does not confirm its end, or its lock is spent. */
+  overdue: boolean;
   /** Why the replica must be reassigned: its image or configuration is outdated, or its node is in maintenance. */
   retire: "outdated" | "draining" | null;
-  /** Start of the unsettled time on the escrow clock, Unix seconds; null: it owes nothing. */
+  /** Start of the unsettled time on the escrow clock, Unix seconds; null: a settlement changes nothing now. */
   owesFrom: number | null;
+  /** Whether its rate ended by an order to stop: until it is settled, the account's debt counts the time since. */
+  rateEnded: boolean;
 };
 
 /** The funds of a workspace, in token units (1e-18). */
 export type Funds = {
-  /** The owner's deposits and refunds minus withdrawals and settlements; debts are not deducted. */
+  /** The owner's deposits and refunds minus withdrawals, settlements and the locks of leases; debts are not deducted. */
   balance: bigint;
   /** Owed now by all running leases of the owner. */
   owedByOwner: bigint;
-  /** Remaining total of the authorization; null: published without one. */
+  /** Remaining total of the authorization without the locks of leases; null: published without one. */
   remaining: bigint | null;
   /** Owed now by the running leases under this authorization. */
   owedByAuthorization: bigint;
@@ -83,7 +87,7 @@ export function decide(facts: Facts): Step[] {
   if (facts.open && isExpired(facts)) steps.push({ type: "close" });
   for (const lease of facts.leases) {
     const { replica, lease: number } = lease;
-    if (lease.owesFrom !== null && lease.funded && debtIsDue(facts)) {
+    if (lease.owesFrom !== null && lease.funded && (lease.rateEnded || debtIsDue(facts))) {
       steps.push({ type: "settle", replica, lease: number, from: lease.owesFrom });
     }
     const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);
@@ -94,7 +98,7 @@ export function decide(facts: Facts): Step[] {
 }
 
 function leaseStep(facts: Facts, lease: HeldLease): Exclude<LeaseStepType, "settle"> | undefined {
-  if (!lease.funded || isExpired(facts)) return isReleasable(facts, lease) ? "release" : undefined;
+  if (isOver(facts, lease)) return isReleasable(facts, lease) ? "release" : undefined;
   if (lease.desired === "delete") return undefined;
   if (!facts.open || lease.replica >= facts.replicas) return "delete";
   if (facts.stopped) return lease.desired === "run" ? "stop" : undefined;
@@ -113,7 +117,9 @@ function wantedMissing({ missing, stopped }: Facts): Facts["missing"] {
  */
 function retireNow(facts: Facts): HeldLease[] {
   if (!facts.open || isExpired(facts)) return [];
-  const wanted = facts.leases.filter((lease) => lease.replica < facts.replicas && lease.funded);
+  const wanted = facts.leases.filter(
+    (lease) => lease.replica < facts.replicas && lease.funded && !lease.overdue,
+  );
   const isDeleting = (lease: HeldLease) =>
     lease.desired === "delete" ||
     facts.inProgress.has(
@@ -125,6 +131,11 @@ function retireNow(facts: Facts): HeldLease[] {
     wantedMissing(facts).length + (facts.stopped ? 0 : wanted.filter((lease) => !serves(lease)).length);
   const available = Math.max(0, facts.maxDown - down);
   return [...retiring.filter((lease) => !serves(lease)), ...retiring.filter(serves).slice(0, available)];
+}
+
+/** Whether anyone may release the lease, once its grace has passed. */
+function isOver(facts: Facts, { funded, overdue }: HeldLease): boolean {
+  return !funded || overdue || isExpired(facts);
 }
 
 function isReleasable({ now }: Facts, { releasableAt }: HeldLease): boolean {
@@ -165,7 +176,7 @@ export function findStuck(facts: Facts, deadlines: Deadlines): StuckStep[] {
 
 function phaseOf(facts: Facts, lease: HeldLease): keyof Deadlines | undefined {
   const { state, desired } = lease;
-  if (!lease.funded || isExpired(facts)) return isReleasable(facts, lease) ? "release" : undefined;
+  if (isOver(facts, lease)) return isReleasable(facts, lease) ? "release" : undefined;
   if (desired === "delete") return "delete";
   if (desired === "stop") return state === "running" ? "stop" : undefined;
   if (state === "assigned") return "distribute";

@@ -18,6 +18,33 @@ export const isOutdated = (assignment: string) => `exists (
     and (previous.image <> today.image or (previous.config_hash <> today.config_hash
       and ${container("previous")} is distinct from ${container("today")})))`;
 
+/** Deadlines of leases, seconds (IEscrowTypes.Terms). */
+export type Terms = { startSeconds: number; restSeconds: number };
+
+/**
+ * SQL: the time, Unix seconds, from which on anyone may end the lease; null while nothing but its funds ends it. Uses `lease` and
+ * `assigning`, the block of its assignment: a lease whose replica never ran has no time of its clock and waits since then. Rest costs a
+ * tenth of the rate, rounded up, out of the lock.
+ */
+export function overdueAt({ startSeconds, restSeconds }: Record<keyof Terms, string>): string {
+  const since = "coalesce(lease.clock_since, extract(epoch from assigning.time)::int8)";
+  const restRate = "greatest(1, ceil(lease.rate / 10))";
+  // A lock of many tokens at a low rate lasts longer than any date.
+  const rest = `least(div(lease.lock - lease.from_lock + ${restRate} - 1, ${restRate}), 1e12)::int8`;
+  return `(case when lease.closed then null else case lease.clock
+    when 'new' then ${since} + ${startSeconds} + 1
+    when 'waiting' then ${since} + ${startSeconds} + 1
+    when 'ending' then ${since} + ${restSeconds}
+    when 'ended' then ${since} + ${restSeconds}
+    when 'stopping' then ${since} + ${restSeconds} + ${rest}
+    when 'resting' then ${since} + ${rest}
+    end end)`;
+}
+
+/** SQL: an order to stop or delete has ended the rate of the lease, and no settlement has said so yet. */
+export const isRateEnded = ({ now, restSeconds }: Record<"now" | "restSeconds", string>) =>
+  `(lease.clock in ('stopping', 'ending') and ${now} >= lease.clock_since + ${restSeconds})`;
+
 /** SQL: the time of the newest block. */
 const clock = `clock as (
   select floor(extract(epoch from block.time))::int8 as now
@@ -34,22 +61,23 @@ const held = `held as (
 /** SQL: the running leases with what each owes, and the owners and authorizations whose funds these debts use up. */
 const debts = `running as (
   select lease.workspace_id, workspace.owner, lease.authorization_id, lease.generation,
-    greatest(0, clock.now - lease.clock_since) * lease.rate as owed
+    case when lease.running then greatest(0, clock.now - lease.clock_since) * lease.rate else 0 end as owed,
+    lease.lock - lease.from_lock as locked
   from chain.lease as lease join chain.workspace as workspace using (workspace_id) cross join clock
-  where lease.running and not lease.closed
+  where not lease.closed
 ),
 spent_owner as (
   select owner, running.generation from running
   left join chain.escrow_account as account
     on account.account = running.owner and account.generation = running.generation
   group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
-  having sum(owed) > 0 and sum(owed) >= coalesce(deposited + refunded - withdrawn - settled, 0)
+  having sum(owed) > 0 and sum(owed) + sum(locked) >= coalesce(deposited + refunded - withdrawn - settled, 0)
 ),
 spent_authorization as (
   select authorization_id
   from running join chain.spending_authorization as spending using (authorization_id) cross join clock
   group by authorization_id, spending.total, spending.expiry, clock.now
-  having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) >= spending.total - (
+  having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) + sum(locked) >= spending.total - (
     select coalesce(sum(settled), 0) from chain.lease as lease
     where lease.authorization_id = running.authorization_id))
 )`;
@@ -75,6 +103,15 @@ const notConverged = `
     or not ((held.desired = 'run' and held.state = 'running') or (held.desired = 'stop' and held.state = 'stopped'))
     or (held.desired = case when workspace.stopped then 'run' else 'stop' end)`;
 
+/** SQL: workspaces with a lease that anyone may end. */
+const withOverdueLease = `
+  select assignment.workspace_id::int8 from chain.assignment as assignment
+    join chain.lease as lease using (workspace_id, replica, lease)
+    join chain.block as assigning on assigning.number = assignment.assigned_block
+    cross join clock
+  where assignment.release_reason is null and assignment.state not in ('none', 'deleted', 'released')
+    and clock.now >= ${overdueAt({ startSeconds: "$1::int8", restSeconds: "$2::int8" })}`;
+
 /** SQL: workspaces whose funds are used up. */
 const withoutFunds = `
   select workspace_id::int8 from running
@@ -85,10 +122,11 @@ const withoutFunds = `
  * Workspaces that differ from the state their owners ordered, or whose funds are used up. Only these can have steps to execute
  * or phases to monitor; nearly all workspaces are converged and not returned.
  */
-export async function findDue(db: Queryable): Promise<bigint[]> {
+export async function findDue(db: Queryable, terms: Terms): Promise<bigint[]> {
   const found = await db.query<{ workspace_id: bigint }>(
     `with ${clock}, ${held}, ${debts}
-    ${expiredOrIncomplete} union ${notConverged} union ${withoutFunds}`,
+    ${expiredOrIncomplete} union ${notConverged} union ${withoutFunds} union ${withOverdueLease}`,
+    [terms.startSeconds, terms.restSeconds],
   );
   return found.rows.map((row) => row.workspace_id);
 }

@@ -14,7 +14,7 @@ export type HandleDeps = ActDeps & { metrics: WorkspaceMetrics; deadlines: Deadl
 export function createHandler(deps: HandleDeps): (ids: Record<string, string>) => Promise<void> {
   const reports = createStuckReports();
   return handleWorkspaces(async (workspaceId) => {
-    const loaded = await loadFacts(deps.pool, workspaceId);
+    const loaded = await loadFacts(deps.pool, workspaceId, deps.deployment.parameters);
     if (loaded === null) return;
     const { facts, head } = loaded;
     for (const stuck of findStuck(facts, deps.deadlines)) {

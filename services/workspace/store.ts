@@ -3,7 +3,7 @@ import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { stepsInProgress } from "@ngpu/tx-sender/stepLedger";
 import type { Facts, Funds, HeldLease } from "./decide.ts";
-import { isOutdated } from "./due.ts";
+import { isOutdated, isRateEnded, overdueAt, type Terms } from "./due.ts";
 
 /** Facts with the block they were read at. */
 export type LoadedFacts = { facts: Facts; head: bigint };
@@ -23,7 +23,7 @@ type WorkspaceRow = {
 };
 
 /** Reads the input of decide() in one snapshot; null when the workspace is not exported. */
-export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFacts | null> {
+export function loadFacts(db: Database, workspaceId: bigint, terms: Terms): Promise<LoadedFacts | null> {
   return transaction(db, async (connection) => {
     await connection.query("set transaction isolation level repeatable read, read only");
     const workspace = await loadWorkspace(connection, workspaceId);
@@ -37,7 +37,7 @@ export function loadFacts(db: Database, workspaceId: bigint): Promise<LoadedFact
         open,
         replicas,
         expiresAt,
-        leases: await loadLeases(connection, workspaceId, now),
+        leases: await loadLeases(connection, { workspaceId, now, terms }),
         missing: await loadMissing(connection, workspaceId),
         maxDown: maxDownOf(workspace.config),
         stopped,
@@ -61,7 +61,13 @@ async function loadWorkspace(db: Queryable, workspaceId: bigint): Promise<Worksp
   return found.rows[0];
 }
 
-async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Promise<HeldLease[]> {
+const overdue = overdueAt({ startSeconds: "$3::int8", restSeconds: "$4::int8" });
+const rateEnded = isRateEnded({ now: "$2::int8", restSeconds: "$4::int8" });
+
+async function loadLeases(
+  db: Queryable,
+  { workspaceId, now, terms }: { workspaceId: bigint; now: number; terms: Terms },
+): Promise<HeldLease[]> {
   const found = await db.query<{
     replica: number;
     lease: number;
@@ -70,29 +76,38 @@ async function loadLeases(db: Queryable, workspaceId: bigint, now: number): Prom
     since: number;
     releasable_at: number | null;
     funded: boolean;
+    overdue: boolean;
     retire: HeldLease["retire"];
     owes_from: number | null;
+    rate_ended: boolean;
   }>(
     `select assignment.replica::int4, assignment.lease::float8, assignment.state, assignment.desired,
-       floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end)))::float8 as since,
+       floor(extract(epoch from greatest(block.time, case when lease.closed then closing.time end,
+         case when ${overdue} <= $2 then to_timestamp(${overdue}) end)))::float8 as since,
        assignment.lost_until::float8 as releasable_at,
        coalesce(not lease.closed, true) as funded,
+       coalesce(${overdue} <= $2, false) as overdue,
        case when ${isOutdated("assignment")} then 'outdated' when node.status = 'maintenance' then 'draining' end as retire,
-       case when lease.running and not lease.closed and lease.clock_since < $2 then lease.clock_since end::float8 as owes_from
+       case when lease.running and not lease.closed and lease.clock_since < $2
+         and (lease.clock = 'running' or ${rateEnded} or spending.expiry < $2) then lease.clock_since end::float8 as owes_from,
+       coalesce(${rateEnded}, false) as rate_ended
      from chain.assignment as assignment
      join chain.block as block on block.number = assignment.block_number
      left join chain.node as node on node.node_id = assignment.node_id
      left join chain.lease as lease using (workspace_id, replica, lease)
+     left join chain.spending_authorization as spending on spending.authorization_id = lease.authorization_id
      left join chain.block as closing on closing.number = lease.block_number
+     left join chain.block as assigning on assigning.number = assignment.assigned_block
      where assignment.workspace_id = $1::int8 and assignment.release_reason is null
        and assignment.state not in ('none', 'deleted', 'released')
      order by assignment.replica, assignment.lease`,
-    [workspaceId, now],
+    [workspaceId, now, terms.startSeconds, terms.restSeconds],
   );
-  return found.rows.map(({ releasable_at: releasableAt, owes_from: owesFrom, ...lease }) => ({
+  return found.rows.map(({ releasable_at: releasableAt, owes_from: owesFrom, rate_ended, ...lease }) => ({
     ...lease,
     releasableAt,
     owesFrom,
+    rateEnded: rate_ended,
   }));
 }
 
@@ -142,18 +157,22 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
     `with spending as (
        select total, expiry, generation from chain.spending_authorization where authorization_id = $2
      ), running as (
-       select lease.authorization_id, greatest(0, $3::int8 - lease.clock_since) * lease.rate as owed
+       select lease.authorization_id, case when lease.running
+           then greatest(0, $3::int8 - lease.clock_since) * lease.rate else 0 end as owed,
+         lease.lock - lease.from_lock as locked
        from chain.lease as lease join chain.workspace as workspace using (workspace_id)
        join spending on spending.generation = lease.generation
-       where workspace.owner = $1 and lease.running and not lease.closed
+       where workspace.owner = $1 and not lease.closed
      )
      select
        coalesce((select deposited + refunded - withdrawn - settled from chain.escrow_account
-         where account = $1 and generation = spending.generation), 0)::numeric as balance,
+         where account = $1 and generation = spending.generation), 0)::numeric
+         - coalesce((select sum(locked) from running), 0)::numeric as balance,
        coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
        coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
        spending.total - coalesce(
-         (select sum(settled) from chain.lease where authorization_id = $2), 0)::numeric as remaining,
+         (select sum(settled - from_lock + case when closed then from_lock else lock end)
+          from chain.lease where authorization_id = $2), 0)::numeric as remaining,
        spending.expiry::float8
      from (select 1) as one
      left join spending on true`,

@@ -2,10 +2,11 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { forgetOldSteps, releaseAbandonedSteps } from "@ngpu/tx-sender/stepLedger";
-import { findDue } from "./due.ts";
+import { findDue, type Terms } from "./due.ts";
 
 export type SweepDeps = {
   pool: Database;
+  terms: Terms;
   /** Number of this process (holdRunnerLock). */
   runner: bigint;
   logger: Logger;
@@ -25,7 +26,7 @@ export function startSweep(deps: SweepDeps): Loop {
   let forgotAt = 0;
   return startLoop({ name: "workspace sweep", ...deps }, async (signal) => {
     await releaseAbandonedSteps(deps.pool, deps.runner);
-    for (const workspaceId of await findDue(deps.pool)) {
+    for (const workspaceId of await findDue(deps.pool, deps.terms)) {
       if (signal.aborted) return;
       await deps.enqueue(workspaceId);
     }

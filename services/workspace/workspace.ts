@@ -12,6 +12,7 @@ import { createRegistry } from "@ngpu/runtime/metrics";
 import { createSender } from "@ngpu/tx-sender/send";
 import type { Queue } from "bullmq";
 import { privateKeyToAccount } from "viem/accounts";
+import type { Terms } from "./due.ts";
 import { type WorkspaceSettings, workspaceDeadlines } from "./env.ts";
 import { createHandler } from "./handle.ts";
 import { createMetrics } from "./metrics.ts";
@@ -50,7 +51,7 @@ export async function startWorkspace(
     enqueueDispense: (workspaceId) => enqueueWorkspace(dispenseQueue, workspaceId),
   });
   serveQueue(queues.workspace, redis, context, handle, settings.CONCURRENCY);
-  sweepOnChanges(settings, context, { pool, runner, queue: workspaceQueue });
+  sweepOnChanges(settings, context, { pool, runner, terms: deployment.parameters, queue: workspaceQueue });
   const health = queueHealth(pool, redis);
   return listen(createApp({ health, registry }), { host: settings.HOST, port: settings.PORT }, context);
 }
@@ -59,12 +60,13 @@ export async function startWorkspace(
 function sweepOnChanges(
   settings: WorkspaceSettings,
   context: ServiceContext,
-  work: { pool: Database; runner: bigint; queue: Queue },
+  work: { pool: Database; runner: bigint; terms: Terms; queue: Queue },
 ): void {
   const { logger, signal } = context;
-  const { pool, runner, queue } = work;
+  const { pool, runner, terms, queue } = work;
   const sweep = startSweep({
     pool,
+    terms,
     logger,
     signal,
     runner,

@@ -9,6 +9,7 @@ import { expectRefused, expectRevert, refusalsOf, zeroHash } from "./support/rev
 import { othersThan } from "./support/twins.ts";
 import {
   assign,
+  leaseClock,
   loadPartner,
   type PartnerFixture,
   partner,
@@ -112,7 +113,8 @@ describe("DockerContract: reports and releases", () => {
   it("starts the clock on Running, stops it when that ends, and reports new ports without changing it", async () => {
     const market = await loadPartner();
     const { workspaceId, ref, fence } = await place(market);
-    const running = async () => (await market.escrow.read.leaseOf([workspaceId, 0]))[6];
+    const running = async () =>
+      (await market.escrow.read.leaseOf([workspaceId, 0]))[6] === leaseClock.running;
     const placed = { ref, fence };
     await report(market, placed, state.running, 1);
     expect(await running()).to.equal(true);

@@ -165,7 +165,7 @@ describe("DockerContract: workspaces and assignments", () => {
     const item = { workspaceId, replica: 0, nodeId: 1, start: false, spec };
     expect(refusalsOf(await assign(market, [item], people.delegate))).to.deep.equal([]);
     const revoker = await authorize(market, { nonce: 9n });
-    await expectRevert(escrow.write.revoke([revoker]), "CallerNotOwner", { owner: partner.address });
+    await expectRevert(escrow.write.revoke([revoker, false]), "CallerNotOwner", { owner: partner.address });
   });
 
   it("orders start, stop and delete only as in the table", async () => {
@@ -302,6 +302,8 @@ describe("DockerContract: workspaces and assignments", () => {
       update(people.delegate, { graceSeconds: spec.graceSeconds + 1 }),
       "WorkspaceTermsFixed",
     );
+    const tomorrow = (await market.time.latest()) + 86_400;
+    await expectRevert(update(people.delegate, { expiresAt: tomorrow }), "WorkspaceTermsFixed");
     const resources = { ...spec.resources, cpuMilli: spec.resources.cpuMilli + 1 };
     await expectRevert(update(people.delegate, { resources }), "WorkspaceTermsFixed");
     await expectRevert(update(people.delegate, { configHash: image }), "WorkspaceConfigMismatch");

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { type Hex, parseEther, parseSignature } from "viem";
 import { later, type MarketFixture } from "./support/market.ts";
 import { expectRefused, expectRevert, zeroHash } from "./support/reverts.ts";
-import { authorize, loadPartner, partner } from "./support/workspaces.ts";
+import { authorize, leaseClock, loadPartner, partner } from "./support/workspaces.ts";
 
 const ref = { workspaceId: 9n, replica: 0, lease: 1 };
 
@@ -42,7 +42,7 @@ describe("Escrow: leases", () => {
     expect((await clock(false)).logs).to.have.length(2);
     expect((await close()).logs).to.have.length(1);
     for (const receipt of [await clock(true), await close()]) expect(receipt.logs).to.deep.equal([]);
-    expect((await escrow.read.leaseOf([9n, 0]))[5]).to.equal(false);
+    expect((await escrow.read.leaseOf([9n, 0]))[6]).to.equal(leaseClock.closed);
   });
 
   it("stop at their debt: closing pays all of it and frees the rate", async () => {
@@ -65,7 +65,7 @@ describe("Escrow: leases", () => {
     await time.increase(2_000);
     const receipt = await clock(false);
     expect(receipt.logs).to.have.length(2);
-    expect((await escrow.read.leaseOf([9n, 0])).slice(5)).to.deep.equal([false, false]);
+    expect((await escrow.read.leaseOf([9n, 0])).slice(5)).to.deep.equal([0, leaseClock.closed]);
     expect(await escrow.read.balanceOf([partner.address])).to.equal(0n);
   });
 
@@ -83,16 +83,15 @@ describe("Escrow: authorizations", () => {
   it("are revoked once, by their owner", async () => {
     const market = await loadPartner();
     const { escrow, people, connection } = market;
-    await expectRevert(escrow.write.revoke([1n], { account: people.delegate }), "CallerNotOwner");
+    await expectRevert(escrow.write.revoke([1n, false], { account: people.delegate }), "CallerNotOwner");
     const id = 2n;
     const own = people.owner;
     await connection.networkHelpers.impersonateAccount(partner.address);
     await connection.networkHelpers.setBalance(partner.address, 10n ** 18n);
     await authorize(market, { nonce: 2n });
-    await escrow.write.revoke([id], { account: partner.address });
-    await expectRevert(escrow.write.revoke([id], { account: partner.address }), "AuthorizationIsRevoked", {
-      authorizationId: id,
-    });
+    await escrow.write.revoke([id, false], { account: partner.address });
+    const again = escrow.write.revoke([id, false], { account: partner.address });
+    await expectRevert(again, "AuthorizationIsRevoked", { authorizationId: id });
     expect(await escrow.read.maySpend([id, partner.address])).to.equal(true);
     expect(await escrow.read.maySpend([id, people.delegate])).to.equal(false);
     expect(await escrow.read.maySpend([1n, people.delegate])).to.equal(true);

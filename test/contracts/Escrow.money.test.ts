@@ -7,6 +7,7 @@ import {
   assign,
   authorizationOf,
   deposit,
+  leaseClock,
   loadPartner,
   type PartnerFixture,
   partner,
@@ -133,10 +134,13 @@ async function checkBooks(market: Setting, books: Books): Promise<void> {
   const inUse = new Map<bigint, bigint>();
   for (const { workspaceId } of market.published) {
     const lease = await escrow.read.leaseOf([workspaceId, 0]);
-    const [, authorizationId, , rate, settledAt, isOpen, running] = lease;
-    if (running) owed += rate * (now - BigInt(settledAt));
-    if (isOpen) inUse.set(authorizationId, (inUse.get(authorizationId) ?? 0n) + rate);
-    expect(running && !isOpen).to.equal(false);
+    const [, authorizationId, , rate, since, rested, clock] = lease;
+    if (clock === leaseClock.closed) continue;
+    const { running, stopping, ending } = leaseClock;
+    if ([running, stopping, ending].some((charged) => charged === clock))
+      owed += rate * (now - BigInt(since));
+    owed += (await escrow.read.lockOf([rate])) - ((rate + 9n) / 10n) * BigInt(rested);
+    inUse.set(authorizationId, (inUse.get(authorizationId) ?? 0n) + rate);
   }
   const free = balance > owed ? balance - owed : 0n;
   expect(await escrow.read.withdrawableOf([partner.address])).to.equal(free);

@@ -146,8 +146,9 @@ describe("Escrow: refunds of downtime", () => {
     expect(await escrow.read.earnedBy([1])).to.equal(spent);
     expect(await escrow.read.balanceOf([partner.address])).to.equal(parseEther("1") + 1_000_000n - spent);
     const ref = { workspaceId: placed.workspaceId, replica: 0, lease: 1 };
-    expect(await escrow.read.isRefunded([day, ref])).to.equal(true);
-    expect(await escrow.read.isRefunded([day + 1n, ref])).to.equal(false);
+    const refunded = async (on: bigint) => (await escrow.read.paidOn([on, ref, 1, 1n]))[1];
+    expect(await refunded(day)).to.equal(true);
+    expect(await refunded(day + 1n)).to.equal(false);
     expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: 1 });
   });
 
@@ -188,15 +189,22 @@ describe("Escrow: refunds of downtime", () => {
     ]);
   });
 
-  it("of leases of a replica are independent, in any group of 128", async () => {
+  it("of leases of a replica are independent", async () => {
     const run = await running();
     const { market, placed, day } = run;
     const { workspaceId, spec } = placed;
+    const serve = async (ref: typeof placed.ref) => {
+      const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
+      await report(market, { ref, fence }, state.running, 2);
+      await market.time.increase(2);
+    };
     const replace = async (lease: number) => {
       const ref = { workspaceId, replica: 0, lease };
+      // Those that are refunded below have paid for a second at least.
+      if (lease > 126) await serve(ref);
       await market.docker.write.requestDelete([[ref]], { account: market.people.keeper });
       const { fence } = await market.docker.read.assignmentOf([workspaceId, 0]);
-      await report(market, { ref, fence }, state.deleted, 2);
+      await report(market, { ref, fence }, state.deleted, 3);
       await assign(market, [{ workspaceId, replica: 0, nodeId: 1, start: true, spec }]);
     };
     for (let lease = 1; lease <= 128; lease += 1) await replace(lease);
@@ -204,7 +212,6 @@ describe("Escrow: refunds of downtime", () => {
     expect(lease).to.equal(129);
     await report(market, { ref: { workspaceId, replica: 0, lease }, fence }, state.running, 1);
     await goToDay(market, day + 1n, 100);
-    // Both sides of the end of a group of leases, and one at the same position of another group.
     const leases = [129, 128, 127, 1];
     const proven = await commitDowntime(
       market,
@@ -213,8 +220,9 @@ describe("Escrow: refunds of downtime", () => {
     );
     const marks = () =>
       Promise.all(
-        leases.map((number) => {
-          return market.escrow.read.isRefunded([day, { workspaceId, replica: 0, lease: number }]);
+        leases.map(async (number) => {
+          const ref = { workspaceId, replica: 0, lease: number };
+          return (await market.escrow.read.paidOn([day, ref, 1, 1n]))[1];
         }),
       );
     for (const place of leases.keys()) {
@@ -226,7 +234,7 @@ describe("Escrow: refunds of downtime", () => {
       expect(await marks()).to.deep.equal(leases.map((_, other) => other <= place));
       for (const other of [2, 257]) {
         const ref = { workspaceId, replica: 0, lease: other };
-        expect(await market.escrow.read.isRefunded([day, ref]), String(other)).to.equal(false);
+        expect((await market.escrow.read.paidOn([day, ref, 1, 1n]))[1], String(other)).to.equal(false);
       }
       expectRefused(await refund(market, only), "DowntimeRefunded", { day, lease: leases[place] });
     }
@@ -237,7 +245,7 @@ describe("Escrow: refunds of downtime", () => {
     const { market, day } = run;
     await market.time.increase(10);
     const early = { items: [downtime(run, 1)], proofs: [[]] };
-    expectRefused(await refund(market, early), "RefundNotYesterday", { day, today: day });
+    expectRefused(await refund(market, early), "RefundWindowClosed", { day, today: day });
     await goToDay(market, day + 1n, 0);
     expectRefused(await refund(market, early), "UptimeRootUnknown", { day });
     const items = [
@@ -261,10 +269,10 @@ describe("Escrow: refunds of downtime", () => {
     ]);
     await goToDay(market, day + 2n, 0);
     const late = { items: [downtime(run, 3)], proofs: proven.proofs.slice(0, 1) };
-    expectRefused(await refund(market, late), "RefundNotYesterday", { day, today: day + 2n });
+    expectRefused(await refund(market, late), "RefundWindowClosed", { day, today: day + 2n });
   });
 
-  it("reuse the marks of a day on the next", async () => {
+  it("of a day are independent of the next", async () => {
     const run = await running();
     const { market, day } = run;
     for (const next of [day, day + 1n, day + 2n]) {

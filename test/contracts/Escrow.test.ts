@@ -139,7 +139,7 @@ describe("Escrow: deposits and authorizations", () => {
     await market.escrow.write.withdraw([999_001n, people.outsider], own);
     await refuse(1n, "EscrowBalanceTooLow", { wanted: rate, available: 999n });
     await refuse(1n, "AuthorizationIsRevoked", { authorizationId: 1n }, () =>
-      market.escrow.write.revoke([1n], own),
+      market.escrow.write.revoke([1n, false], own),
     );
   });
 
@@ -165,7 +165,7 @@ describe("Escrow: leases", () => {
     const { escrow, time } = market;
     const placed = await place(market);
     await time.increase(100);
-    expect(await escrow.read.withdrawableOf([partner.address])).to.equal(1_000_000n);
+    expect(await escrow.read.withdrawableOf([partner.address])).to.equal(1_000_000n - rate);
     await report(market, placed, state.running, 1);
     const since = await time.latest();
     await time.increase(99);
@@ -193,11 +193,13 @@ describe("Escrow: leases", () => {
     await connection.networkHelpers.impersonateAccount(partner.address);
     await connection.networkHelpers.setBalance(partner.address, parseEther("1"));
     const now = await time.latest();
-    const owed = rate * BigInt(now - start1 + (now - start2));
+    // Two locks, of a second each.
+    const locked = 2n * rate;
+    const owed = locked + rate * BigInt(now - start1 + (now - start2));
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(1_000_000n - owed);
     await escrow.write.settle([[first.ref]]);
     const later = await time.latest();
-    const stillOwed = rate * BigInt(later - start1 + (later - start2));
+    const stillOwed = locked + rate * BigInt(later - start1 + (later - start2));
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(1_000_000n - stillOwed);
     const all = escrow.write.withdraw([1_000_000n - stillOwed, people.outsider], {
       account: partner.address,
@@ -223,14 +225,14 @@ describe("Escrow: leases", () => {
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(50n);
   });
 
-  it("leaves a stopped lease open when the account is empty", async () => {
+  it("leaves a lease open that has not run when only its lock is left", async () => {
     const market = await loadPartner();
     const { escrow, connection, mined, people } = market;
     const placed = await place(market);
     await connection.networkHelpers.impersonateAccount(partner.address);
     await connection.networkHelpers.setBalance(partner.address, parseEther("1"));
-    await escrow.write.withdraw([1_000_000n, people.outsider], { account: partner.address });
-    expect(await escrow.read.balanceOf([partner.address])).to.equal(0n);
+    await escrow.write.withdraw([1_000_000n - rate, people.outsider], { account: partner.address });
+    expect(await escrow.read.withdrawableOf([partner.address])).to.equal(0n);
     await mined(escrow.write.settle([[placed.ref]]));
     expect(await escrow.read.isOpen([placed.ref])).to.equal(true);
   });
@@ -273,7 +275,7 @@ describe("Escrow: leases", () => {
     await report(market, placed, state.running, 1);
     await connection.networkHelpers.impersonateAccount(partner.address);
     await connection.networkHelpers.setBalance(partner.address, parseEther("1"));
-    await escrow.write.revoke([1n], { account: partner.address });
+    await escrow.write.revoke([1n, false], { account: partner.address });
     await time.increase(10);
     await escrow.write.settle([[placed.ref]]);
     expect(await escrow.read.isOpen([placed.ref])).to.equal(true);

@@ -9,6 +9,7 @@ import { addMeasurer, finalize, loadMeasure, requestRound, result, reveal } from
 import {
   assign,
   authorizationOf,
+  leaseClock,
   loadPartner,
   place,
   publish,
@@ -102,7 +103,7 @@ describe("Events: an act emits all of its changes, with every value in its field
         name: "StateChanged",
         args: { ...lease, state: state.running, sequence: 1, detail: zeroHash },
       },
-      { of: "escrow", name: "LeaseClockSet", args: { ...lease, running: true, since } },
+      { of: "escrow", name: "LeaseClockSet", args: { ...lease, clock: leaseClock.running, since } },
     ]);
     await time.increaseTo(since + 100);
     const settled = await said(market, escrow.write.settle([[placed.ref]], { account: people.outsider }));
@@ -111,7 +112,7 @@ describe("Events: an act emits all of its changes, with every value in its field
       {
         of: "escrow",
         name: "Settled",
-        args: { ...lease, amount: 1_000n * BigInt(now - since), settledAt: now },
+        args: { ...lease, amount: 1_000n * BigInt(now - since), fromLock: 0n, settledAt: now },
       },
     ]);
   });
@@ -136,9 +137,14 @@ describe("Events: an act emits all of its changes, with every value in its field
       [() => startWorkspace([workspaceId, [ref]], as), [stoppedSet(false), ordered("StartRequested")]],
       [() => stopWorkspace([workspaceId, []], as), [stoppedSet(true)]],
       [() => requestStop([[ref]], as), [ordered("StopRequested")]],
-      [() => requestDelete([[ref]], as), [ordered("DeleteRequested")]],
     ] as const;
     for (const [order, events] of orders) expect(await said(market, order())).to.deep.equal(events);
+    const deleted = await said(market, requestDelete([[ref]], as));
+    const clock = { ...ref, nodeId: 2, clock: leaseClock.ended, since: await market.time.latest() };
+    expect(deleted).to.have.deep.members([
+      ordered("DeleteRequested"),
+      { of: "escrow", name: "LeaseClockSet", args: clock },
+    ]);
   });
 
   it("of rounds and results", async () => {

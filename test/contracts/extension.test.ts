@@ -51,7 +51,10 @@ describe("The extension of DockerContract", () => {
 });
 
 describe("The two parts of a contract", () => {
-  for (const [folder, owner] of [["docker", "DockerState.sol"]] as const) {
+  for (const [folder, owner] of [
+    ["docker", "DockerState.sol"],
+    ["escrow", "EscrowState.sol"],
+  ] as const) {
     it(`have one layout: only ${owner} declares state variables`, () => {
       const files = globSync(`${folder}/*.sol`, { cwd: contracts });
       const declared = files.filter((file) => readFileSync(join(contracts, file), "utf8").match(variable));

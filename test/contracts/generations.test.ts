@@ -202,7 +202,7 @@ describe("Generations of the market", () => {
     await old.time.increase(3_600);
     await old.manager.write.execute([docker.address, unpause], { account: people.unpauser });
     expectRefused(await assign(old, [item]), "CallerNotDocker", { caller: docker.address });
-    expect(await escrow.read.leaseOf([workspaceId, 0])).to.deep.equal([0, 0n, 0, 0n, 0, false, false]);
+    expect(await escrow.read.leaseOf([workspaceId, 0])).to.deep.equal([0, 0n, 0, 0n, 0, 0, 0]);
     await expectRevert(computeNode.write.addDocker([docker.address]), "DockerAlreadyAdded");
     await expectRevert(computeNode.write.retireDocker([docker.address]), "DockerNotReserving");
   });

@@ -30,7 +30,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   ],
   // An owner may always end what it began.
   DockerContract: ["setKeeper", "closeWorkspace", "closeExpired"],
-  Escrow: ["setDocker", "open", "setClock", "close", "revoke"],
+  Escrow: ["setDocker", "open", "setClock", "order", "review", "close", "revoke", "cancelAuthorization"],
   Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
   Pomc: ["setPoster", "setReceiptsPoster", "setWatcher", "setTerms", "attestEpoch", "disableEpoch"],
 };

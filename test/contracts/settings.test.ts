@@ -13,6 +13,15 @@ const node = {
   registrationLimit: 60,
   registrationSeconds: hour,
 };
+const lease = {
+  minSeconds: 600,
+  lockFloor: 5n,
+  rateFloor: 1n,
+  startSeconds: hour,
+  restSeconds: 60,
+  refundDays: 1,
+  feeBasisPoints: 100,
+};
 const round = {
   quorum: 1,
   draws: 1,
@@ -51,7 +60,8 @@ function make(market: MarketFixture) {
   return {
     computeNode: (changes = {}) =>
       deploy(computeNodeAbi, "ComputeNode", [AccessManager, { ...node, ...changes }]),
-    escrow: (fee: number) => deploy(escrowAbi, "Escrow", [AccessManager, Token, ComputeNode, fee, 0n]),
+    escrow: (changes = {}) =>
+      deploy(escrowAbi, "Escrow", [AccessManager, Token, ComputeNode, { ...lease, ...changes }, 0n]),
     measure: (changes = {}) =>
       deploy(measureAbi, "Measure", [AccessManager, ComputeNode, { ...round, ...changes }]),
     pomc: (changes = {}) => deploy(pomcAbi, "Pomc", [AccessManager, Token, Escrow, { ...epoch, ...changes }]),
@@ -75,7 +85,11 @@ describe("Settings", () => {
     for (const daySeconds of [0n, 59n, 86_399n]) {
       await expectRevert(computeNode({ daySeconds }), "UptimeDayInvalid", { daySeconds, slotSeconds });
     }
-    await expectRevert(escrow(1_001), "FeeInvalid", { basisPoints: 1_001, limit: 1_000 });
+    const fee = { basisPoints: 1_001, limit: 1_000 };
+    await expectRevert(escrow({ feeBasisPoints: 1_001 }), "FeeInvalid", fee);
+    for (const refundDays of [0, 3]) {
+      await expectRevert(escrow({ refundDays }), "RefundDaysInvalid", { refundDays, limit: 2 });
+    }
     for (const [quorum, draws] of [
       [0, 1],
       [2, 1],
@@ -102,7 +116,9 @@ describe("Settings", () => {
       registrationSeconds: 1,
     });
     expect(await least.read.registrationRate()).to.deep.equal([1, 1]);
-    expect(await (await escrow(1_000)).read.feeBasisPoints()).to.equal(1_000);
+    expect(await (await escrow({ feeBasisPoints: 1_000, refundDays: 2 })).read.feeBasisPoints()).to.equal(
+      1_000,
+    );
     expect(await (await measure({ quorum: 8, draws: 8 })).read.quorum()).to.equal(8);
     const shortest = await pomc({ epochSeconds: 1 });
     expect(await shortest.read.epochSeconds()).to.equal(1);
@@ -124,6 +140,10 @@ describe("Settings", () => {
     expect(await computeNode.read.isUptimePoster([people.outsider])).to.equal(false);
     expect(await docker.read.clockMarginSeconds()).to.equal(parameters.clockMarginSeconds);
     expect(await escrow.read.feeBasisPoints()).to.equal(parameters.feeBasisPoints);
+    const { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints } =
+      parameters;
+    const terms = { minSeconds, lockFloor, rateFloor, startSeconds, restSeconds, refundDays, feeBasisPoints };
+    expect(await escrow.read.terms()).to.deep.equal(terms);
     expect(await measure.read.quorum()).to.equal(parameters.quorum);
     expect(await measure.read.leadSeconds()).to.equal(parameters.measureLeadSeconds);
     expect(await measure.read.windowSeconds()).to.equal(parameters.measureWindowSeconds);

@@ -49,6 +49,30 @@ const invariantFaults: Seeded[] = [
   of("invariant_debtIsTheSumOfRunningLeases", "libraries/Accounts.sol", "account.rate -= rate;", removed),
   of("invariant_authorizationsBind", "escrow/Settlement.sol", "grant.rateInUse -= lease.rate;", removed),
   of("invariant_openLeasesHaveLiveAssignments", "docker/DockerState.sol", "_escrow.close(ref);", removed),
+  of(
+    "invariant_capacityIsPaidForOrEnds",
+    "escrow/LeaseClocks.sol",
+    "lease.isAwaited() && block.timestamp > uint256(lease.since) + _startSeconds",
+    "false",
+  ),
+  of(
+    "invariant_leasesPayTheirDebtOrTheirLock",
+    "escrow/Settlement.sol",
+    "charge.fromLock = _atMost(due - charge.fromFree, charge.left);",
+    removed,
+  ),
+  of(
+    "invariant_ordersEndTheRate",
+    "libraries/Leases.sol",
+    "uint40 ranUntil = until < restAt ? until : restAt;",
+    "uint40 ranUntil = until;",
+  ),
+  of(
+    "invariant_refundsStayWithinTheirLease",
+    "escrow/Refunds.sol",
+    "_atMost(amount, book.paidOn(item.day, today))",
+    "amount",
+  ),
   of("test_actsHappen", "node/Capacity.sol", "!docker.mayReserve", "docker.mayReserve"),
   of(
     "invariant_claimsFollowActiveEpochs",
@@ -86,7 +110,7 @@ const invariantFaults: Seeded[] = [
     removed,
   ),
   of("invariant_eachEscrowCoversItsBooks", "escrow/Deposits.sol", "account.take(amount);", removed),
-  of("invariant_eachEscrowCoversItsBooks", "escrow/Settlement.sol", "account.pay(amount);", removed),
+  of("invariant_eachEscrowCoversItsBooks", "escrow/Settlement.sol", "account.pay(ran + charge.rest);", removed),
   of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "pausable", removed),
   of("invariant_noEpochIsPaidByTwo", "Pomc.sol", "_last = settings.epochsBefore;", removed),
   of(

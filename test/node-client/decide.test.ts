@@ -124,6 +124,42 @@ describe("a node's decisions", () => {
     expect(world.live[0]?.state).to.equal("running");
   });
 
+  it("keep a stopped container while the lock of its lease pays for it, and not longer", () => {
+    const world = new World({ policy: "available" });
+    const states = () => world.containers.map((item) => item.status);
+    world.event("Assigned", 1n);
+    // A second of rest costs 11 of what is left of the lock: 50 seconds.
+    world.money("LeaseOpened", 1n, { authorizationId: 1n, rate: 105n, lock: 1_000n });
+    world.money("LeaseClockSet", 1n, { clock: 2, since: 900 });
+    world.settle();
+    world.event("StopRequested", 1n);
+    world.settle();
+    const since = world.now / 1_000;
+    world.money("LeaseClockSet", 1n, { clock: 5, since: since - 100 });
+    world.money("Settled", 1n, { amount: 900n, fromLock: 460n, settledAt: since });
+    world.now += 109_000;
+    world.round();
+    expect(states()).to.deep.equal(["exited"]);
+    world.now += 1_000;
+    world.round();
+    expect(states()).to.deep.equal([]);
+    world.event("StartRequested", 1n);
+    world.settle();
+    expect(states()).to.deep.equal(["running"]);
+  });
+
+  it("keep no container of a lease that is stopped before it first ran: its payer pays nothing", () => {
+    const world = new World({ policy: "available" });
+    world.event("Assigned", 1n);
+    world.money("LeaseOpened", 1n, { authorizationId: 1n, rate: 100n, lock: 60_000n });
+    for (let i = 0; i < 3; i += 1) world.round();
+    expect(world.containers).to.have.length(1);
+    world.event("StopRequested", 1n);
+    world.settle();
+    expect(world.containers).to.deep.equal([]);
+    expect(world.live[0]?.state).to.equal("stopped");
+  });
+
   it("submit a pending report once", () => {
     const world = new World({ policy: "available" });
     world.event("AssignedHeld", 1n);

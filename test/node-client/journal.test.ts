@@ -52,7 +52,7 @@ describe("the journal", () => {
   const assigned = (number: bigint, fork: string) =>
     logOf(
       "Assigned",
-      { ...lease, fence: hashOf(fork).slice(0, 18), pricePerSecond: 3n, start: true },
+      { ...lease, fence: hashOf(fork).slice(0, 18), pricePerSecond: 3n, start: true, decidedAt: 1n },
       { blockNumber: number, blockHash: hashOf(number, fork), logIndex: 2 },
     );
 

@@ -210,6 +210,7 @@ describe("a node's reports of reasons", () => {
     milestone: 0,
     lost: false,
     ended: false,
+    keptUntil: Number.POSITIVE_INFINITY,
   };
   const key = fencedKey(lease);
   const { workspaceId, replica, lease: number, fence } = lease;

@@ -84,6 +84,7 @@ export class World {
         fence,
         pricePerSecond: 1n,
         start: name === "Assigned",
+        decidedAt: 0n,
       });
       return;
     }
@@ -92,6 +93,16 @@ export class World {
     if (name === "StopRequested" && lease.desired !== "run") return;
     if (name === "DeleteRequested" && lease.desired === "delete") return;
     this.put(name, { ...ref, reason: 1 });
+  }
+
+  /** Adds an event of escrow about the live lease of a workspace. */
+  money(
+    name: "LeaseOpened" | "LeaseClockSet" | "Settled",
+    workspaceId: bigint,
+    args: Record<string, unknown>,
+  ): void {
+    const lease = this.live.find((item) => item.workspaceId === workspaceId)?.lease;
+    this.put(name, { workspaceId, nodeId, replica: 0, lease, ...args });
   }
 
   /** Removes the newest blocks; later blocks reuse their numbers. */

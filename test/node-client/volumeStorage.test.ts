@@ -37,6 +37,7 @@ const lease: Assignment = {
   milestone: 0,
   lost: false,
   ended: false,
+  keptUntil: Number.POSITIVE_INFINITY,
 };
 const hasSizes = ({ HostConfig }: Created) => HostConfig?.Mounts?.length !== undefined;
 /** What Docker 28.2 says of a sized volume, recorded with its data on XFS mounted without pquota. */

@@ -37,6 +37,11 @@ const periods = {
   measureWindowSeconds: 20,
   measureTtlSeconds: 600,
   clockMarginSeconds: 1,
+  minSeconds: 1,
+  lockFloor: 0,
+  startSeconds: 3_600,
+  restSeconds: 60,
+  refundDays: 1,
 };
 
 /**

@@ -94,7 +94,7 @@ async function codeFindings(
     const args = constructorArguments(name, parameters, at, at.AccessManager);
     const artifact = await artifactNamed(artifactOf(name));
     const errors = await codeErrors({ client, address: at[name], artifact, args });
-    const extension = extensionOf(name, at);
+    const extension = extensionOf(name, parameters, at);
     if (extension !== undefined && errors.length === 0) {
       const part = { artifact: await artifactNamed(extension.artifact), args: extension.args };
       errors.push(...(await extensionErrors({ client, of: at[name], ...part })));

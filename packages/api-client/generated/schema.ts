@@ -1278,12 +1278,17 @@ export interface components {
             /** @description The escrow contract of this account */
             escrow: string;
             /**
+             * @description Set aside for open leases
+             * @example 1000000000000000000
+             */
+            locked: string;
+            /**
              * @description Owed now by running leases, not settled yet
              * @example 1000000000000000000
              */
             owed: string;
             /**
-             * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed
+             * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked
              * @example 1000000000000000000
              */
             refundable: string;
@@ -1577,7 +1582,7 @@ export interface components {
                 pricePerSecond: string | null;
                 /** @description Why the replica does not run; null: it runs */
                 reason: components["schemas"]["Reason"] | null;
-                releaseReason: ("deleted" | "lost" | "unfunded" | "expired" | "replaced") | null;
+                releaseReason: ("deleted" | "lost" | "unfunded" | "expired" | "replaced" | "late" | "silent") | null;
                 replica: number;
                 state: ("none" | "assigned" | "ready" | "running" | "stopped" | "failed" | "deleted" | "released") | null;
                 tier: components["schemas"]["Tier"] | null;
@@ -2217,6 +2222,11 @@ export interface operations {
                          */
                         asOf: number;
                         authorizations: {
+                            /**
+                             * @description What all open leases together may cost a day, token units
+                             * @example 1000000000000000000
+                             */
+                            daily: string;
                             delegate: string;
                             /** @description The escrow contract that stores it */
                             escrow: string;
@@ -2226,6 +2236,11 @@ export interface operations {
                              */
                             expiry: number;
                             id: string;
+                            /**
+                             * @description Set aside for open leases
+                             * @example 1000000000000000000
+                             */
+                            locked: string;
                             /**
                              * @description Maximum total rate of all open leases, token units per second
                              * @example 1000000000000000000
@@ -2242,7 +2257,7 @@ export interface operations {
                              */
                             rateInUse: string;
                             /**
-                             * @description Remaining amount: total − spent − owed
+                             * @description Remaining amount: total − spent − owed − locked
                              * @example 1000000000000000000
                              */
                             remaining: string;
@@ -2271,6 +2286,11 @@ export interface operations {
                         /** @description The escrow contract of this account */
                         escrow: string;
                         /**
+                         * @description Set aside for open leases
+                         * @example 1000000000000000000
+                         */
+                        locked: string;
+                        /**
                          * @description Owed now by running leases, not settled yet
                          * @example 1000000000000000000
                          */
@@ -2278,7 +2298,7 @@ export interface operations {
                         /** @description Balances in replaced contracts, oldest first. Their leases are still paid from there; withdraw the rest from that contract */
                         previous: components["schemas"]["PreviousBalance"][];
                         /**
-                         * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed
+                         * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked
                          * @example 1000000000000000000
                          */
                         refundable: string;
@@ -2475,6 +2495,11 @@ export interface operations {
             content: {
                 "application/json": {
                     authorization: {
+                        /**
+                         * @description What all open leases together may cost a day, token units
+                         * @example 1000000000000000000
+                         */
+                        daily: string;
                         /** @description Address, 0x and 40 hexadecimal digits */
                         delegate: string;
                         /** @description Unix time in seconds */
@@ -2537,6 +2562,7 @@ export interface operations {
     getV1AuthorizationsTypedData: {
         parameters: {
             query?: {
+                daily?: string;
                 /** @description Unix time; default: in 30 days */
                 expiry?: number;
                 maxRate?: string;

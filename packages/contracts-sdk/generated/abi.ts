@@ -3477,6 +3477,12 @@ export const dockerContractAbi = [
         "internalType": "bool",
         "name": "start",
         "type": "bool"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "decidedAt",
+        "type": "uint64"
       }
     ],
     "name": "Assigned",
@@ -4152,6 +4158,16 @@ export const dockerContractAbi = [
             "internalType": "bool",
             "name": "start",
             "type": "bool"
+          },
+          {
+            "internalType": "uint64",
+            "name": "pricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "decidedAt",
+            "type": "uint64"
           },
           {
             "components": [
@@ -7880,14 +7896,51 @@ export const escrowAbi = [
         "type": "address"
       },
       {
-        "internalType": "uint16",
-        "name": "feeBasisPoints_",
-        "type": "uint16"
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "minSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "lockFloor",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint64",
+            "name": "rateFloor",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "startSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "restSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint8",
+            "name": "refundDays",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "feeBasisPoints",
+            "type": "uint16"
+          }
+        ],
+        "internalType": "struct IEscrowTypes.Terms",
+        "name": "terms_",
+        "type": "tuple"
       },
       {
-        "internalType": "uint64",
+        "internalType": "uint56",
         "name": "authorizationsBefore",
-        "type": "uint64"
+        "type": "uint56"
       }
     ],
     "stateMutability": "nonpayable",
@@ -7929,6 +7982,27 @@ export const escrowAbi = [
       }
     ],
     "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint256",
+        "name": "wanted",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint96",
+        "name": "daily",
+        "type": "uint96"
+      }
+    ],
+    "name": "AuthorizationDayExceeded",
     "type": "error"
   },
   {
@@ -8024,9 +8098,9 @@ export const escrowAbi = [
         "type": "uint64"
       },
       {
-        "internalType": "uint64",
+        "internalType": "uint128",
         "name": "wanted",
-        "type": "uint64"
+        "type": "uint128"
       },
       {
         "internalType": "uint128",
@@ -8317,6 +8391,22 @@ export const escrowAbi = [
     "inputs": [
       {
         "internalType": "uint64",
+        "name": "rate",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "floor",
+        "type": "uint64"
+      }
+    ],
+    "name": "LeaseRateTooLow",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
         "name": "workspaceId",
         "type": "uint64"
       },
@@ -8353,17 +8443,17 @@ export const escrowAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "day",
-        "type": "uint64"
+        "internalType": "uint8",
+        "name": "refundDays",
+        "type": "uint8"
       },
       {
-        "internalType": "uint256",
-        "name": "today",
-        "type": "uint256"
+        "internalType": "uint8",
+        "name": "limit",
+        "type": "uint8"
       }
     ],
-    "name": "RefundNotYesterday",
+    "name": "RefundDaysInvalid",
     "type": "error"
   },
   {
@@ -8380,6 +8470,27 @@ export const escrowAbi = [
       }
     ],
     "name": "RefundUnfunded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint256",
+        "name": "today",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "refundDays",
+        "type": "uint8"
+      }
+    ],
+    "name": "RefundWindowClosed",
     "type": "error"
   },
   {
@@ -8492,9 +8603,34 @@ export const escrowAbi = [
     "inputs": [
       {
         "indexed": true,
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "AuthorizationCancelled",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "uint64",
         "name": "authorizationId",
         "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "expiry",
+        "type": "uint40"
       }
     ],
     "name": "AuthorizationRevoked",
@@ -8526,6 +8662,12 @@ export const escrowAbi = [
         "internalType": "uint64",
         "name": "maxRate",
         "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint96",
+        "name": "daily",
+        "type": "uint96"
       },
       {
         "indexed": false,
@@ -8710,9 +8852,9 @@ export const escrowAbi = [
       },
       {
         "indexed": false,
-        "internalType": "bool",
-        "name": "running",
-        "type": "bool"
+        "internalType": "enum IEscrowTypes.Clock",
+        "name": "clock",
+        "type": "uint8"
       },
       {
         "indexed": false,
@@ -8753,7 +8895,7 @@ export const escrowAbi = [
       },
       {
         "indexed": false,
-        "internalType": "enum IEscrow.CloseReason",
+        "internalType": "enum IEscrowTypes.CloseReason",
         "name": "reason",
         "type": "uint8"
       }
@@ -8799,6 +8941,12 @@ export const escrowAbi = [
         "internalType": "uint64",
         "name": "rate",
         "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "lock",
+        "type": "uint128"
       }
     ],
     "name": "LeaseOpened",
@@ -8894,6 +9042,12 @@ export const escrowAbi = [
       },
       {
         "indexed": false,
+        "internalType": "uint128",
+        "name": "fromLock",
+        "type": "uint128"
+      },
+      {
+        "indexed": false,
         "internalType": "uint40",
         "name": "settledAt",
         "type": "uint40"
@@ -8935,140 +9089,6 @@ export const escrowAbi = [
         "internalType": "address",
         "name": "",
         "type": "address"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "authorizationId",
-        "type": "uint64"
-      }
-    ],
-    "name": "authorizationOf",
-    "outputs": [
-      {
-        "internalType": "address",
-        "name": "owner",
-        "type": "address"
-      },
-      {
-        "internalType": "address",
-        "name": "delegate",
-        "type": "address"
-      },
-      {
-        "internalType": "uint64",
-        "name": "maxRate",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint128",
-        "name": "remaining",
-        "type": "uint128"
-      },
-      {
-        "internalType": "uint64",
-        "name": "rateInUse",
-        "type": "uint64"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "scope",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "uint40",
-        "name": "expiry",
-        "type": "uint40"
-      },
-      {
-        "internalType": "bool",
-        "name": "revoked",
-        "type": "bool"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "address",
-            "name": "owner",
-            "type": "address"
-          },
-          {
-            "internalType": "address",
-            "name": "delegate",
-            "type": "address"
-          },
-          {
-            "internalType": "uint64",
-            "name": "maxRate",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint128",
-            "name": "total",
-            "type": "uint128"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "scope",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "uint40",
-            "name": "expiry",
-            "type": "uint40"
-          },
-          {
-            "internalType": "uint256",
-            "name": "nonce",
-            "type": "uint256"
-          }
-        ],
-        "internalType": "struct IEscrow.Authorization",
-        "name": "authorization",
-        "type": "tuple"
-      },
-      {
-        "internalType": "bytes",
-        "name": "signature",
-        "type": "bytes"
-      }
-    ],
-    "name": "authorize",
-    "outputs": [
-      {
-        "internalType": "uint64",
-        "name": "authorizationId",
-        "type": "uint64"
-      }
-    ],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "balanceOf",
-    "outputs": [
-      {
-        "internalType": "uint128",
-        "name": "",
-        "type": "uint128"
       }
     ],
     "stateMutability": "view",
@@ -9139,62 +9159,6 @@ export const escrowAbi = [
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      },
-      {
-        "internalType": "uint128",
-        "name": "amount",
-        "type": "uint128"
-      }
-    ],
-    "name": "deposit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "from",
-        "type": "address"
-      },
-      {
-        "internalType": "uint128",
-        "name": "amount",
-        "type": "uint128"
-      },
-      {
-        "internalType": "uint256",
-        "name": "deadline",
-        "type": "uint256"
-      },
-      {
-        "internalType": "uint8",
-        "name": "v",
-        "type": "uint8"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "r",
-        "type": "bytes32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "s",
-        "type": "bytes32"
-      }
-    ],
-    "name": "depositWithPermit",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -9274,6 +9238,19 @@ export const escrowAbi = [
   },
   {
     "inputs": [],
+    "name": "extension",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "feeBasisPoints",
     "outputs": [
       {
@@ -9293,30 +9270,6 @@ export const escrowAbi = [
         "internalType": "bytes4",
         "name": "",
         "type": "bytes4"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "signer",
-        "type": "address"
-      },
-      {
-        "internalType": "uint256",
-        "name": "nonce",
-        "type": "uint256"
-      }
-    ],
-    "name": "isNonceUsed",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -9381,47 +9334,6 @@ export const escrowAbi = [
     "inputs": [
       {
         "internalType": "uint64",
-        "name": "day",
-        "type": "uint64"
-      },
-      {
-        "components": [
-          {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          }
-        ],
-        "internalType": "struct LeaseRef",
-        "name": "ref",
-        "type": "tuple"
-      }
-    ],
-    "name": "isRefunded",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
         "name": "workspaceId",
         "type": "uint64"
       },
@@ -9455,18 +9367,37 @@ export const escrowAbi = [
       },
       {
         "internalType": "uint40",
-        "name": "settledAt",
+        "name": "since",
         "type": "uint40"
       },
       {
-        "internalType": "bool",
-        "name": "opened",
-        "type": "bool"
+        "internalType": "uint24",
+        "name": "rested",
+        "type": "uint24"
       },
       {
-        "internalType": "bool",
-        "name": "running",
-        "type": "bool"
+        "internalType": "enum IEscrowTypes.Clock",
+        "name": "clock",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "rate",
+        "type": "uint64"
+      }
+    ],
+    "name": "lockOf",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "",
+        "type": "uint128"
       }
     ],
     "stateMutability": "view",
@@ -9549,6 +9480,46 @@ export const escrowAbi = [
   {
     "inputs": [
       {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef",
+        "name": "ref",
+        "type": "tuple"
+      },
+      {
+        "internalType": "enum IEscrowTypes.Order",
+        "name": "to",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bool",
+        "name": "running",
+        "type": "bool"
+      }
+    ],
+    "name": "order",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -9574,66 +9545,6 @@ export const escrowAbi = [
       }
     ],
     "name": "pause",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint64",
-            "name": "day",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "nodeId",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint64",
-            "name": "authorizationId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint64",
-            "name": "rate",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint32",
-            "name": "downSeconds",
-            "type": "uint32"
-          }
-        ],
-        "internalType": "struct UptimeTree.LeaseDowntime[]",
-        "name": "items",
-        "type": "tuple[]"
-      },
-      {
-        "internalType": "bytes32[][]",
-        "name": "proofs",
-        "type": "bytes32[][]"
-      }
-    ],
-    "name": "refundDowntime",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -9669,13 +9580,36 @@ export const escrowAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "authorizationId",
-        "type": "uint64"
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef",
+        "name": "ref",
+        "type": "tuple"
       }
     ],
-    "name": "revoke",
-    "outputs": [],
+    "name": "review",
+    "outputs": [
+      {
+        "internalType": "enum IEscrowTypes.Verdict",
+        "name": "verdict",
+        "type": "uint8"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -9771,6 +9705,56 @@ export const escrowAbi = [
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "terms",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "minSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint96",
+            "name": "lockFloor",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint64",
+            "name": "rateFloor",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "startSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "restSeconds",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint8",
+            "name": "refundDays",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "feeBasisPoints",
+            "type": "uint16"
+          }
+        ],
+        "internalType": "struct IEscrowTypes.Terms",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint32",
@@ -9792,6 +9776,404 @@ export const escrowAbi = [
   {
     "inputs": [
       {
+        "internalType": "bytes4[]",
+        "name": "selectors",
+        "type": "bytes4[]"
+      }
+    ],
+    "name": "unpause",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      }
+    ],
+    "name": "authorizationOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "owner",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "delegate",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "maxRate",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint128",
+        "name": "remaining",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint64",
+        "name": "rateInUse",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "scope",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint40",
+        "name": "expiry",
+        "type": "uint40"
+      },
+      {
+        "internalType": "bool",
+        "name": "revoked",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "owner",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "delegate",
+            "type": "address"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxRate",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint96",
+            "name": "daily",
+            "type": "uint96"
+          },
+          {
+            "internalType": "uint128",
+            "name": "total",
+            "type": "uint128"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "scope",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiry",
+            "type": "uint40"
+          },
+          {
+            "internalType": "uint256",
+            "name": "nonce",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct IEscrowTypes.Authorization",
+        "name": "authorization",
+        "type": "tuple"
+      },
+      {
+        "internalType": "bytes",
+        "name": "signature",
+        "type": "bytes"
+      }
+    ],
+    "name": "authorize",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "balanceOf",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "cancelAuthorization",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "uint128",
+        "name": "amount",
+        "type": "uint128"
+      }
+    ],
+    "name": "deposit",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "from",
+        "type": "address"
+      },
+      {
+        "internalType": "uint128",
+        "name": "amount",
+        "type": "uint128"
+      },
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint8",
+        "name": "v",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "r",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "s",
+        "type": "bytes32"
+      }
+    ],
+    "name": "depositWithPermit",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "isNonceUsed",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "lockedOf",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "",
+        "type": "uint128"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "day",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef",
+        "name": "ref",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      }
+    ],
+    "name": "paidOn",
+    "outputs": [
+      {
+        "internalType": "uint128",
+        "name": "paid",
+        "type": "uint128"
+      },
+      {
+        "internalType": "bool",
+        "name": "refunded",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "day",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "authorizationId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint64",
+            "name": "rate",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint32",
+            "name": "downSeconds",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct UptimeTree.LeaseDowntime[]",
+        "name": "items",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes32[][]",
+        "name": "proofs",
+        "type": "bytes32[][]"
+      }
+    ],
+    "name": "refundDowntime",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "authorizationId",
+        "type": "uint64"
+      },
+      {
+        "internalType": "bool",
+        "name": "endLeases",
+        "type": "bool"
+      }
+    ],
+    "name": "revoke",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -9806,19 +10188,6 @@ export const escrowAbi = [
       }
     ],
     "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "bytes4[]",
-        "name": "selectors",
-        "type": "bytes4[]"
-      }
-    ],
-    "name": "unpause",
-    "outputs": [],
-    "stateMutability": "nonpayable",
     "type": "function"
   },
   {

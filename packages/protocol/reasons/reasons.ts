@@ -157,6 +157,11 @@ export const reasons = {
     hint: "Wait: the market replaces the replica.",
     details: { message: "What the node cannot set up" },
   },
+  lock_spent: {
+    source: "market",
+    message: "The replica was stopped until its lock was spent, so its node freed its place.",
+    hint: "Start the workspace: POST /v1/workspaces/{id}/start. The market chooses a node, which fetches the image again.",
+  },
   no_node_fits: {
     source: "market",
     message: "No node fits the workspace.",

@@ -80,6 +80,7 @@ async function authorizeApi(market: Market, api: Api): Promise<string> {
     owner: account.address,
     delegate: market.keys.api.account.address,
     maxRate: parseEther("0.001"),
+    daily: parseEther("86.4"),
     total: parseEther("500"),
     scope: `0x${"0".repeat(64)}` as const,
     expiry: Math.floor(Date.now() / 1000) + 30 * 86_400,
@@ -95,6 +96,7 @@ async function authorizeApi(market: Market, api: Api): Promise<string> {
     authorization: {
       ...authorization,
       maxRate: authorization.maxRate.toString(),
+      daily: authorization.daily.toString(),
       total: authorization.total.toString(),
       nonce: authorization.nonce.toString(),
     },

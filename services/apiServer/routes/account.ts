@@ -84,11 +84,15 @@ const history = ({ db }: ApiDeps) =>
 const emptyAccount = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
 
 /** The account in one escrow, with the debts of the leases it pays for. */
-function accountTotals(account: Omit<AccountRow, "generation">, entries: { escrow: string; owed: string }[]) {
+function accountTotals(
+  account: Omit<AccountRow, "generation">,
+  entries: { escrow: string; owed: string; locked: string }[],
+) {
   const own = entries.filter(({ escrow }) => escrow === account.escrow);
   const balance = refundable(
     account,
     own.reduce((sum, { owed }) => sum + BigInt(owed), 0n),
+    own.reduce((sum, { locked }) => sum + BigInt(locked), 0n),
   );
   return {
     escrow: account.escrow,
@@ -97,6 +101,7 @@ function accountTotals(account: Omit<AccountRow, "generation">, entries: { escro
     settled: String(account.settled),
     refunded: String(account.refunded),
     owed: String(balance.owed),
+    locked: String(balance.locked),
     refundable: String(balance.refundable),
     tier: account.tier,
   };
@@ -134,10 +139,12 @@ function authorizationEntry(
     escrow: row.escrow,
     delegate: row.delegate,
     maxRate: String(row.max_rate),
+    daily: String(row.daily),
     rateInUse: String(balance.rateInUse),
     total: String(row.total),
     spent: String(balance.spent),
     owed: String(balance.owed),
+    locked: String(balance.locked),
     remaining: String(balance.remaining),
     scope: anyImage.test(row.scope) ? null : row.scope,
     expiry: row.expiry,

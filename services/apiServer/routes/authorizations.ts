@@ -41,6 +41,7 @@ const authorizationTypedData = (deps: ApiDeps) =>
         owner: partner.wallet,
         delegate: deps.delegate,
         maxRate: String(query.maxRate ?? units / 1000n),
+        daily: String(query.daily ?? BigInt(day) * (query.maxRate ?? units / 1000n)),
         total: String(query.total ?? 500n * units),
         scope: query.scope ?? `0x${"0".repeat(64)}`,
         expiry: query.expiry ?? (await currentTime(deps.db)) + 30 * day,

@@ -92,11 +92,13 @@ export const authorizationEntry = z.object({
   escrow: z.string().meta({ description: "The escrow contract that stores it" }),
   delegate: z.string(),
   maxRate: amount("Maximum total rate of all open leases, token units per second"),
+  daily: amount("What all open leases together may cost a day, token units"),
   rateInUse: amount("Total rate of all open leases"),
   total: amount("Maximum total to spend, token units"),
   spent: amount("Amount settled so far"),
   owed: amount("Owed now by running leases, not settled yet"),
-  remaining: amount("Remaining amount: total − spent − owed"),
+  locked: amount("Set aside for open leases"),
+  remaining: amount("Remaining amount: total − spent − owed − locked"),
   scope: z.string().nullable().meta({ description: "The only image digest it covers; null: any image" }),
   expiry: unixTime,
   revoked: z.boolean(),
@@ -111,7 +113,10 @@ const escrowBalance = z.object({
   settled: amount("Paid to nodes for leases"),
   refunded: amount("Refunded for node downtime"),
   owed: amount("Owed now by running leases, not settled yet"),
-  refundable: amount("Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed"),
+  locked: amount("Set aside for open leases"),
+  refundable: amount(
+    "Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked",
+  ),
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
 });
 
@@ -153,6 +158,7 @@ export const authorizationMessage = z.strictObject({
   owner: address,
   delegate: address,
   maxRate: uint(64, "Maximum total rate, token units per second"),
+  daily: uint(96, "What all open leases together may cost a day, token units"),
   total: uint(128, "Maximum total to spend, token units"),
   scope: hexBytes(32, "The only image digest it covers; zero: any image"),
   expiry: z.coerce
@@ -169,6 +175,7 @@ export const authorizationAnswer = z.object({ authorizationId: z.string(), txHas
 
 export const typedDataQuery = z.object({
   maxRate: uint(64, "Maximum total rate, token units per second").optional(),
+  daily: uint(96, "What all open leases together may cost a day; default: a day at maxRate").optional(),
   total: uint(128, "Maximum total to spend, token units").optional(),
   expiry: z.coerce
     .number()

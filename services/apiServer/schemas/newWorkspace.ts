@@ -69,11 +69,9 @@ export const newWorkspace = z
       description:
         "available: failover within seconds, two copies may overlap; exclusive: never two at the same time",
     }),
-    graceSeconds: integer(2 ** 24 - 1)
-      .default(60)
-      .meta({
-        description: "Seconds without contact to the chain after which a node must stop the container",
-      }),
+    graceSeconds: integer(86_400).default(60).meta({
+      description: "Seconds without contact to the chain after which a node must stop the container",
+    }),
     maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
     gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
     cpu: decimal(16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),

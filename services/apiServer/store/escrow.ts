@@ -45,6 +45,7 @@ export type AuthorizationRow = {
   escrow: string;
   delegate: string;
   max_rate: bigint;
+  daily: bigint;
   total: bigint;
   scope: string;
   expiry: number;
@@ -55,7 +56,7 @@ export type AuthorizationRow = {
 /** The wallet's authorizations, newest first, at most 100 of each escrow. */
 export async function listAuthorizations(db: Queryable, wallet: string): Promise<AuthorizationRow[]> {
   const { rows } = await db.query<AuthorizationRow>(
-    `select authorization_id::text as id, spending.generation, spending.escrow, delegate, max_rate, total, scope,
+    `select authorization_id::text as id, spending.generation, spending.escrow, delegate, max_rate, daily, total, scope,
        expiry::float8 as expiry, revoked, chain.tier(block_number) as tier
      from chain.contract as contract cross join lateral (
        select own.*, contract.address as escrow from chain.spending_authorization as own
@@ -76,9 +77,11 @@ export async function listLeases(db: Queryable, wallet: string): Promise<LeaseFa
     closed: boolean;
     clock_since: number | null;
     settled: bigint;
+    locked: bigint;
   }>(
     `select lease.authorization_id::text, lease.rate, lease.running, lease.closed,
-       lease.clock_since::float8 as clock_since, lease.settled
+       lease.clock_since::float8 as clock_since, lease.settled,
+       case when lease.closed then 0 else lease.lock - lease.from_lock end::numeric as locked
      from chain.lease join chain.spending_authorization using (authorization_id)
      where spending_authorization.owner = $1`,
     [wallet],
@@ -90,5 +93,6 @@ export async function listLeases(db: Queryable, wallet: string): Promise<LeaseFa
     closed: row.closed,
     clockSince: row.clock_since ?? 0,
     settled: BigInt(row.settled),
+    locked: BigInt(row.locked),
   }));
 }

@@ -13,6 +13,8 @@ create table assignment (
   sequence bigint not null,
   -- What the node's last report adds to its state.
   detail text,
+  -- The block whose state the node was chosen by.
+  decided_block bigint not null,
   assigned_block bigint not null,
   assigned_block_hash text not null,
   -- Unix seconds until the lease can be released; null while the node is not lost.
@@ -25,7 +27,7 @@ create index on assignment (node_id);
 -- on Assigned
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
   'node_id', node_id, 'fence', fence, 'state', 'assigned', 'desired', case when start then 'run' else 'hold' end,
-  'price_per_second', price_per_second, 'sequence', 0,
+  'price_per_second', price_per_second, 'decided_block', decided_at, 'sequence', 0,
   'assigned_block', block_number, 'assigned_block_hash', block_hash) as patch
 from event
 

@@ -1,5 +1,5 @@
 -- key: workspace_id, replica, lease
--- sums: settled, refunded
+-- sums: settled, from_lock, refunded
 -- The money side of each lease.
 create table lease (
   workspace_id bigint not null,
@@ -9,6 +9,12 @@ create table lease (
   node_id integer not null,
   authorization_id bigint not null,
   rate numeric(78,0) not null,
+  -- What it set aside when it was opened, and what of that was paid to the node.
+  lock numeric(78,0) not null,
+  from_lock numeric(78,0) not null,
+  -- What it costs: see Leases.sol.
+  clock text not null,
+  -- Whether its account owes the rate.
   running boolean not null,
   -- Unix seconds of the last settlement or change of the clock.
   clock_since bigint,
@@ -24,23 +30,23 @@ create index on lease_past (workspace_id, replica, lease, valid_from);
 -- on LeaseOpened
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
   'generation', generation, 'node_id', node_id, 'authorization_id', authorization_id, 'rate', rate,
-  'running', false, 'closed', false) as patch, 0 as settled, 0 as refunded
+  'lock', lock, 'clock', 'new', 'running', false, 'closed', false) as patch, 0 as settled, 0 as from_lock, 0 as refunded
 from event
 
 -- on LeaseClockSet
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'running', running, 'clock_since', since), 0, 0
+  'clock', clock, 'running', clock in ('running', 'stopping', 'ending'), 'clock_since', since), 0, 0, 0
 from event
 
 -- on Settled
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'clock_since', settled_at), amount, 0
+  'clock_since', settled_at), amount, from_lock, 0
 from event
 
 -- on LeaseClosed
 select workspace_id, replica, lease, block_number, log_index, jsonb_build_object(
-  'running', false, 'closed', true, 'close_reason', reason), 0, 0
+  'clock', 'closed', 'running', false, 'closed', true, 'close_reason', reason), 0, 0, 0
 from event
 
 -- on Refunded
-select workspace_id, replica, lease, block_number, log_index, '{}'::jsonb, 0, amount from event
+select workspace_id, replica, lease, block_number, log_index, '{}'::jsonb, 0, 0, amount from event

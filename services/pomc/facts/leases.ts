@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import { type HoldPeriods, maturedDay } from "@ngpu/rewards/matured";
 import type { LeaseFacts } from "@ngpu/rewards/tasks";
 
 type Row = {
@@ -35,14 +36,16 @@ const sumsAt = (day: string, asOf: string, name: string) => `
        order by number desc limit 1) as last
   ) as ${name} on true`;
 
-// A payout in block b burns the fee of every day that had matured by then: a day matures when the day after it ends.
+const payouts = `
+  select node_id::float8, generation::float8,
+         floor(extract(epoch from max(block_time)))::float8 as latest,
+         floor(extract(epoch from max(block_time) filter (where block_number <= $1)))::float8 as earlier
+    from chain.event_collected where block_number <= $2
+   group by node_id, generation having max(block_number) > $1`;
+
 const leasesDue = `
   with payout as (
-    select node_id, generation,
-           floor(extract(epoch from max(block_time)) / $3)::int8 - 2 as day_now,
-           coalesce(floor(extract(epoch from max(block_time) filter (where block_number <= $1)) / $3)::int8 - 2, -1) as day_before
-      from chain.event_collected where block_number <= $2
-     group by node_id, generation having max(block_number) > $1
+    select * from unnest($4::int4[], $5::int2[], $6::int8[], $7::int8[]) as paid (node_id, generation, day_before, day_now)
   )
   select lease.workspace_id::numeric, lease.replica::float8, lease.lease::float8, lease.node_id::float8,
          coalesce(node.wallet, node.key) as node, spending.owner as payer,
@@ -55,8 +58,10 @@ const leasesDue = `
      and node.valid_from <= $2 and (node.valid_to is null or node.valid_to > $2)
     ${sumsAt("payout.day_before", "$1", "earlier")}
     ${sumsAt("payout.day_now", "$2", "later")}
-   where payout.day_now > payout.day_before and later.paid > 0
+   where later.paid > 0
    order by lease.workspace_id, lease.replica, lease.lease`;
+
+type Payout = { node_id: number; generation: number; latest: number; earlier: number | null };
 
 /**
  * The leases of nodes that were paid out in blocks after `after`, up to `upTo`: what each had paid, and the receipts for it,
@@ -65,9 +70,21 @@ const leasesDue = `
 export async function leaseFacts(
   database: Database,
   { after, upTo }: { after: bigint; upTo: bigint },
-  { daySeconds, feeBasisPoints }: { daySeconds: number; feeBasisPoints: number },
+  { feeBasisPoints, ...periods }: HoldPeriods & { feeBasisPoints: number },
 ): Promise<LeaseFacts[]> {
-  const { rows } = await database.query<Row>(leasesDue, [after, upTo, daySeconds]);
+  const paid = await database.query<Payout>(payouts, [after, upTo]);
+  const days = paid.rows
+    .map(({ latest, earlier, ...of }) => ({
+      ...of,
+      before: earlier === null ? -1 : maturedDay(earlier, periods),
+      now: maturedDay(latest, periods),
+    }))
+    .filter(({ before, now }) => now > before);
+  const { rows } = await database.query<Row>(leasesDue, [
+    ...[after, upTo, periods.daySeconds],
+    ...[days.map(({ node_id: nodeId }) => nodeId), days.map(({ generation }) => generation)],
+    ...[days.map(({ before }) => before), days.map(({ now }) => now)],
+  ]);
   return rows.map((row) => ({
     workspaceId: BigInt(row.workspace_id),
     ...{ replica: row.replica, lease: row.lease, nodeId: row.node_id },

@@ -21,8 +21,8 @@ import {
 type Deps = { pool: Database; sender: Sender; deployment: Deployment; logger: Logger };
 
 /**
- * Closes the days whose presence is final, posts the root of the newest one, and submits the refunds of the day whose root is
- * active, so that partners receive them without acting.
+ * Closes the days whose presence is final, posts the roots of those that can still be refunded, and submits the refunds of days whose
+ * root is active, so that partners receive them without acting.
  */
 export async function uptimeRound(deps: Deps): Promise<void> {
   await closeDays(deps);
@@ -53,8 +53,8 @@ async function closeDays({ pool, deployment, logger }: Deps): Promise<void> {
   }
 }
 
-async function postDay({ pool, sender, logger }: Deps): Promise<void> {
-  const due = await dayToPost(pool);
+async function postDay({ pool, sender, deployment, logger }: Deps): Promise<void> {
+  const due = await dayToPost(pool, deployment.parameters);
   if (due === null) return;
   const { hash } = await sender.send({
     kind: "pomc.commitUptime",
@@ -67,7 +67,7 @@ async function postDay({ pool, sender, logger }: Deps): Promise<void> {
 }
 
 async function submitRefunds({ pool, sender, deployment, logger }: Deps): Promise<void> {
-  const due = await refundsDue(pool, deployment.parameters.daySeconds);
+  const due = await refundsDue(pool, deployment.parameters);
   for (const [at, own] of byContract(deployment, "Escrow", due, (item) => item)) {
     await submitRefundsTo({ pool, sender, logger }, at, own);
   }

@@ -65,11 +65,15 @@ async function runsIn(
     `select lease.workspace_id::numeric, lease.replica::float8, lease.lease::float8, lease.node_id::float8,
             lease.authorization_id::numeric, lease.rate,
             greatest($2, extract(epoch from began.time))::float8 as since,
-            least($3, extract(epoch from ended.time), spending.expiry)::float8 as until
+            least($3, extract(epoch from ended.time), spending.expiry, revoked.expiry)::float8 as until
        from chain.lease_history as lease
        join chain.block as began on began.number = lease.valid_from
        left join chain.block as ended on ended.number = lease.valid_to and lease.valid_to <= $1
        join chain.event_authorized as spending using (authorization_id)
+       left join lateral (
+         select min(expiry) as expiry from chain.event_authorization_revoked as revoked
+          where revoked.authorization_id = lease.authorization_id and revoked.block_number <= $1
+       ) as revoked on true
       where lease.running and not lease.closed and lease.valid_from <= $1
         and began.time < to_timestamp($3) and (ended.time is null or ended.time > to_timestamp($2))
         and spending.expiry > $2`,
@@ -118,18 +122,31 @@ export async function saveDay(
   });
 }
 
-/** The newest closed day, if its root is not on the chain; null otherwise. */
-export async function dayToPost(database: Database): Promise<{ day: bigint; root: Hex } | null> {
+/** Days after a day in which its downtime is refunded, and a day's length in seconds. */
+type RefundTerms = { daySeconds: number; refundDays: number };
+
+/** The newest closed day whose root is not on the chain: the last one, or one that can still be refunded; null without one. */
+export async function dayToPost(
+  database: Database,
+  { daySeconds, refundDays }: RefundTerms,
+): Promise<{ day: bigint; root: Hex } | null> {
   const { rows } = await database.query<{ day: bigint; root: Hex }>(
     `select day, root from app.uptime_day
-      where day = (select max(day) from app.uptime_day) and root is not null
-        and not exists (select from chain.event_uptime_committed as posted where posted.day = uptime_day.day)`,
+      where root is not null and (day = (select max(day) from app.uptime_day) or day >= (
+          select extract(epoch from block.time)::int8 / $1 - $2
+            from chain.head join chain.block using (number) where head.tier = 'unsafe'))
+        and not exists (select from chain.event_uptime_committed as posted where posted.day = uptime_day.day)
+      order by day desc limit 1`,
+    [daySeconds, refundDays],
   );
   return rows[0] ?? null;
 }
 
-/** Refunds of the previous day that are not on the chain, once the day's root is active. */
-export async function refundsDue(database: Database, daySeconds: number): Promise<ProvenDowntime[]> {
+/** Refunds that are still possible and not on the chain, once the root of their day is active. */
+export async function refundsDue(
+  database: Database,
+  { daySeconds, refundDays }: RefundTerms,
+): Promise<ProvenDowntime[]> {
   const { rows } = await database.query<LeaseRow & { day: bigint; down_seconds: number; proof: Hex[] }>(
     `with clock as (
        select extract(epoch from block.time)::int8 as now
@@ -138,7 +155,7 @@ export async function refundsDue(database: Database, daySeconds: number): Promis
      select item.day, item.workspace_id, item.replica::float8, item.lease::float8, item.node_id::float8,
             item.authorization_id, item.rate, item.down_seconds::float8, item.proof
        from clock
-       join app.uptime_day as closed on closed.day = clock.now / $1 - 1
+       join app.uptime_day as closed on closed.day < clock.now / $1 and closed.day >= clock.now / $1 - $3
        join chain.event_uptime_committed as posted on posted.day = closed.day and posted.root = closed.root
         and posted.active_at <= clock.now
        join app.downtime as item on item.day = closed.day and item.refused_with is null
@@ -148,8 +165,8 @@ export async function refundsDue(database: Database, daySeconds: number): Promis
            and refunded.replica = item.replica and refunded.lease = item.lease)
         and not exists (select from chain.event_uptime_disabled as disabled
           where disabled.day = posted.day and disabled.block_number > posted.block_number)
-      order by item.workspace_id, item.replica, item.lease limit $2`,
-    [daySeconds, maxRefunds],
+      order by item.day, item.workspace_id, item.replica, item.lease limit $2`,
+    [daySeconds, maxRefunds, refundDays],
   );
   return rows.map((row) => ({
     day: row.day,

@@ -41,6 +41,7 @@ function authorized(id: number): EncodedLog {
     owner: account(id),
     delegate: account(1_000),
     maxRate: 10n ** 18n,
+    daily: 10n ** 24n,
     total: 10n ** 27n,
     scope: word(0n),
     expiry: 2 ** 40 - 1,
@@ -54,12 +55,14 @@ function opening(place: number): EncodedLog {
         ...lease,
         authorizationId: 1 + ((place >> 1) % authorizations),
         rate: 10n ** 15n,
+        lock: 10n ** 17n,
       })
     : encode("DockerContract", "Assigned", {
         ...lease,
         fence: pad(numberToHex(place), { size: 8 }),
         pricePerSecond: 10n ** 15n,
         start: true,
+        decidedAt: 1n,
       });
 }
 
@@ -69,7 +72,7 @@ function running(index: number, upTo: (limit: number) => number, claimed: Map<nu
   const choice = upTo(100);
   if (choice < 30) {
     const amount = BigInt(upTo(1e9)) * 10n ** 12n;
-    return encode("Escrow", "Settled", { ...lease, amount, settledAt: at });
+    return encode("Escrow", "Settled", { ...lease, amount, fromLock: 0n, settledAt: at });
   }
   if (choice < 55) {
     const detail = word(BigInt(upTo(1e9)) ** 4n);
@@ -81,7 +84,7 @@ function running(index: number, upTo: (limit: number) => number, claimed: Map<nu
     });
   }
   if (choice < 70) return encode("Progress", "ProgressReported", { ...lease, milestone: 1 + upTo(4) });
-  if (choice < 85) return encode("Escrow", "LeaseClockSet", { ...lease, running: upTo(2) === 0, since: at });
+  if (choice < 85) return encode("Escrow", "LeaseClockSet", { ...lease, clock: 1 + upTo(7), since: at });
   const person = upTo(200);
   const amount = BigInt(1 + upTo(1e9)) * 10n ** 15n;
   if (choice < 90) {

@@ -17,7 +17,15 @@ const replicasEach = 100;
 /** Replicas that fit on a node. */
 const replicasPerNode = 50;
 
-type Item = { workspaceId: bigint; replica: number; nodeId: number; start: boolean; spec: Published["spec"] };
+type Item = {
+  workspaceId: bigint;
+  replica: number;
+  nodeId: number;
+  start: boolean;
+  pricePerSecond: bigint;
+  decidedAt: bigint;
+  spec: Published["spec"];
+};
 
 /**
  * Measures placements per second from the decision to the row in Postgres. The index over the exported fleet chooses, batches of
@@ -83,7 +91,15 @@ async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<It
       if (decision.type === "impossible")
         throw new Error("No node fits, although the nodes have capacity for all replicas.");
       index.reserve(decision.nodeId, request);
-      items.push({ workspaceId, replica, nodeId: decision.nodeId, start: true, spec });
+      items.push({
+        workspaceId,
+        replica,
+        nodeId: decision.nodeId,
+        start: true,
+        pricePerSecond: spec.maxPricePerSecond,
+        decidedAt: 0n,
+        spec,
+      });
     }
   }
   return items;

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IBatch} from "../../../contracts/interfaces/IBatch.sol";
 import {IComputeNode} from "../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../contracts/interfaces/IEscrowTypes.sol";
 import {IProgress} from "../../../contracts/interfaces/IProgress.sol";
 import {LeaseRef, Resources} from "../../../contracts/libraries/Types.sol";
 import {Signing} from "./support/Signing.sol";
@@ -41,6 +41,8 @@ contract BatchesFuzz is Signing {
         uint16 replica;
         uint32 nodeId;
         bool start;
+        uint64 pricePerSecond;
+        uint64 decidedAt;
         RawSpec spec;
     }
 
@@ -53,10 +55,12 @@ contract BatchesFuzz is Signing {
     }
 
     function setUp() external {
-        IEscrow.Authorization memory grant;
+        IEscrowTypes.Authorization memory grant;
         (grant.owner, grant.delegate, grant.maxRate) = (vm.addr(KEY), address(this), 100);
-        (grant.total, grant.expiry) = (1_000, type(uint40).max);
+        (grant.total, grant.expiry, grant.daily) = (1_000, type(uint40).max, type(uint96).max);
         escrow.authorize(grant, sign(KEY, digestOf(grant)));
+        token.approve(address(escrow), 1_000);
+        escrow.deposit(vm.addr(KEY), 1_000);
         docker.publish(vm.addr(KEY), 1, 1, _spec(), "{}");
         (IComputeNode.Registration[] memory messages, bytes[] memory signatures) = _registrations(1, KEY);
         computeNode.registerBatch(messages, signatures);
@@ -117,7 +121,7 @@ contract BatchesFuzz is Signing {
     /// @notice Includes a live replica with another lease.
     function test_orders(LeaseRef[4] memory junk) external {
         IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
-        (items[0].workspaceId, items[0].nodeId, items[0].spec) = (1, 1, _spec());
+        (items[0].workspaceId, items[0].nodeId, items[0].pricePerSecond, items[0].spec) = (1, 1, 1, _spec());
         require(_send(address(docker), abi.encodeCall(docker.assign, (items))) == 0, "the replica lives");
         (junk[0].workspaceId, junk[0].replica) = (1, 0);
         for (uint256 i; i < 4; ++i) {
@@ -177,7 +181,7 @@ contract BatchesFuzz is Signing {
     }
 
     function _spec() private pure returns (IDockerTypes.WorkspaceSpec memory spec) {
-        (spec.image, spec.configHash) = ("image", keccak256("{}"));
+        (spec.image, spec.configHash, spec.maxPricePerSecond) = ("image", keccak256("{}"), 1);
     }
 
     function _send(address target, bytes memory data) private returns (uint256 refused) {
@@ -199,6 +203,7 @@ contract BatchesFuzz is Signing {
         for (uint256 i; i < count; ++i) {
             messages[i].key = vm.addr(key);
             messages[i].spec.total.cpuMilli = 1_000;
+            messages[i].pricePerSecond = 1;
             messages[i].deadline = LATER;
             signatures[i] = sign(key, digestOf(messages[i]));
         }

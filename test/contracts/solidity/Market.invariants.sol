@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDockerTypes} from "../../../contracts/interfaces/IDockerTypes.sol";
+import {IEscrowTypes} from "../../../contracts/interfaces/IEscrowTypes.sol";
 import {NodeSpec, Resources} from "../../../contracts/libraries/Types.sol";
 import {Invariants} from "./support/Invariants.sol";
 import {MarketHandler} from "./support/MarketHandler.sol";
@@ -81,33 +82,47 @@ contract MarketInvariants is Invariants {
         holds(_market.token().totalSupply() + burned == 100_000 ether, "the supply changed by more than the fees");
     }
 
-    /// @notice An account's debt is the sum of its running leases, to the second and the unit.
+    /// @notice An account's debt is the sum of its running leases, and its locks the sum of theirs, to the second and the unit.
     function invariant_debtIsTheSumOfRunningLeases() external view {
         uint256[2] memory debt;
+        uint256[2] memory locks;
         for (uint256 i; i < 6; ++i) {
-            (, uint64 authorizationId,, uint64 rate, uint40 settledAt,, bool running) =
+            (, uint64 authorizationId,, uint64 rate, uint40 since, uint24 rested, IEscrowTypes.Clock clock) =
                 _market.escrow().leaseOf(uint64(i / 2 + 1), uint16(i % 2));
-            if (running) debt[(authorizationId - 1) % 2] += uint256(rate) * (block.timestamp - settledAt);
+            if (clock == IEscrowTypes.Clock.Closed) continue;
+            uint256 payer = (authorizationId - 1) % 2;
+            if (_isCharged(clock)) debt[payer] += uint256(rate) * (block.timestamp - since);
+            uint256 spent = (uint256(rate) + 9) / 10 * rested;
+            locks[payer] += _market.escrow().lockOf(rate) - spent;
         }
         for (uint256 i; i < 2; ++i) {
             uint256 balance = _market.escrow().balanceOf(_market.ownerOf(i));
-            uint256 free = balance > debt[i] ? balance - debt[i] : 0;
-            holds(_market.escrow().withdrawableOf(_market.ownerOf(i)) == free, "free is not balance less debts");
+            uint256 kept = debt[i] + locks[i];
+            holds(_market.escrow().lockedOf(_market.ownerOf(i)) == locks[i], "locked is not the sum of locks");
+            holds(balance >= locks[i], "a lock is not covered");
+            uint256 free = balance > kept ? balance - kept : 0;
+            holds(_market.escrow().withdrawableOf(_market.ownerOf(i)) == free, "free is not balance less locks and debts");
         }
     }
 
     /// @notice No delegate spends more than its authorization, nor faster.
     function invariant_authorizationsBind() external view {
         uint256[8] memory inUse;
+        uint256[8] memory locks;
         for (uint256 i; i < 6; ++i) {
-            (, uint64 authorizationId,, uint64 rate,, bool opened,) =
+            (, uint64 authorizationId,, uint64 rate,, uint24 rested, IEscrowTypes.Clock clock) =
                 _market.escrow().leaseOf(uint64(i / 2 + 1), uint16(i % 2));
-            if (opened) inUse[authorizationId] += rate;
+            if (clock == IEscrowTypes.Clock.Closed) continue;
+            inUse[authorizationId] += rate;
+            locks[authorizationId] += _market.escrow().lockOf(rate) - (uint256(rate) + 9) / 10 * rested;
         }
         for (uint64 id = 1; id <= 4; ++id) {
             (,, uint64 maxRate, uint128 remaining, uint64 rateInUse,,,) = _market.escrow().authorizationOf(id);
             holds(rateInUse == inUse[id] && rateInUse <= maxRate, "open leases exceed the authorized rate");
-            holds(remaining + _market.spentBy(id) == _market.signedFor(id), "spent + remaining is not the total");
+            holds(
+                remaining + locks[id] + _market.spentBy(id) == _market.signedFor(id),
+                "spent + locks + remaining is not the total"
+            );
         }
     }
 
@@ -115,14 +130,35 @@ contract MarketInvariants is Invariants {
     function invariant_openLeasesHaveLiveAssignments() external view {
         for (uint256 i; i < 6; ++i) {
             (uint64 workspaceId, uint16 replica) = (uint64(i / 2 + 1), uint16(i % 2));
-            (uint32 lease,,,,, bool opened, bool running) = _market.escrow().leaseOf(workspaceId, replica);
+            (uint32 lease,,,,,, IEscrowTypes.Clock clock) = _market.escrow().leaseOf(workspaceId, replica);
             IDockerTypes.Assignment memory held = _market.docker().assignmentOf(workspaceId, replica);
             holds(lease == held.lease, "the escrow's lease is another");
-            holds(!opened || _isLive(held), "a lease is paid for that is over");
+            holds(clock == IEscrowTypes.Clock.Closed || _isLive(held), "a lease is paid for that is over");
             holds(
-                !running || held.state == IDockerTypes.AssignmentState.Running, "the clock runs without a running replica"
+                !_isCharged(clock) || held.state == IDockerTypes.AssignmentState.Running,
+                "the clock runs without a running replica"
             );
         }
+    }
+
+    /// @notice A squatter: what a lease takes is paid for, or anyone can end it; and nobody can end what is paid for.
+    function invariant_capacityIsPaidForOrEnds() external view {
+        none(_market.squatFault());
+    }
+
+    /// @notice An overcommitter: a lease pays all it owes, or its whole lock.
+    function invariant_leasesPayTheirDebtOrTheirLock() external view {
+        none(_market.overcommitFault());
+    }
+
+    /// @notice A silent node: the rate ends restSeconds after an order, whoever reports.
+    function invariant_ordersEndTheRate() external view {
+        none(_market.silenceFault());
+    }
+
+    /// @notice A lying owner: no root gives a lease back more than it paid.
+    function invariant_refundsStayWithinTheirLease() external view {
+        none(_market.refundFault());
     }
 
     /// @notice Random acts change state, so the other invariants do not hold vacuously.
@@ -140,6 +176,7 @@ contract MarketInvariants is Invariants {
                 _market.refund(seed);
                 _market.collect(uint32(seed % 3 + 1));
                 _market.commitReceipts(seed);
+                _market.squat(seed >> 8);
             } else _market.pass(i % 64 == 63 ? 7_199 : seed % 600);
         }
         holds(_market.done(Watch.Act.Assign) > 10, "nothing was assigned");
@@ -149,11 +186,18 @@ contract MarketInvariants is Invariants {
         holds(_market.done(Watch.Act.Release) > 3, "nothing was released");
         holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");
         holds(_market.refunds() > 0, "nothing was refunded");
+        holds(_market.spentLocks() > 0, "no lock was spent");
+        holds(_market.endedByStranger() > 3, "a stranger ended nothing");
         holds(_market.pomc().lastReceipts() > 0, "no receipts were committed");
     }
 
     function _isLive(IDockerTypes.Assignment memory held) private pure returns (bool) {
         return uint8(held.state) >= 1 && uint8(held.state) <= 5;
+    }
+
+    function _isCharged(IEscrowTypes.Clock clock) private pure returns (bool) {
+        return clock == IEscrowTypes.Clock.Running || clock == IEscrowTypes.Clock.Stopping
+            || clock == IEscrowTypes.Clock.Ending;
     }
 
     function _lanes(Resources memory amount) private pure returns (uint256[5] memory) {

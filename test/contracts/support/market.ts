@@ -37,6 +37,11 @@ const periods = {
   measureWindowSeconds: 300,
   measureTtlSeconds: 86_400,
   clockMarginSeconds: 120,
+  minSeconds: 1,
+  lockFloor: 0n,
+  startSeconds: 3_600,
+  restSeconds: 60,
+  refundDays: 1,
 };
 
 /** Every contract, deployed as in a real deployment, with an account in each role. */

@@ -35,7 +35,19 @@ export const state = {
   released: 7,
 } as const;
 
-/** The values of IDockerContract.WorkspaceState. */
+/** The values of IEscrowTypes.Clock. */
+export const leaseClock = {
+  closed: 0,
+  new: 1,
+  running: 2,
+  waiting: 3,
+  stopping: 4,
+  resting: 5,
+  ending: 6,
+  ended: 7,
+} as const;
+
+/** The values of IDockerTypes.WorkspaceState. */
 export const workspaceState = { closed: 0, open: 1, stopped: 2 } as const;
 
 type Authorization = Parameters<typeof signAuthorization>[1];
@@ -45,6 +57,7 @@ export function authorizationOf(market: MarketFixture) {
     owner: partner.address as Hex,
     delegate: market.people.delegate,
     maxRate: 1_000_000n,
+    daily: 2n ** 96n - 1n,
     total: parseEther("1"),
     scope: zeroHash,
     expiry: 2 ** 40 - 1,
@@ -87,8 +100,8 @@ export async function authorize(
 export type PartnerFixture = Awaited<ReturnType<typeof loadPartner>>;
 
 /** A market with nodes 1 and 2, and a partner with a deposit and authorization 1. */
-export async function loadPartner() {
-  const market = await loadMarket();
+export async function loadPartner(fixture?: () => Promise<MarketFixture>) {
+  const market = await loadMarket(fixture);
   const [first, second] = await addNodes(market, ["node one", "node two"]);
   if (first === undefined || second === undefined) throw new Error("The nodes were not registered.");
   await deposit(market, partner.address, 1_000_000n);
@@ -122,11 +135,18 @@ type AssignItem = {
   replica: number;
   nodeId: number;
   start: boolean;
+  /** The price that the node was chosen at; default: the highest of the spec. */
+  pricePerSecond?: bigint;
   spec: WorkspaceSpec;
 };
 
+/** The items with the price and the block of their decision. */
+export function decided(items: readonly AssignItem[]) {
+  return items.map((item) => ({ pricePerSecond: item.spec.maxPricePerSecond, decidedAt: 1n, ...item }));
+}
+
 export function assign(market: MarketFixture, items: AssignItem[], account = market.people.keeper) {
-  return market.mined(market.docker.write.assign([items], { account }));
+  return market.mined(market.docker.write.assign([decided(items)], { account }));
 }
 
 /** Publishes a workspace and assigns its replica 0 to a node, ordered to start. */

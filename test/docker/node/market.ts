@@ -86,6 +86,7 @@ export function assignment(change: Partial<Assignment>): Assignment {
     milestone: 0,
     lost: false,
     ended: false,
+    keptUntil: Number.POSITIVE_INFINITY,
     ...change,
   };
 }

@@ -22,6 +22,7 @@ const lease = {
   closed: false,
   clockSince: 100,
   settled: 50n,
+  locked: 0n,
 };
 
 describe("apiServer: money", () => {
@@ -31,11 +32,14 @@ describe("apiServer: money", () => {
       id: "1",
       spent: 50n,
       owed: 500n,
+      locked: 0n,
       remaining: 9_450n,
       rateInUse: 10n,
     });
     expect(authorizationBalance(facts, 900).owed).to.equal(1_000n);
     expect(authorizationBalance({ ...facts, total: 300n }, 900)).to.include({ owed: 250n, remaining: 0n });
+    const locking = { ...facts, leases: [{ ...lease, locked: 450n }] };
+    expect(authorizationBalance(locking, 150)).to.include({ locked: 450n, remaining: 9_000n });
   });
 
   it("charges nothing for a lease that is stopped, closed, or starts later", () => {
@@ -55,6 +59,10 @@ describe("apiServer: money", () => {
         const balance = refundable({ deposited, withdrawn, settled, refunded }, owed);
         expect(balance.refundable + balance.owed + settled + withdrawn).to.equal(deposited + refunded);
         expect(balance.refundable >= 0n).to.equal(true);
+        const locked = balance.refundable / 2n;
+        expect(refundable({ deposited, withdrawn, settled, refunded }, owed, locked).refundable).to.equal(
+          balance.refundable - locked,
+        );
       }),
     );
   });

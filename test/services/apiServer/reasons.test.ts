@@ -114,6 +114,13 @@ describe("why a replica does not run", () => {
     expect(codeOf(ended("unfunded"))).to.equal("balance_too_low");
     const closed = { ...lease, closeReason: "authorization_ended" };
     expect(codeOf({ ...ended("unfunded"), lease: closed })).to.equal("authorization_ended");
+    const spent = { ...lease, closeReason: "lock_spent" };
+    expect(codeOf({ ...ended("unfunded"), lease: spent }, { stopped: true })).to.equal("lock_spent");
+    expect(codeOf({ ...ended("unfunded"), lease: spent })).to.equal("placing");
+    for (const why of ["late", "silent"]) {
+      const found = replicaReason(workspace, facts(ended(why)));
+      expect(found).to.include({ code: "replica_replaced" }).and.to.deep.include({ details: { why } });
+    }
     const replaced = { ...marketEvent, lease: 2, code: "replica_replaced" as const };
     expect(codeOf({ ...ended("deleted"), events: [replaced] })).to.equal("replica_replaced");
     expect(codeOf({ ...ended("lost"), placement: placed })).to.equal("no_node_fits");

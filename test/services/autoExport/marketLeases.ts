@@ -41,6 +41,7 @@ export const ownerActs: Act = (state, upTo) => {
         owner,
         delegate: account(9),
         maxRate: 2n ** 64n - 1n,
+        daily: 2n ** 96n - 1n,
         total: 2n ** 128n - 1n,
         scope: word(0),
         expiry: 2 ** 40 - 1,
@@ -48,7 +49,8 @@ export const ownerActs: Act = (state, upTo) => {
     ];
   }
   const authorizationId = idsBefore[generation] + BigInt(1 + upTo(Number(own.authorizations)));
-  if (choice === 4) return [logOf(generation, "Escrow", "AuthorizationRevoked", { authorizationId })];
+  if (choice === 4)
+    return [logOf(generation, "Escrow", "AuthorizationRevoked", { authorizationId, expiry: upTo(1e9) })];
   if (own.workspaces > 0n && choice === 5) {
     const workspaceId = idsBefore[generation] + BigInt(1 + upTo(Number(own.workspaces)));
     const change = upTo(3);
@@ -101,12 +103,13 @@ function openLease(state: Market, generation: Generation, upTo: UpTo): ScriptedL
   const { open: _open, generation: _generation, ...ref } = lease;
   const authorizationId = idsBefore[generation] + BigInt(1 + upTo(Number(own.authorizations)));
   return [
-    logOf(generation, "Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n }),
+    logOf(generation, "Escrow", "LeaseOpened", { ...ref, authorizationId, rate: 5n, lock: 50n }),
     logOf(generation, "DockerContract", "Assigned", {
       ...ref,
       fence: word(number, 8),
       pricePerSecond: 5n,
       start: upTo(2) === 0,
+      decidedAt: BigInt(upTo(1e9)),
     }),
   ];
 }
@@ -117,6 +120,7 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
   const settled = logOf(generation, "Escrow", "Settled", {
     ...ref,
     amount: BigInt(upTo(1e9)),
+    fromLock: BigInt(upTo(1e9)),
     settledAt: upTo(1e9),
   });
   const acts: (() => ScriptedLog[])[] = [
@@ -133,7 +137,7 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
     ],
     () => [
       settled,
-      logOf(generation, "Escrow", "LeaseClockSet", { ...ref, running: upTo(2) === 0, since: upTo(1e9) }),
+      logOf(generation, "Escrow", "LeaseClockSet", { ...ref, clock: 1 + upTo(7), since: upTo(1e9) }),
     ],
     () => [
       logOf(generation, "Progress", "ProgressReported", {
@@ -171,7 +175,7 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
       return [
         logOf(generation, "DockerContract", "DeleteRequested", ref),
         settled,
-        logOf(generation, "Escrow", "LeaseClosed", { ...ref, reason: upTo(3) }),
+        logOf(generation, "Escrow", "LeaseClosed", { ...ref, reason: upTo(4) }),
         logOf(generation, "DockerContract", "Released", { ...ref, reason: upTo(5) }),
       ];
     },

@@ -14,13 +14,14 @@ const authorized = eventLog("Escrow", "Authorized", {
   owner: alice,
   delegate: bob,
   maxRate: 2n ** 64n - 1n,
+  daily: 2n ** 96n - 1n,
   total: 2n ** 128n - 1n,
   scope: word(0),
   expiry: 1_800_000_000,
 });
-const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, rate: 5n });
+const opened = eventLog("Escrow", "LeaseOpened", { ...ref, authorizationId: 1n, rate: 5n, lock: 50n });
 const settled = (amount: bigint, settledAt: number): ScriptedLog =>
-  eventLog("Escrow", "Settled", { ...ref, amount, settledAt });
+  eventLog("Escrow", "Settled", { ...ref, amount, fromLock: 0n, settledAt });
 
 /** A lease's total in a batch of receipts: of node 9, replica 1 and the highest lease number. */
 const totalOf = (workspaceId: bigint, amount: bigint): Hex =>
@@ -84,16 +85,24 @@ describe("projections of money", function () {
     const deposited = (amount: bigint, at?: Hex) =>
       eventLog("Escrow", "Deposited", { account: alice, from: alice, amount }, at);
     const paid = (workspaceId: bigint, amount: bigint, at?: Hex) => [
-      eventLog("Escrow", "Settled", { ...ref, workspaceId, amount, settledAt: 1 }, at),
+      eventLog("Escrow", "Settled", { ...ref, workspaceId, amount, fromLock: 0n, settledAt: 1 }, at),
       eventLog("Escrow", "Collected", { nodeId: 1, to: bob, amount: amount - 1n, fee: 1n }, at),
     ];
-    const authorization = { owner: alice, delegate: bob, maxRate: 1n, total: 9n, scope: word(0), expiry: 9 };
+    const authorization = {
+      owner: alice,
+      delegate: bob,
+      maxRate: 1n,
+      daily: 1n,
+      total: 9n,
+      scope: word(0),
+      expiry: 9,
+    };
     const leased = (before: bigint, at?: Hex) => [
       eventLog("Escrow", "Authorized", { ...authorization, authorizationId: before + 1n }, at),
       eventLog(
         "Escrow",
         "LeaseOpened",
-        { ...ref, workspaceId: before + 1n, authorizationId: before + 1n, rate: 5n },
+        { ...ref, workspaceId: before + 1n, authorizationId: before + 1n, rate: 5n, lock: 50n },
         at,
       ),
     ];
@@ -233,7 +242,7 @@ describe("projections of money", function () {
 
   it("store a lease's clock and the reason for its close", async () => {
     const clock = (running: boolean, since: number) =>
-      eventLog("Escrow", "LeaseClockSet", { ...ref, running, since });
+      eventLog("Escrow", "LeaseClockSet", { ...ref, clock: running ? 2 : 3, since });
     const of = "select running, clock_since, settled, closed, close_reason from lease";
     await mined([authorized, opened]);
     expect(await row(of)).to.deep.equal({
@@ -245,11 +254,22 @@ describe("projections of money", function () {
     });
     await mined([clock(true, 100)], [settled(9n, 120)]);
     expect(await row(of)).to.deep.include({ running: true, clock_since: 120n, settled: 9n });
+    const paid = { ...ref, amount: 4n, fromLock: 3n, settledAt: 125 };
+    await mined([
+      eventLog("Escrow", "LeaseClockSet", { ...ref, clock: 5, since: 122 }),
+      eventLog("Escrow", "Settled", paid),
+    ]);
+    expect(await row("select clock, running, lock, from_lock from lease")).to.deep.equal({
+      clock: "resting",
+      running: false,
+      lock: 50n,
+      from_lock: 3n,
+    });
     await mined([settled(1n, 130), eventLog("Escrow", "LeaseClosed", { ...ref, reason: 1 })]);
     expect(await row(of)).to.deep.equal({
       running: false,
       clock_since: 130n,
-      settled: 10n,
+      settled: 14n,
       closed: true,
       close_reason: "overdrawn",
     });

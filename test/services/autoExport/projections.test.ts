@@ -23,6 +23,7 @@ const assigned = (overrides: Record<string, unknown> = {}): ScriptedLog =>
     fence: word(9, 8),
     pricePerSecond: 5n,
     start: true,
+    decidedAt: 1n,
     ...overrides,
   });
 const stateChanged = (state: number, sequence = 1): ScriptedLog =>

@@ -3,7 +3,7 @@ import { createPool, type Database } from "@ngpu/db/pool";
 import { expect } from "chai";
 import { takeBatch } from "../../../services/dispense/batches.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
-import { createChainTables } from "../support/chainTables.ts";
+import { createChainTables, insertNode, insertRow } from "../support/chainTables.ts";
 import { deploymentDocument } from "../support/deployment.ts";
 
 const deployment = parseDeployment(deploymentDocument);
@@ -55,5 +55,31 @@ describe("dispense: batches of several instances on one Postgres", () => {
       instances.flatMap((pool) => [1, 2].map(() => takeAll(pool, { batchSize: 1, perNode: 3 }))),
     );
     expect(taken.flat()).to.have.length.within(1, 3);
+  });
+
+  it("names the price that the node had at the block of the decision, whatever it is by then", async () => {
+    const { rows } = await insertNode(anyone(), {
+      node_id: 3,
+      key: `0x${"33".repeat(20)}`,
+      price_per_second: 9,
+      block_number: 10,
+    }).then(() => anyone().query("select * from chain.node where node_id = 3"));
+    const { block_number: _, ...past } = { ...rows[0], price_per_second: 5, valid_from: 1, valid_to: 10 };
+    await insertRow(anyone(), "chain.node_past", past);
+    for (const [replica, block] of [5, 12].entries()) {
+      await anyone().query(
+        `insert into app.placement (request_id, workspace_id, replica, status, node_id, answered_at, block_number)
+         values (gen_random_uuid(), 3, $1, 'answered', 3, now(), $2)`,
+        [replica, block],
+      );
+    }
+    const batch = await takeBatch(anyone(), { batchSize: 50, perNode: 50, deployment, runner: 1n });
+    const items = batch?.items
+      .filter(({ workspaceId }) => workspaceId === 3n)
+      .map(({ decidedAt, pricePerSecond }) => ({ decidedAt, pricePerSecond }));
+    expect(items).to.have.deep.members([
+      { decidedAt: 5n, pricePerSecond: 5n },
+      { decidedAt: 12n, pricePerSecond: 9n },
+    ]);
   });
 });

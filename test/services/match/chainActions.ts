@@ -100,7 +100,19 @@ export function createChainActions(options: {
         kind: "test",
         contract: "DockerContract",
         functionName: "assign",
-        args: [[{ workspaceId: workspace.id, replica, nodeId, start: true, spec: workspace.spec }]],
+        args: [
+          [
+            {
+              workspaceId: workspace.id,
+              replica,
+              nodeId,
+              start: true,
+              pricePerSecond: workspace.spec.maxPricePerSecond,
+              decidedAt: 0n,
+              spec: workspace.spec,
+            },
+          ],
+        ],
       } as const);
       if (refusals.length > 0) throw new Error(`The assignment failed: ${refusals[0]?.error.text}`);
     },
@@ -130,6 +142,7 @@ async function authorize(options: {
     owner: account.address,
     delegate: keeper.address,
     maxRate: 10n ** 18n,
+    daily: 2n ** 96n - 1n,
     total: parseEther("900"),
     scope: toHex(0, { size: 32 }),
     expiry: 4_000_000_000,

@@ -35,7 +35,13 @@ export async function createOwner(bed: Bed) {
       return body.id;
     },
     revoke: () =>
-      call(encodeFunctionData({ abi: escrowAbi, functionName: "revoke", args: [BigInt(authorizationId)] })),
+      call(
+        encodeFunctionData({
+          abi: escrowAbi,
+          functionName: "revoke",
+          args: [BigInt(authorizationId), false],
+        }),
+      ),
     /** Withdraws all but what runs out within seconds. */
     withdraw: async () => {
       const free = await bed.chain.client.readContract({

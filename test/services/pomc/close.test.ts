@@ -162,6 +162,7 @@ describe("closing an epoch from the exported chain", () => {
       replica: 0,
       lease: 1,
       amount: 10n ** 24n,
+      from_lock: 0,
       settled_at: genesis,
     });
     await insertRow(market.chain, "chain.event_receipts_committed", {
@@ -193,12 +194,13 @@ describe("closing an epoch from the exported chain", () => {
     await market.chain.query("delete from chain.event_terms_set");
     await market.setTerms({ taskBasisPoints: 1_000 });
     await insertRow(market.chain, "chain.spending_authorization", {
-      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, total: paid },
+      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, total: paid, daily: paid },
       ...{ scope: hash(0), expiry: 2_000_000_000, revoked: false, block_number: 1 },
     });
     await insertRow(market.chain, "chain.lease", {
       ...{ workspace_id: 1, replica: 0, lease: 1, generation: 1, node_id: 1, authorization_id: 1, rate: 1 },
       ...{ running: true, closed: false, settled: paid, refunded: 0, block_number: 2 },
+      ...{ clock: "running", lock: 0, from_lock: 0 },
     });
     await insertRow(market.chain, "chain.lease_receipt", {
       ...{ workspace_id: 1, replica: 0, lease: 1, amount: paid / 2n, block_number: 2 },

@@ -52,6 +52,7 @@ const lease = {
   detail: null,
   assigned_block: 1,
   assigned_block_hash: "0x",
+  decided_block: 1,
   lost_until: null,
   release_reason: null,
   block_number: 1,

@@ -64,6 +64,7 @@ function healthyEvents(): ScriptedLog[] {
       owner,
       delegate: owner,
       maxRate: 10n ** 18n,
+      daily: 1n,
       total: 10n ** 24n,
       scope: word(0),
       expiry: 2 ** 40 - 1,
@@ -77,8 +78,14 @@ function healthyEvents(): ScriptedLog[] {
       spec: { ...workspaceSpec(0) },
       config,
     }),
-    eventLog("DockerContract", "Assigned", { ...lease, fence: word(1, 8), pricePerSecond: 1n, start: true }),
-    eventLog("Escrow", "LeaseOpened", { ...lease, authorizationId: 1n, rate: 1n }),
+    eventLog("DockerContract", "Assigned", {
+      ...lease,
+      fence: word(1, 8),
+      pricePerSecond: 1n,
+      start: true,
+      decidedAt: 1n,
+    }),
+    eventLog("Escrow", "LeaseOpened", { ...lease, authorizationId: 1n, rate: 1n, lock: 1n }),
     eventLog("DockerContract", "StateChanged", { ...lease, state: 3, sequence: 1, detail: word(0) }),
   ];
 }

@@ -61,6 +61,8 @@ const deadlines = new Proxy({} as Parameters<typeof followProgress>[0]["deadline
   get: () => Number.MAX_SAFE_INTEGER,
 });
 
+const terms = { startSeconds: 3_600, restSeconds: 60 };
+
 /** The parts of the market that belong to others than the outsider. */
 export type Healthy = { owner: string; nodes: number[]; workspaces: bigint[] };
 
@@ -77,7 +79,7 @@ export async function readAll(
   return {
     placements: await placements(db, { nodes, workspaces, owner }, all),
     match: await readMatch(db, nodes, others),
-    due: (await findDue(db)).filter((id) => workspaces.includes(id)),
+    due: (await findDue(db, terms)).filter((id) => workspaces.includes(id)),
     steps: steps.slice(0, workspaces.length),
     unplaced: (await unplaced(db)).filter((id) => workspaces.includes(id)),
     replicas: (await findRunningReplicas(db)).filter(({ nodeId }) => isHealthy(nodeId)),
@@ -87,7 +89,7 @@ export async function readAll(
 }
 
 async function stepsOf(db: Database, workspaceId: bigint) {
-  const loaded = await loadFacts(db, workspaceId);
+  const loaded = await loadFacts(db, workspaceId, terms);
   const placing = await loadPlacementFacts(db, workspaceId, limits);
   return [
     loaded === null ? null : decideSteps(loaded.facts),

@@ -176,6 +176,8 @@ async function deploy(url: string, journalFolder: string): Promise<NgpuDeploymen
       measureWindowSeconds: 300,
       measureTtlSeconds: 86_400,
       clockMarginSeconds: 5,
+      minSeconds: 1,
+      lockFloor: 0n,
       epochSeconds: 3_600,
       settlementSeconds: 120,
       activationDelay: 60,

@@ -96,6 +96,7 @@ export async function fund(
     owner,
     delegate,
     maxRate: 100n * price,
+    daily: 2n ** 96n - 1n,
     total: parseEther("1"),
     scope: zeroHash,
     expiry: Number(timestamp) + 1_000_000,
@@ -182,7 +183,8 @@ export async function assign(
   given: { replica?: number; nodeId: number; start: boolean },
 ): Promise<LeaseRef> {
   const { replica = 0, nodeId, start } = given;
-  const args = [[{ workspaceId, replica, nodeId, start, spec }]] as const;
+  const pricePerSecond = spec.maxPricePerSecond;
+  const args = [[{ workspaceId, replica, nodeId, start, pricePerSecond, decidedAt: 0n, spec }]] as const;
   const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "assign", args });
   const { logs } = await call("match", "DockerContract", data);
   const [assigned] = parseEventLogs({ abi: dockerContractAbi, eventName: "Assigned", logs });

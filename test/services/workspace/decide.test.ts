@@ -45,8 +45,10 @@ function lease(given: Partial<HeldLease> = {}): HeldLease {
     since: 900,
     releasableAt: null,
     funded: true,
+    overdue: false,
     retire: null,
     owesFrom: 950,
+    rateEnded: false,
     ...given,
   };
 }
@@ -134,6 +136,7 @@ describe("workspace: the next steps", () => {
 
   it("releases an unfunded lease, a lost exclusive one only after its grace period", () => {
     expect(decide(facts({ leases: [lease({ funded: false })] }))).to.deep.equal([step("release")]);
+    expect(decide(facts({ leases: [lease({ overdue: true })] }))).to.deep.equal([step("release")]);
     const lost = lease({ funded: false, releasableAt: 1_001 });
     expect(decide(facts({ leases: [lost] }))).to.deep.equal([]);
     expect(decide(facts({ now: 1_001, leases: [lost] }))).to.deep.equal([step("release")]);
@@ -147,6 +150,13 @@ describe("workspace: the next steps", () => {
     expect(due({ owedByAuthorization: 1_000n })).to.deep.equal([settle]);
     expect(due({ remaining: null, owedByAuthorization: 5_000n })).to.deep.equal([]);
     expect(due({ expiry: 1_000 })).to.deep.equal([settle]);
+  });
+
+  it("settles a stopped lease whose node is silent once its rate has ended, so that its owner's debt ends", () => {
+    const silent = lease({ desired: "stop", rateEnded: true });
+    expect(decide(facts({ stopped: true, leases: [silent] }))).to.deep.equal([settle]);
+    const settled = lease({ desired: "stop", owesFrom: null });
+    expect(decide(facts({ stopped: true, leases: [settled] }))).to.deep.equal([]);
   });
 
   it("settles a later debt immediately while the previous settlement is in progress", () => {
@@ -232,7 +242,9 @@ function anyFacts(): fc.Arbitrary<Facts> {
     since: fc.nat(1_000),
     releasableAt: fc.option(fc.integer({ min: 900, max: 1_100 })),
     funded: fc.boolean(),
+    overdue: fc.boolean(),
     owesFrom: fc.option(fc.integer({ min: 900, max: 1_000 })),
+    rateEnded: fc.boolean(),
   });
   const amount = fc.bigInt({ min: 0n, max: 20n });
   return fc
@@ -284,7 +296,8 @@ function apply(given: Facts, steps: Step[]): Facts {
       const leases = next.leases.flatMap((held) => {
         if (held.replica !== one.replica) return [held];
         if (one.type === "release") return [];
-        if (one.type === "settle") return [{ ...held, owesFrom: null, funded: next.funds.balance > 10n }];
+        if (one.type === "settle")
+          return [{ ...held, owesFrom: null, rateEnded: false, funded: next.funds.balance > 10n }];
         return [{ ...held, desired: orders[one.type] }];
       });
       next = withMissing({ ...next, leases });

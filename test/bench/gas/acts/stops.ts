@@ -4,6 +4,7 @@ import { addNodes } from "../../../contracts/support/nodes.ts";
 import {
   authorize,
   config,
+  decided,
   deposit,
   partner,
   state,
@@ -40,7 +41,7 @@ async function stopAndStart(market: MarketFixture, replicas: number): Promise<{ 
   await docker.write.publish([partner.address, 1n, replicas, spec, config], by);
   const workspaceId = await docker.read.workspaceCount();
   const items = nodes.map(({ id }, replica) => ({ workspaceId, replica, nodeId: id, start: true, spec }));
-  await docker.write.assign([items], { account: people.keeper });
+  await docker.write.assign([decided(items)], { account: people.keeper });
   const placed = await Promise.all(
     names.map(async (name, replica) => {
       const { fence } = await docker.read.assignmentOf([workspaceId, replica]);

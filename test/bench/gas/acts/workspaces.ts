@@ -57,7 +57,15 @@ export async function place(market: MarketFixture, nodes: Node[]): Promise<{ pla
   const published = docker.write.publishBatch([nodes.map(() => publication)], { account: people.delegate });
   await published;
   const items = nodes.map(({ id }, index) => {
-    return { workspaceId: first + BigInt(index), replica: 0, nodeId: id, start: true, spec };
+    return {
+      workspaceId: first + BigInt(index),
+      replica: 0,
+      nodeId: id,
+      start: true,
+      pricePerSecond: spec.maxPricePerSecond,
+      decidedAt: 0n,
+      spec,
+    };
   });
   const assigned = docker.write.assign([items], { account: people.keeper });
   const cost = await costOf(market, [published, assigned], nodes.length);
@@ -116,7 +124,22 @@ async function life(market: MarketFixture): Promise<Cost> {
   const workspaceId = await docker.read.workspaceCount();
   const ref = { workspaceId, replica: 0, lease: 1 };
   hashes.push(
-    await docker.write.assign([[{ workspaceId, replica: 0, nodeId: node.id, start: false, spec }]], by),
+    await docker.write.assign(
+      [
+        [
+          {
+            workspaceId,
+            replica: 0,
+            nodeId: node.id,
+            start: false,
+            pricePerSecond: spec.maxPricePerSecond,
+            decidedAt: 0n,
+            spec,
+          },
+        ],
+      ],
+      by,
+    ),
   );
   const { fence } = await docker.read.assignmentOf([workspaceId, 0]);
   const say = async (to: number, sequence: number) => {

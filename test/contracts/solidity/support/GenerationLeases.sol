@@ -33,6 +33,8 @@ abstract contract GenerationLeases is Generations {
                 replica: uint16((seed >> (8 * i + 3)) % REPLICAS),
                 nodeId: uint32((seed >> (8 * i + 5)) % NODES + 1),
                 start: (seed >> (i + 40)) % 4 != 0,
+                pricePerSecond: 20,
+                decidedAt: 0,
                 spec: _workspaceSpec(number)
             });
         }

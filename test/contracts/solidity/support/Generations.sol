@@ -7,6 +7,8 @@ import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {IWorkspaces} from "../../../../contracts/interfaces/IWorkspaces.sol";
 import {IAssignments} from "../../../../contracts/interfaces/IAssignments.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowAccounts} from "../../../../contracts/interfaces/IEscrowAccounts.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {IPauses} from "../../../../contracts/interfaces/IPauses.sol";
 import {IPomc} from "../../../../contracts/interfaces/IPomc.sol";
 import {NodeSpec, Resources} from "../../../../contracts/libraries/Types.sol";
@@ -93,7 +95,7 @@ abstract contract Generations is Signing {
         IPauses(address(pomc)).pause(_one(IPomc.postEpoch.selector));
         uint64 last = pomc.lastEpoch();
         token.setMinter(address(pomc), uint96(last * EMISSION));
-        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE, WIDE_IDS)));
+        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, _terms(), WIDE_IDS)));
         pomc = IPomc(
             _deploy(
                 "Pomc.sol:Pomc",
@@ -132,9 +134,10 @@ abstract contract Generations is Signing {
         for (uint256 i; i < OWNERS; ++i) {
             token.approve(address(escrow), 1_500_000);
             escrow.deposit(ownerOf(i), 1_500_000);
-            IEscrow.Authorization memory grant;
+            IEscrowTypes.Authorization memory grant;
             (grant.owner, grant.delegate, grant.maxRate) = (ownerOf(i), address(this), 500);
             (grant.total, grant.expiry) = (1_000_000, uint40(block.timestamp) + 20 days);
+            grant.daily = 500 * 1 days;
             _publish(workspaceOf(generation, uint64(i + 1)), i, escrow.authorize(grant, sign(0x2000 + i, digestOf(grant))));
         }
     }
@@ -190,7 +193,7 @@ abstract contract Generations is Signing {
 
     function _entriesOfEscrow() private pure returns (bytes4[] memory selectors) {
         selectors = new bytes4[](2);
-        (selectors[0], selectors[1]) = (IEscrow.deposit.selector, IEscrow.authorize.selector);
+        (selectors[0], selectors[1]) = (IEscrowAccounts.deposit.selector, IEscrowAccounts.authorize.selector);
     }
 
     function _one(bytes4 selector) private pure returns (bytes4[] memory selectors) {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerContract} from "../../../../contracts/interfaces/IDockerContract.sol";
 import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {IMeasure} from "../../../../contracts/interfaces/IMeasure.sol";
 import {IPomc} from "../../../../contracts/interfaces/IPomc.sol";
 import {IProgress} from "../../../../contracts/interfaces/IProgress.sol";
@@ -44,7 +45,7 @@ abstract contract Market {
             _deploy("Token.sol:Token", abi.encode(manager, address(this), 1_000_000 ether, 100_000 ether))
         );
         computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600)));
-        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, FEE, 0)));
+        escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, _terms(), 0)));
         measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 1, true, 10, 300, 86_400, 0, 0)));
         pomc = IPomc(
             _deploy(
@@ -67,6 +68,19 @@ abstract contract Market {
         pomc.setPoster(address(this));
         pomc.setReceiptsPoster(RECEIPTS_POSTER);
         pomc.setWatcher(WATCHER, true);
+    }
+
+    /// @dev Short, so that random sequences reach each deadline.
+    function _terms() internal pure returns (IEscrowTypes.Terms memory) {
+        return IEscrowTypes.Terms({
+            minSeconds: 60,
+            lockFloor: 500,
+            rateFloor: 1,
+            startSeconds: 1_800,
+            restSeconds: 120,
+            refundDays: 1,
+            feeBasisPoints: FEE
+        });
     }
 
     /// @dev What the runner draws is often small, an edge value or one that it drew before: most parts of such a seed say the same, and

@@ -3,12 +3,11 @@ pragma solidity 0.8.37;
 
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
 import {LeaseRef} from "../../../../contracts/libraries/Types.sol";
-import {MoneyActs} from "./MoneyActs.sol";
-import {NodeActs} from "./NodeActs.sol";
+import {LeaseEnds} from "./LeaseEnds.sol";
 import {vm} from "./Vm.sol";
 
 /// @notice The possible acts in the market, by a few actors. No act may revert, since every batch refuses item by item.
-contract MarketHandler is NodeActs, MoneyActs {
+contract MarketHandler is LeaseEnds {
     bool private _started;
     /// @notice Accepted stops of workspaces.
     uint256 public stops;
@@ -70,6 +69,8 @@ contract MarketHandler is NodeActs, MoneyActs {
                 replica: uint16((seed >> (8 * i + 3)) % (REPLICAS + 1)),
                 nodeId: uint32((seed >> (8 * i + 5)) % ((seed >> 60) % 8 == 0 ? 5 : 3) + 1),
                 start: (seed >> (i + 40)) % 3 != 0,
+                pricePerSecond: 20,
+                decidedAt: uint64(block.number),
                 spec: specOf[(seed >> (i + 50)) % 16 == 0 ? workspaceId % WORKSPACES + 1 : workspaceId]
             });
         }
@@ -121,13 +122,27 @@ contract MarketHandler is NodeActs, MoneyActs {
     function releaseEnded(uint256 seed) external watched(Act.Release) {
         seed = mixed(seed);
         (LeaseRef[] memory refs, IDockerTypes.WorkspaceSpec[] memory specs) = _releaseOf(seed);
-        vm.prank(STRANGER);
-        docker.releaseEnded(refs, specs);
+        _endAsStranger(refs, specs);
+    }
+
+    /// @notice A squatter takes capacity, stops at once and withdraws what it can. A stranger ends the lease when its time is over.
+    function squat(uint256 seed) external {
+        seed = mixed(seed);
+        (uint64 workspaceId, uint16 replica) = (uint64(seed % WORKSPACES + 1), uint16((seed >> 8) % REPLICAS));
+        if (!_isLive(docker.assignmentOf(workspaceId, replica).state)) {
+            _assignOne(workspaceId, replica, uint32((seed >> 16) % 3 + 1));
+        }
+        if ((seed >> 24) % 2 == 0) _reportTruly(workspaceId, replica, IDockerTypes.AssignmentState.Running);
+        this.stopOrStart((uint256(replica) << 8) | (workspaceId - 1));
+        address owner = ownerOf(workspaceId);
+        this.withdraw(workspaceId, escrow.withdrawableOf(owner));
+        if ((seed >> 32) % 2 == 0) vm.warp(block.timestamp + (seed >> 40) % 7_200);
+        this.releaseEnded(seed);
     }
 
     function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
         IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
-        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, specOf[workspaceId]);
+        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, 20, 0, specOf[workspaceId]);
         docker.assign(items);
     }
 

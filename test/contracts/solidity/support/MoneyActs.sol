@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {LeaseRef, Resources} from "../../../../contracts/libraries/Types.sol";
 import {UptimeTree} from "../../../../contracts/libraries/UptimeTree.sol";
 import {NodeActs} from "./NodeActs.sol";
@@ -52,10 +52,11 @@ abstract contract MoneyActs is NodeActs {
 
     function authorize(uint256 owner, uint64 maxRate, uint128 total, uint40 term) public watched(Act.Other) {
         if (authorizations == 4) return;
-        IEscrow.Authorization memory grant = IEscrow.Authorization({
+        IEscrowTypes.Authorization memory grant = IEscrowTypes.Authorization({
             owner: ownerOf(owner),
             delegate: delegate(),
             maxRate: maxRate % 1_000,
+            daily: uint96(maxRate % 900) * 1 days,
             total: total % 2_000_000,
             scope: 0,
             expiry: uint40(block.timestamp) + term % 60 days,
@@ -67,11 +68,11 @@ abstract contract MoneyActs is NodeActs {
         _remember(address(escrow), abi.encodeCall(escrow.authorize, (grant, signature)));
     }
 
-    function revoke(uint64 authorizationId, uint256 owner) external watched(Act.Other) {
+    function revoke(uint64 authorizationId, uint256 owner, bool endLeases) external watched(Act.Other) {
         authorizationId = authorizationId % 6;
         (address holder,,,,,,,) = escrow.authorizationOf(authorizationId);
         vm.prank(ownerOf(owner));
-        try escrow.revoke(authorizationId) {
+        try escrow.revoke(authorizationId, endLeases) {
             if (holder != ownerOf(owner)) moneyFault = "another than its owner revoked an authorization";
         } catch {}
     }

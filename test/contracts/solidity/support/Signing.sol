@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../../../../contracts/interfaces/IComputeNode.sol";
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
 import {IProgress} from "../../../../contracts/interfaces/IProgress.sol";
 import {NodeSpec} from "../../../../contracts/libraries/Types.sol";
 import {Market} from "./Market.sol";
@@ -134,10 +134,10 @@ abstract contract Signing is Market {
         return IDockerTypes.SignedReport(bytes32(head), message.detail, r, vs);
     }
 
-    function digestOf(IEscrow.Authorization memory message) internal view returns (bytes32) {
+    function digestOf(IEscrowTypes.Authorization memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
-            "Authorization(address owner,address delegate,uint64 maxRate,uint128 total,bytes32 scope,uint40 expiry,"
-            "uint256 nonce)"
+            "Authorization(address owner,address delegate,uint64 maxRate,uint96 daily,uint128 total,bytes32 scope,"
+            "uint40 expiry,uint256 nonce)"
         );
         return digestOf("ngpu Escrow", address(escrow), keccak256(abi.encode(typeHash, message)));
     }

@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {IBatch} from "../../../../contracts/interfaces/IBatch.sol";
 import {IDockerTypes} from "../../../../contracts/interfaces/IDockerTypes.sol";
-import {IEscrow} from "../../../../contracts/interfaces/IEscrow.sol";
-import {Signing} from "./Signing.sol";
+import {IEscrowTypes} from "../../../../contracts/interfaces/IEscrowTypes.sol";
+import {LeaseBooks} from "./LeaseBooks.sol";
 import {Vm, vm} from "./Vm.sol";
 
 /// @notice Compares every replica before and after each act with its own table, and keeps its own accounts.
-abstract contract Watch is Signing {
+abstract contract Watch is LeaseBooks {
     enum Act {
         Other,
         Assign,
@@ -126,12 +126,13 @@ abstract contract Watch is Signing {
         refusals = 0;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
-            if (logs[i].topics[0] == IEscrow.Settled.selector) _bookSettled(logs[i]);
+            if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
+            _bookLease(logs[i]);
         }
     }
 
     function _bookSettled(Vm.Log memory log) private {
-        (uint16 replica,, uint128 amount,) = abi.decode(log.data, (uint16, uint32, uint128, uint40));
+        (uint16 replica,, uint128 amount,,) = abi.decode(log.data, (uint16, uint32, uint128, uint128, uint40));
         (, uint64 authorizationId,,,,,) = escrow.leaseOf(uint64(uint256(log.topics[1])), replica);
         spentBy[authorizationId] += amount;
         if (spentBy[authorizationId] > signedFor[authorizationId]) moneyFault = "an authorization moved more than signed for";
