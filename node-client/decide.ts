@@ -1,4 +1,4 @@
-import { dropUnpaid, fail, retire, type Subject, stop } from "./decideEnd.ts";
+import { fail, retire, type Subject, stop } from "./decideEnd.ts";
 import { run, withImage } from "./decideRun.ts";
 import { fencedKey, publicationKey } from "./leases.ts";
 import type { Action, Container, Facts } from "./reconcileFacts.ts";
@@ -48,4 +48,13 @@ function forLease(facts: Facts, subject: Subject): Action[] {
     case "run":
       return run(facts, subject, plan);
   }
+}
+
+/** Milliseconds after which a stopped container that nobody pays for is removed: the chain then has no use for its lease. */
+const unpaidGrace = 60_000;
+
+/** Removes a stopped container that the lock of its lease no longer pays for. An order to run creates another. */
+function dropUnpaid({ now }: Facts, { lease, container }: Subject): Action[] {
+  const isKept = now < lease.keptUntil * 1_000 + unpaidGrace;
+  return container === undefined || isKept ? [] : retire(container, "unpaid");
 }

@@ -13,19 +13,10 @@ export type Subject = {
   leasedGpus: Set<string>;
 };
 
-/** Milliseconds after which a stopped container that nobody pays for is removed: by then the chain has no use for its lease. */
-const unpaidGrace = 60_000;
-
 /** Stops the container, then reports why the lease failed. A new order to run starts over. */
 export function fail(facts: Facts, { lease, container }: Subject, reason: string): Action[] {
   if (container?.status === "running") return [stop(container, "failed")];
   return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
-}
-
-/** Removes a stopped container that the lock of its lease no longer pays for. An order to run creates another. */
-export function dropUnpaid({ now }: Facts, { lease, container }: Subject): Action[] {
-  const isKept = now < lease.keptUntil * 1_000 + unpaidGrace;
-  return container === undefined || isKept ? [] : retire(container, "unpaid");
 }
 
 /** Stops a container, then removes it: one step a round. */

@@ -35,6 +35,8 @@ export function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
   if (plan.policy === "exclusive" && isOutOfContact) {
     return container?.status === "running" ? [stop(container, "contact_lost")] : [];
   }
+  // Its start fails until the walls are up again; after some starts the market replaces the replica.
+  if (container?.status === "running" && facts.isExposed) return [stop(container, "exposed")];
   if (container?.status === "running") return watch(facts, subject, plan, container);
   return withImage(facts, subject, plan, () => {
     if (container === undefined) return create(facts, subject, plan);

@@ -98,6 +98,7 @@ async function round(state: Reconciling): Promise<void> {
     containers,
     gpuUuids: gpus().map((gpu) => gpu.uuid),
     sickGpuIds: new Set(state.sickGpus().map((gpu) => gpu.id)),
+    isExposed: state.walls.isExposed(now),
     lastContactAt: state.lastContactAt(),
     now,
   });

@@ -94,6 +94,8 @@ export type Facts = {
   gpuUuids: readonly string[];
   /** Ids of the GPUs that are lost or sick. */
   sickGpuIds: ReadonlySet<string>;
+  /** Nothing separates containers from this machine's networks, and nothing has for a while. */
+  isExposed: boolean;
 };
 
 /** The next step. Each action is idempotent and is decided again until the facts show its effect. */
@@ -119,6 +121,7 @@ export type StopReason =
   | "ordered"
   | "deleted"
   | "contact_lost"
+  | "exposed"
   | "on_hold"
   | "unpaid"
   | "failed"

@@ -2,6 +2,7 @@ import type Docker from "dockerode";
 import type { Assignment } from "../leases.ts";
 import type { Plan } from "../reconcileFacts.ts";
 import type { Engine } from "./engine.ts";
+import { seccompProfile } from "./seccomp.ts";
 import { memoryVolumes, quotaVolumes } from "./volumes.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
@@ -11,6 +12,8 @@ export const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
 /** The least that the engine limits. It reads 0 as no limit, and refuses what is between. */
 const least = { memoryMib: 6, cpuMilli: 10 };
+/** Most processes and threads of a lease. */
+const maxProcesses = 512;
 /** Between SIGTERM and SIGKILL. */
 const stopSeconds = 10;
 
@@ -26,13 +29,18 @@ export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: num
   return {
     Privileged: false,
     CapDrop: ["ALL"],
-    SecurityOpt: ["no-new-privileges"],
+    SecurityOpt: ["no-new-privileges", `seccomp=${seccompProfile}`],
     ReadonlyRootfs: true,
     Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${limits.tmpMib}m` },
     Memory: memory,
     MemorySwap: memory,
     NanoCpus: Math.max(least.cpuMilli, limits.cpuMilli) * 1_000_000,
     PidsLimit: limits.pids,
+    // The client and the host go first, in the CPU's queue and when memory runs out.
+    CpuShares: 128,
+    OomScoreAdj: 500,
+    // A core dump would be written by the host, outside every limit.
+    Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }],
     Init: true,
     // The client decides about restarts: the engine would restart the container of an ended lease.
     RestartPolicy: { Name: "no" },
@@ -107,7 +115,7 @@ function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
   const limits = sandbox({
     memoryMib: plan.memoryMib,
     cpuMilli: plan.cpuMilli,
-    pids: 4096,
+    pids: maxProcesses,
     tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
   });
   if (storage === "disk") return { ...limits, ...quotaVolumes(paths, plan) };

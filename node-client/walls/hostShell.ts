@@ -28,7 +28,14 @@ const capabilities = (1n << 12n) | (1n << 13n);
 
 /** The shell of this process where it has the rights, otherwise one in a container of the engine. */
 export function openHostShell(engine: Engine): HostShell {
-  return mayChangeFirewall() ? ownShell : containerShell(engine);
+  if (!mayChangeFirewall()) return containerShell(engine);
+  if (process.getuid?.() === 0) return ownShell;
+  // The older programs take a lock that only root can open.
+  const chosen = ownShell("iptables --version").then(
+    (version) => (version.includes("nf_tables") ? ownShell : containerShell(engine)),
+    () => ownShell,
+  );
+  return async (script, args) => (await chosen)(script, args);
 }
 
 function mayChangeFirewall(): boolean {

@@ -1,4 +1,4 @@
-import { NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { messageOf, RetryableError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { findNetwork, type WorkspaceNetwork } from "../docker/containers.ts";
 import type { Engine } from "../docker/engine.ts";
@@ -18,6 +18,8 @@ export type WallsStatus = {
   /** `unused`: no lease has run on this engine yet. */
   state: "unused" | "up" | "down";
   checkedAt: number;
+  /** Since when they are down. */
+  downSince: number | null;
   /** How often another program had removed or changed the rules, and they were put back. */
   repairs: number;
   repairedAt: number | null;
@@ -37,11 +39,15 @@ export type Walls = {
   check(): Promise<void>;
   /** Removes the rules once the network is gone. */
   remove(): Promise<void>;
+  /** Whether they have been down so long that running containers must stop. */
+  isExposed(now: number): boolean;
   status(): WallsStatus;
 };
 
 /** Milliseconds for which a check holds when a lease starts. */
 const freshness = 10_000;
+/** @deadline The firewall to take its rules back. Then running containers of leases stop, and their leases fail. */
+const exposure = 60_000;
 
 type State = {
   engine: Engine;
@@ -57,7 +63,14 @@ type State = {
 
 /** @param deps.limits What a container may send and receive. */
 export function createWalls(deps: Pick<State, "engine" | "shell" | "logger" | "limits">): Walls {
-  const status: WallsStatus = { state: "unused", checkedAt: 0, repairs: 0, repairedAt: null, failure: null };
+  const status: WallsStatus = {
+    state: "unused",
+    checkedAt: 0,
+    downSince: null,
+    repairs: 0,
+    repairedAt: null,
+    failure: null,
+  };
   const state: State = { ...deps, status, built: undefined, last: Promise.resolve() };
   return {
     ensure: async (network) => {
@@ -71,6 +84,7 @@ export function createWalls(deps: Pick<State, "engine" | "shell" | "logger" | "l
         if (network !== undefined) await examine(state, network);
       }),
     remove: () => inTurn(state, () => remove(state)),
+    isExposed: (now) => status.downSince !== null && now - status.downSince > exposure,
     status: () => ({ ...status }),
   };
 }
@@ -86,9 +100,11 @@ async function examine(state: State, network: WorkspaceNetwork): Promise<void> {
   const { status } = state;
   try {
     await examineRules(state, network);
-    Object.assign(status, { state: "up", checkedAt: Date.now(), failure: null });
+    Object.assign(status, { state: "up", checkedAt: Date.now(), downSince: null, failure: null });
   } catch (error) {
-    if (error instanceof NgpuError) Object.assign(status, { state: "down", failure: error.message });
+    status.state = "down";
+    status.failure = messageOf(error);
+    status.downSince ??= Date.now();
     throw error;
   }
 }

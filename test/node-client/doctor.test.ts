@@ -372,7 +372,7 @@ const entry = (values: Record<string, unknown>) => ({
 });
 
 /** Problems of a running client: its answer on the control socket, and the market's entry of its node. */
-const walls = { state: "up", checkedAt: 1, repairs: 0, repairedAt: null, failure: null };
+const walls = { state: "up", checkedAt: 1, downSince: null, repairs: 0, repairedAt: null, failure: null };
 const clientCases: { code: ProblemCode; status?: Record<string, unknown>; node?: unknown }[] = [
   { code: "node_not_registered", status: { nodeId: null } },
   { code: "node_drained", status: { drained: true } },

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import Docker from "dockerode";
+import { openEngine } from "../../../node-client/docker/engine.ts";
 import type { HostShell } from "../../../node-client/walls/hostShell.ts";
 import { startDaemon } from "../../../scripts/embedded/dockerDaemon.ts";
 import { findProgram } from "../../../scripts/embedded/install.ts";
@@ -61,11 +62,14 @@ export async function startMachine() {
   return {
     dir,
     docker: new Docker({ socketPath: engine.socketPath }),
-    socket: engine.socketPath,
+    engine: openEngine({ socket: engine.socketPath, market: "aaaaaaaa", node: "0x01" }),
     /** Runs a command in the machine's network. @returns what it prints */
     inside,
     /** The machine's shell, with root's rights. */
     shell: (async (script, args = []) => inside("sh", "-c", script, "sh", ...args)) as HostShell,
+    /** What a port of the machine answers over HTTP, asked from the machine itself. */
+    get: (port: number, path = "/") =>
+      inside(process.execPath, "-e", fetching, `http://127.0.0.1:${port}${path}`),
     /** Starts servers in the machine's network. @returns the lines that they print */
     serve: (servers: Servers) => serve(pid, servers),
     async stop(): Promise<void> {
@@ -75,6 +79,9 @@ export async function startMachine() {
     },
   };
 }
+
+const fetching =
+  "fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))";
 
 export type Machine = Awaited<ReturnType<typeof startMachine>>;
 

@@ -1,25 +1,41 @@
 import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import type Docker from "dockerode";
-import { createContainer, ensureNetwork, startContainer } from "../../../node-client/docker/containers.ts";
+import {
+  createContainer,
+  ensureNetwork,
+  removeContainer,
+  startContainer,
+} from "../../../node-client/docker/containers.ts";
 import type { Engine } from "../../../node-client/docker/engine.ts";
 import { createDemultiplexer } from "../../../node-client/docker/logs.ts";
 import { workspaceContainer } from "../../../node-client/docker/sandbox.ts";
 import type { Assignment } from "../../../node-client/leases.ts";
 import type { Plan } from "../../../node-client/reconcileFacts.ts";
 
+import { programs } from "./programs.ts";
+
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
 const image = "ngpu-test-hostile";
 
-/** Imports an image that holds Node, which attacks are written for. */
+/** Imports an image that holds Node, which attacks are written for, and programs of single system calls. */
 export async function importHostileImage(docker: Docker): Promise<void> {
   const libraries = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).match(/\/\S+/g) ?? [];
-  const tar = execFileSync("tar", ["-chf", "-", process.execPath, ...libraries], {
+  const folder = mkdtempSync(join(tmpdir(), "ngpu-hostile-"));
+  mkdirSync(join(folder, "attack"));
+  for (const [name, program] of Object.entries(programs))
+    writeFileSync(join(folder, "attack", name), program, { mode: 0o755 });
+  const files = ["--mode=a+rx", "-chf", "-", process.execPath, ...libraries, "-C", folder, "attack"];
+  const tar = execFileSync("tar", files, {
     maxBuffer: 2 ** 29,
     stdio: ["ignore", "pipe", "ignore"],
   });
   const progress = await docker.importImage(Readable.from([tar]), { repo: image });
+  rmSync(folder, { recursive: true });
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve()));
   });
@@ -29,12 +45,19 @@ export type Limits = Partial<Pick<Runnable, "cpuMilli" | "memoryMib" | "diskGib"
 
 let leases = 0;
 
+/** Serves HTTP. `/log` first prints more than the engine keeps. */
+const server = `
+  const part = ("x".repeat(1023) + "\\n").repeat(1024);
+  require("http").createServer((request, answer) => {
+    if (request.url === "/log") for (let mib = 0; mib < 48; mib += 1) process.stdout.write(part);
+    process.stdout.write("", () => answer.end("served"));
+  }).listen(8080);`;
+
 /** Starts a container of a lease exactly as the client describes it. It answers HTTP on its port and waits for attacks. */
 export async function startTenant(engine: Engine, limits: Limits = {}) {
   const { id: network } = await ensureNetwork(engine);
   leases += 1;
   const lease = { workspaceId: 1n, replica: 0, lease: leases, fence: "0x01" } as unknown as Assignment;
-  const server = 'require("http").createServer((_, answer) => answer.end("served")).listen(8080)';
   const config = { image, ports: [8080], env: {}, health: "/", command: [process.execPath, "-e", server] };
   const size = { cpuMilli: 1_000, memoryMib: 256, diskGib: 1, ...limits };
   const plan = { type: "runnable", reference: image, ...size, config } as unknown as Runnable;
@@ -48,7 +71,15 @@ export async function startTenant(engine: Engine, limits: Limits = {}) {
   const { NetworkSettings } = await container.inspect();
   const address = Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? "";
   const hostPort = Number(NetworkSettings.Ports["8080/tcp"]?.[0]?.HostPort);
-  return { id, address, hostPort, attack: (script: string) => attack(container, script) };
+  return {
+    container,
+    address,
+    hostPort,
+    attack: (script: string) => attack(container, script),
+    /** Runs a program of the image. @returns its exit code */
+    run: (name: string) => run(container, name),
+    end: () => removeContainer(engine, id),
+  };
 }
 
 export type Tenant = Awaited<ReturnType<typeof startTenant>>;
@@ -68,6 +99,12 @@ async function attack(container: Docker.Container, script: string): Promise<unkn
   const printed = /^result (.*)$/m.exec(text)?.[1];
   if (printed === undefined) throw new Error(`The attack printed no result: ${text}`);
   return JSON.parse(printed);
+}
+
+async function run(container: Docker.Container, name: string): Promise<number | null> {
+  const exec = await container.exec({ Cmd: [`/attack/${name}`], AttachStdout: true, AttachStderr: true });
+  for await (const _ of (await exec.start({})) as AsyncIterable<Buffer>);
+  return (await exec.inspect()).ExitCode;
 }
 
 /** What every attack may use. Without an answer in 1.5 s an address counts as closed. */

@@ -1,9 +1,9 @@
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
-import { ensureNetwork } from "../../node-client/docker/containers.ts";
-import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
-import { containerShell } from "../../node-client/walls/hostShell.ts";
-import { createWalls, type Walls } from "../../node-client/walls/walls.ts";
+import { ensureNetwork } from "../../../node-client/docker/containers.ts";
+import type { Engine } from "../../../node-client/docker/engine.ts";
+import { containerShell } from "../../../node-client/walls/hostShell.ts";
+import { createWalls, type Walls } from "../../../node-client/walls/walls.ts";
 import {
   forbidden,
   type Machine,
@@ -12,15 +12,14 @@ import {
   ownAddress,
   publicAddress,
   resolver,
-  startMachine,
-} from "./tenant/machine.ts";
-import { importHostileImage, reaches, startTenant, type Tenant } from "./tenant/tenants.ts";
+} from "./machine.ts";
+import { reaches, startTenant, type Tenant } from "./tenants.ts";
 
 const logger = createLogger("test", "silent");
 const limits = { connections: 40, newConnections: 1_000, packets: 500, kibibytes: 2_048 };
 
-describe("the network of a hostile tenant on a real engine", function () {
-  this.timeout(300_000);
+/** Attacks over the network. Each first succeeds without the walls. */
+export function networkAttacks(machineOf: () => Machine): void {
   let machine: Machine;
   let engine: Engine;
   let walls: Walls;
@@ -30,11 +29,9 @@ describe("the network of a hostile tenant on a real engine", function () {
   /** The machine's address on the tenants' network. */
   let at: string;
 
-  before(async function () {
-    if (process.getuid?.() !== 0) this.skip();
-    machine = await startMachine();
-    engine = openEngine({ socket: machine.socket, market: "aaaaaaaa", node: "0x01" });
-    await importHostileImage(machine.docker);
+  before(async () => {
+    machine = machineOf();
+    ({ engine } = machine);
     [tenant, other] = [await startTenant(engine), await startTenant(engine)];
     at = await gatewayOf(machine);
     hostLines = await machine.serve({
@@ -49,7 +46,9 @@ describe("the network of a hostile tenant on a real engine", function () {
     walls = createWalls({ engine, shell: machine.shell, logger, limits });
     await walls.ensure(await ensureNetwork(engine));
   });
-  after(() => machine?.stop());
+  after(async () => {
+    for (const { end } of [tenant, other]) await end();
+  });
 
   const closedOnce = once(() => reaches(tenant, Object.values(forbidden), 80, 9_999));
   Object.entries(forbidden).forEach(([name, address], index) => {
@@ -98,7 +97,7 @@ describe("the network of a hostile tenant on a real engine", function () {
   });
 
   it("lets the machine reach the tenant's port", () => {
-    expect(served(machine, tenant)).to.equal("served");
+    expect(machine.get(tenant.hostPort)).to.equal("served");
   });
 
   it("closes again after another program removed the firewall's rules, and counts it", async () => {
@@ -173,7 +172,7 @@ describe("the network of a hostile tenant on a real engine", function () {
     const containers = await machine.docker.listContainers({ all: true, filters: { label: ["ngpu.walls"] } });
     expect(containers).to.deep.equal([]);
   });
-});
+}
 
 /** UDP packets of a flood, far more than a lease may send in the time that it takes. */
 const floodPackets = 40 * limits.packets;
@@ -206,10 +205,4 @@ async function gatewayOf({ docker }: Machine): Promise<string> {
 function jumpOf(machine: Machine): string[] {
   const rules = machine.inside("iptables", "--table", "mangle", "--list-rules", "PREROUTING");
   return (/^-A (PREROUTING .* -j NGPU-SENT)$/m.exec(rules)?.[1] ?? "").split(" ");
-}
-
-/** What a tenant's port of the machine answers. */
-function served(machine: Machine, { hostPort }: Tenant): string {
-  const script = `fetch("http://127.0.0.1:${hostPort}").then((answer) => answer.text()).then((text) => process.stdout.write(text))`;
-  return machine.inside(process.execPath, "-e", script);
 }
