@@ -513,6 +513,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/market": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the market at a glance
+         * @description Nodes, GPUs, prices, regions and presence in figures. The answer is at most two seconds old.
+         */
+        get: operations["getV1Market"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/match/explain": {
         parameters: {
             query?: never;
@@ -613,6 +633,57 @@ export interface paths {
         };
         /** Show a compute node */
         get: operations["getV1NodesId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{id}/measurements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a node's measurement rounds, newest first */
+        get: operations["getV1NodesIdMeasurements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{id}/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show in which heartbeat slots a node was present */
+        get: operations["getV1NodesIdSlots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/placements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the decided placements, newest first */
+        get: operations["getV1Placements"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1110,6 +1181,95 @@ export interface components {
             /** @description When the node received the line, RFC 3339 with nanoseconds */
             time: string;
         };
+        Market: {
+            /** @description Cores */
+            cpu: {
+                free: number;
+                total: number;
+            };
+            gpus: {
+                /** @description Not reserved, on online nodes */
+                free: number;
+                total: number;
+            };
+            /**
+             * @description Total that the newest epoch's contract has granted
+             * @example 1000000000000000000
+             */
+            granted: string;
+            /** @description Newest exported block of each tier */
+            heads: {
+                block: string;
+                tier: components["schemas"]["Tier"];
+                /**
+                 * Format: date-time
+                 * @description Time, ISO 8601
+                 * @example 2030-01-01T00:00:00.000Z
+                 */
+                time: string;
+            }[];
+            memoryMib: {
+                /** @description Not reserved, on online nodes */
+                free: number;
+                total: number;
+            };
+            /** @description By GPU, those of most nodes first; at most 100 */
+            models: {
+                /** @description Not reserved, on online nodes */
+                freeGpus: number;
+                gpus: number;
+                lowestPrice: string | null;
+                medianPrice: string | null;
+                /** @description As the driver prints it; null: nodes without a GPU */
+                name: string | null;
+                nodes: number;
+                online: number;
+                /** @description Smallest memory of one GPU among its nodes */
+                vramMib: number;
+            }[];
+            nodes: {
+                /** @description Nodes with an open tunnel to a gateway */
+                connected: number;
+                maintenance: number;
+                /** @description Nodes with a measurement that has not expired */
+                measured: number;
+                offline: number;
+                online: number;
+                total: number;
+            };
+            periods: {
+                epochSeconds: number;
+                /**
+                 * @description Unix time in seconds
+                 * @example 1800000000
+                 */
+                genesis: number;
+                slotSeconds: number;
+            };
+            /** @description The newest committed heartbeat slots, oldest first; at most 120 */
+            presence: {
+                /** @description Nodes that the slot's commit covers */
+                listed: number;
+                present: number;
+                slot: number;
+                /**
+                 * @description Unix time in seconds
+                 * @example 1800000000
+                 */
+                startsAt: number;
+            }[];
+            /** @description By region, those of most nodes first; at most 250 */
+            regions: {
+                nodes: number;
+                online: number;
+                region: string | null;
+            }[];
+            workspaces: {
+                open: number;
+                replicas: number;
+                running: number;
+            };
+        };
         Measurement: {
             /**
              * @description Unix time in seconds
@@ -1353,6 +1513,17 @@ export interface components {
              */
             withheld: string;
         };
+        NodeSlots: {
+            firstSlot: number;
+            nodeId: number;
+            /**
+             * @description One character for each slot, oldest first: 1 present, 0 absent, - no record of the node in the slot
+             * @example --1111011
+             */
+            slots: string;
+            /** @description Slot n begins at Unix time n × slotSeconds */
+            slotSeconds: number;
+        };
         OpenAiError: {
             error: {
                 code: string | null;
@@ -1393,6 +1564,21 @@ export interface components {
             replica: number;
             /** @description Time, ISO 8601 */
             requestedAt: string;
+            /** @enum {string} */
+            status: "requested" | "answered" | "impossible" | "used" | "refused";
+            workspaceId: string;
+        };
+        PlacementEntry: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            answeredAt: string;
+            block: string | null;
+            id: string;
+            nodeId: number | null;
+            replica: number;
             /** @enum {string} */
             status: "requested" | "answered" | "impossible" | "used" | "refused";
             workspaceId: string;
@@ -1547,7 +1733,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "isolation_unavailable" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -3842,6 +4028,44 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1Market: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Market"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     postV1MatchExplain: {
         parameters: {
             query?: never;
@@ -4173,6 +4397,149 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1NodesIdMeasurements: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this id (`next` of the previous page) */
+                after?: string;
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        measurements: components["schemas"]["Measurement"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1NodesIdSlots: {
+        parameters: {
+            query?: {
+                /** @description Number of newest slots */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeSlots"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Placements: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this one (`next` of the previous page) */
+                after?: string;
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                        placements: components["schemas"]["PlacementEntry"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
