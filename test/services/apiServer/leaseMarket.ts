@@ -114,7 +114,13 @@ async function startApi(
     } as unknown as ApiDeps;
     const calls = createCallLog({ db, logger, onEnd: () => undefined });
     const limits = { general: noLimit, signIn: noLimit, writes: noLimit };
-    const app = createApiApp(deps, { isHealthy: async () => true, calls, limits, releases: undefined });
+    const app = createApiApp(deps, {
+      isHealthy: async () => true,
+      calls,
+      limits,
+      releases: undefined,
+      console: undefined,
+    });
     const server = createHttpServer(app, { shouldUpgradeCallback: isForWebSocket });
     serveUpgrades(server, app);
     await once(server.listen(port, "127.0.0.1"), "listening");
