@@ -27,6 +27,7 @@ import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
+import { statementRoutes } from "./routes/statement.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
@@ -39,6 +40,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...authRoutes(deps),
     ...keyRoutes(deps),
     ...accountRoutes(deps),
+    ...statementRoutes(deps),
     ...authorizationRoutes(deps),
     ...depositRoutes(deps),
     ...faucetRoutes(deps),
