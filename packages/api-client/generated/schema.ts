@@ -151,6 +151,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{address}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every change of a wallet's money, newest first
+         * @description Each entry adds `amount` to one book, so that the entries of a book add up to its balance on the chain. Money that moves between the wallet's books is two entries. With `accept: text/csv` or `format=csv` the entries are CSV, and the header `link` names the next page. Everything here is public on the chain.
+         */
+        get: operations["getV1AccountsAddressStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/nonce": {
         parameters: {
             query?: never;
@@ -904,6 +924,11 @@ export interface components {
             txHash: string;
             workspaceId: string | null;
         };
+        /**
+         * @description wallet: the wallet's own tokens; deposit: what it deposited and no lease has locked; lock: what its open leases have locked; rewards: granted and not claimed; bond: withheld of its nodes' rewards; tasks: the part of its lease payments that task receipts account for
+         * @enum {string}
+         */
+        Book: "wallet" | "deposit" | "lock" | "rewards" | "bond" | "tasks";
         /** @description OpenAI's request body; all other fields are passed to the container */
         ChatRequest: {
             messages: ({
@@ -1373,7 +1398,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -1444,6 +1469,41 @@ export interface components {
             nodeId: number;
             /** @description One sentence for each term, with its figures */
             sentences: string[];
+        };
+        StatementEntry: {
+            /**
+             * @description What it adds to the book, token units
+             * @example -1000000000000000000
+             */
+            amount: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            at: string;
+            /** @description Tasks only: the batch of receipts */
+            batch: string | null;
+            block: string;
+            book: components["schemas"]["Book"];
+            /** @description The other account of a transfer, a deposit or a withdrawal */
+            counterparty: string | null;
+            /** @description Refunds only: day of the downtime, Unix time divided by the length of a day */
+            day: string | null;
+            /** @description Rewards and bonds only: the epoch */
+            epoch: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "transfer" | "mint" | "burn" | "deposit" | "withdrawal" | "lock" | "unlock" | "lease_payment" | "refund" | "payout" | "fee_burn" | "reward" | "claim" | "bond_withheld" | "bond_returned" | "task";
+            lease: number | null;
+            /** @description The node that was paid, was down or is bonded */
+            nodeId: number | null;
+            replica: number | null;
+            tier: components["schemas"]["Tier"];
+            /** @description Null for bonds: the epoch's document states them */
+            txHash: string | null;
+            /** @description The lease */
+            workspaceId: string | null;
         };
         Task: {
             /**
@@ -2436,6 +2496,102 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1AccountsAddressStatement: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this id (`next` of the previous page) */
+                after?: string;
+                /** @description Format of the response; default: what `accept` prefers */
+                format?: "json" | "csv";
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The sum of all entries of each book, computed from the contracts' states */
+                        balances: {
+                            /** @description The block of these balances, the newest one that is exported */
+                            block: string;
+                            blockHash: string;
+                            /**
+                             * @description Withheld of its nodes' rewards
+                             * @example 1000000000000000000
+                             */
+                            bond: string;
+                            /**
+                             * @description Escrow.balanceOf less Escrow.lockedOf, over all escrow contracts
+                             * @example 1000000000000000000
+                             */
+                            deposit: string;
+                            /**
+                             * @description Escrow.lockedOf, over all escrow contracts
+                             * @example 1000000000000000000
+                             */
+                            lock: string;
+                            /**
+                             * @description Granted by the newest posted epochs, less Pomc.claimedOf
+                             * @example -1000000000000000000
+                             */
+                            rewards: string;
+                            /**
+                             * @description Pomc.receiptsOfPayer
+                             * @example 1000000000000000000
+                             */
+                            tasks: string;
+                            /**
+                             * @description wallet + deposit + lock: all tokens of the wallet. Debt that is not settled yet is not deducted
+                             * @example 1000000000000000000
+                             */
+                            total: string;
+                            /**
+                             * @description Token.balanceOf
+                             * @example 1000000000000000000
+                             */
+                            wallet: string;
+                        };
+                        entries: components["schemas"]["StatementEntry"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                        wallet: string;
+                    };
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
