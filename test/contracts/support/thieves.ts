@@ -58,6 +58,8 @@ export async function loadRobbed(): Promise<Robbed> {
 
 export type Run = { ref: { workspaceId: bigint; replica: number; lease: number }; spec: WorkspaceSpec };
 
+export const refOf = ({ ref }: Pick<Run, "ref">) => ref;
+
 /** Assigns replicas of a workspace to a node, which reports them as running. */
 export async function runOn(
   market: Robbed,

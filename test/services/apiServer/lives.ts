@@ -8,7 +8,6 @@ import {
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import { uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
 import type { EpochDocument } from "@ngpu/rewards/document";
-import fc from "fast-check";
 import { type Address, concatHex, encodeFunctionData, type Hex, keccak256, toHex } from "viem";
 import { saveEpoch } from "../../../services/pomc/epochStore.ts";
 import { accounts } from "../workspace/chain.ts";
@@ -22,52 +21,11 @@ import {
   publish,
   report,
 } from "../workspace/chainActions.ts";
+import type { Act, ActKind } from "./anyLife.ts";
 import type { ApiMarket } from "./setup.ts";
 
 type Held = { ref: LeaseRef; nodeId: number; name: string };
 type Place = { name: string; nodeId: number };
-
-const count = (min: number, max: number) => fc.integer({ min, max });
-const act = <Type extends string>(type: Type) =>
-  fc.record({ type: fc.constant(type), size: count(1, 1_000), choice: count(0, 7) });
-
-export const kinds = [
-  ...([
-    "deposit",
-    "gift",
-    "withdraw",
-    "send",
-    "receive",
-    "burn",
-    "publish",
-    "scale",
-    "stop",
-    "start",
-  ] as const),
-  ...(["remove", "pass", "settle", "collect", "receipts", "refund", "reward", "claim"] as const),
-] as const;
-export type ActKind = (typeof kinds)[number];
-export type Act = { type: ActKind; size: number; choice: number };
-
-const often = fc.constantFrom<ActKind>(
-  "publish",
-  "pass",
-  "settle",
-  "scale",
-  "deposit",
-  "withdraw",
-  "stop",
-  "start",
-  "remove",
-);
-const more = often.chain((type) => act(type));
-
-/** A part of a wallet's life: every kind of act, in any order. */
-export const anyLife: fc.Arbitrary<Act[]> = fc
-  .tuple(fc.tuple(...kinds.map((type) => act(type))), fc.array(more, { minLength: 4, maxLength: 10 }))
-  .chain(([each, others]) =>
-    fc.shuffledSubarray([...each, ...others], { minLength: each.length + others.length }),
-  );
 
 export const wallet = accounts.owner.address.toLowerCase() as Address;
 const price = 1_000n;

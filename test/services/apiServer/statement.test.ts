@@ -3,7 +3,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { runs } from "../../support/runs.ts";
 import { accounts } from "../workspace/chain.ts";
-import { type Act, anyLife, createLife, kinds, wallet } from "./lives.ts";
+import { type Act, anyLife, kinds } from "./anyLife.ts";
+import { createLife, wallet } from "./lives.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
 type Entry = { id: string; book: string; kind: string; amount: string; at: string; txHash: string | null };
@@ -22,7 +23,7 @@ describe("apiServer: statements", function () {
     api = await setup({ limits: { perAddress: 100_000 } });
     life = await createLife(api);
   });
-  after(() => api?.stop());
+  after(() => api.stop());
 
   /** Every entry, page by page, newest first. */
   async function entriesOf(limit: number): Promise<{ balances: Record<string, string>; entries: Entry[] }> {
