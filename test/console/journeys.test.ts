@@ -9,7 +9,7 @@ import { injectWallet } from "./wallet.ts";
 const view: View = { language: "en", size: "desktop", theme: "light" };
 
 describe("console: what a visitor and a partner do", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let market: ConsoleMarket;
   let browser: Browser;
   before(async () => {

@@ -24,7 +24,7 @@ const pagesOf = ({ workspaceId, placementId, account }: ConsoleMarket) => [
 ];
 
 describe("console: every page in each language, size and theme", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let market: ConsoleMarket;
   let browser: Browser;
   before(async () => {
