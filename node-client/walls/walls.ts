@@ -46,7 +46,7 @@ export type Walls = {
 
 /** Milliseconds for which a check holds when a lease starts. */
 const freshness = 10_000;
-/** @deadline The firewall to take its rules back. Then running containers of leases stop, and their leases fail. */
+/** @deadline The firewall to take its rules back. Running containers of leases stop, and their leases fail. */
 const exposure = 60_000;
 
 type State = {

@@ -35,6 +35,8 @@ export const multicast = { group: "224.0.0.251", port: 5_353 };
  */
 export async function startMachine() {
   const dir = mkdtempSync(join(tmpdir(), "ngpu-tenant-"));
+  // In memory: the image is some 120 MB, which a busy disk takes minutes to write.
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1g", "tmpfs", dir]);
   const stateDir = join(dir, "state");
   mkdirSync(stateDir);
   const children: ChildProcess[] = [];
@@ -75,6 +77,7 @@ export async function startMachine() {
     async stop(): Promise<void> {
       await engine.stop();
       for (const child of children) child.kill("SIGKILL");
+      execFileSync("umount", ["--recursive", "--lazy", dir]);
       rmSync(dir, { recursive: true, force: true });
     },
   };
