@@ -18,12 +18,12 @@ function containerError(httpStatus: number): TaskError {
 }
 
 /** Errors that the partner caused. */
-const abortions = ["client_disconnected", "task_cancelled"];
+const endedByPartner = ["client_disconnected", "task_cancelled"];
 
 /** The end of a task without a complete response. */
 export function failureEnd(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
-    status: abortions.includes(failure.code) ? "aborted" : "failed",
+    status: endedByPartner.includes(failure.code) ? "aborted" : "failed",
     served: undefined,
     httpStatus: undefined,
     result: undefined,
