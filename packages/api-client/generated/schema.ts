@@ -687,6 +687,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a task
+         * @description Closes the container's request, wherever the task runs, and answers with the task. A task that has ended stays as it is.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1TasksIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{id}/receipt": {
         parameters: {
             query?: never;
@@ -1522,7 +1544,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -1982,6 +2004,20 @@ export interface components {
         };
         /** @description A parameter, a header or the body is invalid; `errors` names each invalid field */
         OpenAiBadRequest: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-ngpu-node-id": components["headers"]["NodeId"];
+                "x-ngpu-task-id": components["headers"]["TaskId"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OpenAiError"];
+            };
+        };
+        /** @description The request conflicts with the current state */
+        OpenAiConflict: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2886,6 +2922,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -2947,6 +2984,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -3132,6 +3170,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -4281,6 +4320,57 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1TasksIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The task is being cancelled */
+            202: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
