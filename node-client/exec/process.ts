@@ -1,5 +1,6 @@
 import { readlinkSync } from "node:fs";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ExecOrder } from "@ngpu/protocol/exec";
 import { InputError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
@@ -55,16 +56,30 @@ export async function startProcess(
   return {
     io,
     resize,
-    exitCode: async () => {
-      const { ExitCode, Running } = await exec.inspect();
-      return Running ? null : ExitCode;
-    },
+    exitCode: () => exitCodeOf(exec),
     kill: async () => {
       const { Running, Pid } = await exec.inspect().catch(() => ({ Running: false, Pid: 0 }));
       if (Running && Pid > 0 && (await isIn(engine, containerId, Pid))) signal(Pid);
       io.destroy();
     },
   };
+}
+
+/** @deadline The engine to know the exit code of a command whose output has ended. The session ends without one. */
+const exitDeadline = 5_000;
+
+/** Milliseconds between two looks for it. */
+const exitPause = 50;
+
+/** The output of a command may end before the engine knows that it has exited. */
+async function exitCodeOf(exec: Docker.Exec): Promise<number | null> {
+  const end = Date.now() + exitDeadline;
+  for (;;) {
+    const { ExitCode, Running } = await exec.inspect();
+    if (!Running) return ExitCode;
+    if (Date.now() > end) return null;
+    await sleep(exitPause);
+  }
 }
 
 /**

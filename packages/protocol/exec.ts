@@ -7,8 +7,6 @@ import { z } from "zod";
 export const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, control: 4 } as const;
 export type Channel = (typeof channels)[keyof typeof channels];
 
-export type ExecMessage = { channel: number; payload: Buffer };
-
 export const execLimits = {
   /** Bytes of one message. */
   message: 1 << 20,

@@ -30,7 +30,6 @@ export function parseLogCursor(text: string): LogCursor | undefined {
 }
 
 export const logStreams = ["stdout", "stderr"] as const;
-export type LogStream = (typeof logStreams)[number];
 
 /** One line of a container's output. */
 export const logLine = z.object({

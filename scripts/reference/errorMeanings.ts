@@ -274,6 +274,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   state_dir_unusable: "The state directory cannot be written to.",
   stop_failed: "Parts of the market could not be stopped.",
   stream_cut: "A stream of the API ended before its end.",
+  task_cancelled: "The partner cancelled the task.",
   task_discarded: "The task of this Idempotency-Key was discarded.",
   task_failed: "The task of `npm start` did not succeed.",
   task_id_invalid: "The argument is not the id of a task.",

@@ -27,7 +27,7 @@ export async function passResponse(
     await tasks.end(work, started, end);
     response.end();
   } catch (error) {
-    const failure = tasks.errorOf(error, disconnected, state.served !== undefined);
+    const failure = tasks.errorOf(work, error, disconnected, state.served !== undefined);
     const { served, lastByteAt } = state;
     const isAborted = failure.code === "client_disconnected";
     await tasks.end(work, started, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);

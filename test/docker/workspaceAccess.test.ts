@@ -149,7 +149,7 @@ describe("lines and commands of a container on a real engine", function () {
 
   it("ends a command's input", async () => {
     await start("sleep 600");
-    const command = attach(await begin(["/bin/cat"]));
+    const command = attach(await begin(["cat"]));
     command.input("all\n");
     command.control({ type: "eof" });
     expect(await command.ended).to.deep.equal({ type: "ended", reason: "exited", exitCode: 0 });
@@ -197,7 +197,7 @@ describe("lines and commands of a container on a real engine", function () {
 
   it("kills a command when its client ends it", async () => {
     const container = await start("sleep 600");
-    const command = attach(await begin(["/bin/sleep", "777"]));
+    const command = attach(await begin(["sleep", "777"]));
     const processes = async () => (await container.top()).Processes.flat().join(" ");
     await eventually("the command", async () => (await processes()).includes("777"));
     command.control({ type: "end" });

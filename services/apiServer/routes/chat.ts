@@ -40,7 +40,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
       access: "partner",
       headers: timeoutHeaders,
       body,
-      errors: [404, 502, 504],
+      errors: [404, 409, 502, 504],
       passes: true,
       answer: chatAnswer,
       streams: { contentType: "text/event-stream", description: "With `stream: true`" },

@@ -60,15 +60,18 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
   return rowCount === 1;
 }
 
-export async function markTaskRunning(db: Queryable, id: string): Promise<void> {
-  await db.query(
-    "update app.task set status = 'running', started_at = now() where id = $1 and status = 'queued'",
+/** @returns Whether the task was cancelled before. */
+export async function markTaskRunning(db: Queryable, id: string): Promise<boolean> {
+  const { rows } = await db.query<{ is_cancelled: boolean }>(
+    `update app.task set status = 'running', started_at = now() where id = $1 and status = 'queued'
+     returning cancelled_at is not null as is_cancelled`,
     [id],
   );
+  return rows[0]?.is_cancelled === true;
 }
 
 export type TaskEnd = {
-  /** `aborted`: the client left before the end. */
+  /** `aborted`: the client left before the end, or the task was cancelled. */
   status: "succeeded" | "failed" | "aborted";
   served: { nodeId: number; replica: number; lease: number } | undefined;
   httpStatus: number | undefined;

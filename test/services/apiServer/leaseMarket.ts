@@ -12,10 +12,12 @@ import { createTunnels } from "../../../node-client/tunnels.ts";
 import { createKey } from "../../../services/apiServer/access.ts";
 import { createApiApp } from "../../../services/apiServer/app.ts";
 import { createCallLog } from "../../../services/apiServer/calls.ts";
+import { createCancellations } from "../../../services/apiServer/cancellations.ts";
 import { createChangeFeed } from "../../../services/apiServer/changeFeed.ts";
 import type { ApiDeps } from "../../../services/apiServer/deps.ts";
 import { createGateway } from "../../../services/apiServer/gatewayClient.ts";
 import type { Scope } from "../../../services/apiServer/scopes.ts";
+import { createTaskRunner } from "../../../services/apiServer/taskRunner.ts";
 import { insertKey } from "../../../services/apiServer/store/keys.ts";
 import { isForWebSocket, serveUpgrades } from "../../../services/apiServer/upgrades.ts";
 import { echo } from "../gateway/node.ts";
@@ -37,15 +39,17 @@ export const stranger = "0x00000000000000000000000000000000000000b2";
 export async function openLeaseMarket() {
   const gateway = await openGateway({ port: await getPort({ host: "127.0.0.1" }) });
   const db = createPool({ url: asRole(gateway.databaseUrl, "ngpu_api"), name: "apiServer" });
-  const api = await startApi(gateway, db);
+  const api = await startApi(gateway, db, 1n);
+  const other = await startApi(gateway, db, 2n);
   const contract = createContract((await (await fetch(`${api.url}/openapi.json`)).json()) as OpenApi);
   const node = await startLeaseNode(echo("one"));
   const stopped = new AbortController();
+  const ports = new Map<string, number>();
   const connect = async (nodeId: number, answers: Parameters<typeof createTunnels>[0]["nodeRequests"]) => {
     const account = privateKeyToAccount(generatePrivateKey());
     await insertNode(gateway.db, { node_id: nodeId, key: account.address.toLowerCase() });
     const tunnels = createTunnels({
-      ...{ account, deployment: parseDeployment(deploymentDocument), portOf: () => undefined },
+      ...{ account, deployment: parseDeployment(deploymentDocument), portOf: (lease: string) => ports.get(lease) },
       ...{ nodeRequests: answers, logger: createLogger("node", "silent"), signal: stopped.signal },
     });
     tunnels.setGateways([gateway.url]);
@@ -67,6 +71,10 @@ export async function openLeaseMarket() {
   };
   const client = createClient(api.url, contract);
   return {
+    /** Another instance of the API. */
+    otherClient: createClient(other.url, contract),
+    /** The port of the program that serves the tasks of workspace 1. */
+    serveTasks: (port: number) => ports.set("1/0/4", port),
     ...{
       url: api.url,
       restartApi: api.restart,
@@ -83,6 +91,7 @@ export async function openLeaseMarket() {
     stop: async () => {
       stopped.abort();
       await api.stop();
+      await other.stop();
       await db.end();
       await gateway.stop();
       node.stop();
@@ -97,19 +106,22 @@ const noLimit: RequestHandler = (_request, _response, next) => next();
 async function startApi(
   { url, databaseUrl }: { url: string; databaseUrl: string },
   db: ApiDeps["db"],
+  runner: bigint,
 ): Promise<{ url: string; stop: () => Promise<void>; restart: () => Promise<void> }> {
   const port = await getPort({ host: "127.0.0.1" });
   const logger = createLogger("apiServer", process.env.TEST_LOG_LEVEL ?? "silent");
   const start = async () => {
     const stopping = new AbortController();
     const gateway = createGateway({ url, token });
+    const cancellations = createCancellations(db);
     const changes = createChangeFeed({
       url: asRole(databaseUrl, "ngpu_api"),
-      ...{ logger, signal: stopping.signal },
+      ...{ logger, signal: stopping.signal, onCancel: cancellations.cancel },
     });
+    const tasks = createTaskRunner({ db, gateway, runner, cancellations, logger });
     // The routes under test need no chain; those that do are not called.
     const deps = {
-      ...{ db, gateway, changes, logger, publicUrl: `http://127.0.0.1:${port}` },
+      ...{ db, gateway, changes, tasks, logger, publicUrl: `http://127.0.0.1:${port}` },
       ...{ deployment: parseDeployment(deploymentDocument), delegate: wallet, network: {} },
     } as unknown as ApiDeps;
     const calls = createCallLog({ db, logger, onEnd: () => undefined });
