@@ -40,7 +40,8 @@ describe("apiServer: cancelling tasks", function () {
   const run = (path: string, wait: boolean) =>
     partner.post<Task & { code: string }>("/v1/tasks", { workspaceId: "1", path, input: {}, wait });
   const show = async (id: string) => (await partner.get<Task>(`/v1/tasks/${id}`)).body;
-  const cancel = (client: Client, id: string) => client.post<Task & { code: string }>(`/v1/tasks/${id}/cancel`);
+  const cancel = (client: Client, id: string) =>
+    client.post<Task & { code: string }>(`/v1/tasks/${id}/cancel`);
   const running = async () => {
     await eventually("the container's request", () => state.requests === 1);
     const { body } = await partner.get<{ tasks: Task[] }>("/v1/tasks");
@@ -50,7 +51,12 @@ describe("apiServer: cancelling tasks", function () {
   it("reaches the container, and the partner that waits", async () => {
     const waiting = run("/never", true);
     const { status, body } = await cancel(partner, await running());
-    expect([status, body.status, body.error?.code, body.nodeId]).to.deep.equal([200, "aborted", "task_cancelled", null]);
+    expect([status, body.status, body.error?.code, body.nodeId]).to.deep.equal([
+      200,
+      "aborted",
+      "task_cancelled",
+      null,
+    ]);
     const answer = await waiting;
     expect([answer.status, answer.body.code]).to.deep.equal([409, "task_cancelled"]);
     await eventually("the end of the container's request", () => state.closed === 1);

@@ -17,8 +17,8 @@ import { createChangeFeed } from "../../../services/apiServer/changeFeed.ts";
 import type { ApiDeps } from "../../../services/apiServer/deps.ts";
 import { createGateway } from "../../../services/apiServer/gatewayClient.ts";
 import type { Scope } from "../../../services/apiServer/scopes.ts";
-import { createTaskRunner } from "../../../services/apiServer/taskRunner.ts";
 import { insertKey } from "../../../services/apiServer/store/keys.ts";
+import { createTaskRunner } from "../../../services/apiServer/taskRunner.ts";
 import { isForWebSocket, serveUpgrades } from "../../../services/apiServer/upgrades.ts";
 import { echo } from "../gateway/node.ts";
 import { openGateway, token } from "../gateway/setup.ts";
@@ -49,7 +49,11 @@ export async function openLeaseMarket() {
     const account = privateKeyToAccount(generatePrivateKey());
     await insertNode(gateway.db, { node_id: nodeId, key: account.address.toLowerCase() });
     const tunnels = createTunnels({
-      ...{ account, deployment: parseDeployment(deploymentDocument), portOf: (lease: string) => ports.get(lease) },
+      ...{
+        account,
+        deployment: parseDeployment(deploymentDocument),
+        portOf: (lease: string) => ports.get(lease),
+      },
       ...{ nodeRequests: answers, logger: createLogger("node", "silent"), signal: stopped.signal },
     });
     tunnels.setGateways([gateway.url]);
