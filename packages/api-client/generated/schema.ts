@@ -1373,7 +1373,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
