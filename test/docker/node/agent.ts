@@ -87,6 +87,8 @@ async function run(order: AgentOrder): Promise<void> {
   });
   const isAwaited = () =>
     "awaits" in order && !reasons.some((one) => one.type === "reason" && one.code === order.awaits);
+  // The reconciler's pauses keep no process running.
+  using _alive = setInterval(() => undefined, 1_000);
   const deadline = Date.now() + 60_000;
   while (Date.now() - lastStep < 2_500 || (isAwaited() && Date.now() < deadline)) {
     await reconciler.round();
