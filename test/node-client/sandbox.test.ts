@@ -66,7 +66,7 @@ describe("the container of a workspace", () => {
           expect(HostConfig?.Memory).to.be.at.least(6 * 2 ** 20);
           expect(HostConfig?.MemorySwap).to.equal(HostConfig?.Memory);
           expect(HostConfig?.NanoCpus).to.be.at.least(10_000_000);
-          expect(HostConfig).to.include({ Privileged: false, ReadonlyRootfs: true, PidsLimit: 4096 });
+          expect(HostConfig).to.include({ Privileged: false, ReadonlyRootfs: true, PidsLimit: 512 });
           const quotas =
             HostConfig?.Mounts?.map((one) => one.VolumeOptions?.DriverConfig.Options?.size) ?? [];
           for (const size of [...Object.values(HostConfig?.Tmpfs ?? {}), ...quotas]) {
