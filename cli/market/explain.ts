@@ -25,7 +25,7 @@ export type ExplainOptions = GlobalOptions & {
   uptimePercent?: string;
 };
 
-const noImage = `none@sha256:${"0".repeat(64)}`;
+const noImage = "none@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** Prints where a workspace could be placed. The exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {

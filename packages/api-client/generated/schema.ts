@@ -1416,7 +1416,7 @@ export interface components {
             graceSeconds?: number;
             /** @default /healthz */
             health?: string;
-            /** @example docker.io/library/nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000 */
+            /** @example docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 */
             image: string;
             /** @description Maximum number of replicas that are down at the same time during an update; default: 1 */
             maxDown?: number;
@@ -2101,7 +2101,7 @@ export interface components {
                 [key: string]: string;
             };
             health?: string;
-            /** @example docker.io/library/nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000 */
+            /** @example docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 */
             image?: string;
             /** @description Maximum number of replicas that are down at the same time during the update; default: 1 */
             maxDown?: number;

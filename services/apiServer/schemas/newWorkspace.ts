@@ -58,7 +58,10 @@ export const newWorkspace = z
       .string()
       .regex(imageReference, "is not a reference with a digest: name@sha256:…")
       .refine((text) => !/@sha256:0+$/.test(text), "has no digest but zeros")
-      .meta({ example: `docker.io/library/nginx@sha256:${"0".repeat(64)}` }),
+      .meta({
+        example:
+          "docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      }),
     command: workspaceConfig.shape.command.refine(
       (command) => command?.[0] !== "",
       "begins with an empty text, which is no program",

@@ -38,6 +38,9 @@ export type NewTask = {
   idempotencyKey: string | undefined;
 };
 
+/** Without a byte order mark, which Postgres does not accept in JSON. */
+const utf8 = new TextDecoder();
+
 /** Stores a task as queued. False when a task with the partner's Idempotency-Key exists. */
 export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
   const { rowCount } = await db.query(
@@ -52,7 +55,7 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
       task.method,
       task.path,
       // Its own text: serialized again, large numbers and repeated names would change.
-      task.payload?.toString() ?? null,
+      task.payload === undefined ? null : utf8.decode(task.payload),
       task.runner,
       task.idempotencyKey ?? null,
     ],
