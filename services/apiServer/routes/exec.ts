@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { json } from "node:stream/consumers";
-import type { ExecEndReason } from "@ngpu/protocol/exec";
+import { type ExecEndReason, execKept } from "@ngpu/protocol/exec";
 import { InputError, NgpuError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { z } from "zod";
@@ -22,6 +22,8 @@ import { requireWorkspace } from "./workspaces.ts";
 
 /** @deadline A node to start a command. The call fails with `gateway_unreachable`. */
 const startDeadline = 30_000;
+/** Ends after which the node has nothing of a session. */
+const unkept: readonly ExecEndReason[] = ["node_restarted", "not_started", "client_away"];
 /** Sessions in a list: the newest ones. */
 const listed = 100;
 
@@ -106,7 +108,7 @@ const attach = (deps: ApiDeps) =>
     async ({ partner, params, query, request, response, disconnected }) => {
       const { id } = await requireWorkspace(deps.db, partner.wallet, params.id);
       const session = await requireSession(deps, id, params.session);
-      if (session.ended_at !== null) throw hasEnded(session.end_reason);
+      if (isForgotten(session)) throw hasEnded(session.end_reason);
       try {
         await serveAttached(deps, request, response, {
           ...{ workspaceId: id, replica: session.replica, session: session.id },
@@ -114,6 +116,7 @@ const attach = (deps: ApiDeps) =>
         });
       } catch (error) {
         if (!(error instanceof NgpuError) || error.code !== "exec_session_unknown") throw error;
+        if (session.ended_at !== null) throw hasEnded(session.end_reason);
         // The node has another client process, or the replica another lease.
         await endExecSession(deps.db, session.id, { reason: "node_restarted", exitCode: null });
         throw hasEnded("node_restarted");
@@ -121,6 +124,16 @@ const attach = (deps: ApiDeps) =>
       return undefined;
     },
   );
+
+/**
+ * Whether the node no longer has a session. It keeps one that has ended as long as one whose client is away: a client that was cut
+ * at the end gets the rest.
+ */
+function isForgotten({ ended_at, end_reason }: ExecRow): boolean {
+  if (ended_at === null) return false;
+  if (end_reason !== null && unkept.includes(end_reason)) return true;
+  return Date.now() - ended_at.getTime() > execKept;
+}
 
 /** @throws InputError `exec_session_not_found`. */
 async function requireSession({ db }: ApiDeps, workspaceId: string, id: string): Promise<ExecRow> {
