@@ -18,6 +18,10 @@ export function isForWebSocket({ url = "", method, headers }: IncomingMessage): 
 
 /** Serves requests for a WebSocket by the same app as all others, so that the same checks and limits apply. */
 export function serveUpgrades(server: Server, app: RequestListener): Server {
+  // After an upgrade that is declined, Node does not report a malformed request on the same connection.
+  server.prependListener("request", (request, response) => {
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+  });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
     upgrades.set(request, { socket, head });
