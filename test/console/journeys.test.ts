@@ -134,30 +134,4 @@ describe("console: what a visitor and a partner do", function () {
     expect(faults).to.deep.equal([]);
     await context.close();
   });
-
-  it("keeps at most 60 rows of 10,000 nodes in the document", async () => {
-    await market.api.db.query(
-      `insert into chain.node select (jsonb_populate_record(node, jsonb_build_object('node_id', number, 'key', 'key ' || number))).*
-       from chain.node as node cross join generate_series(1001, 11000) as number where node.node_id = 3`,
-    );
-    const { page, context, faults } = await visit(browser, view);
-    await page.goto(`${market.api.url}/nodes`);
-    const rows = page.locator("tbody tr:not(.spacer)");
-    await rows.first().waitFor();
-    const area = page.getByRole("region", { name: "Nodes" });
-    const loaded = page.getByText(/^[1-9],\d{3} nodes loaded/);
-    while ((await loaded.count()) === 0) {
-      expect(await rows.count()).to.be.at.most(60);
-      const height = await area.evaluate<number>("element => element.scrollHeight");
-      await area.evaluate("element => { element.scrollTop = element.scrollHeight; }");
-      await page.waitForFunction("([element, height]) => element.scrollHeight > height", [
-        await area.elementHandle(),
-        height,
-      ]);
-    }
-    expect(await rows.count()).to.be.within(5, 60);
-    expect(faults).to.deep.equal([]);
-    await context.close();
-    await market.api.db.query("delete from chain.node where node_id > 1000");
-  });
 });

@@ -42,7 +42,7 @@ function TopBar() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu closes when another page is shown.
   useEffect(() => setOpen(false), [pathname]);
   return (
-    <div className="topbar">
+    <header className="topbar">
       <Brand />
       <Dialog.Root open={open} onOpenChange={setOpen}>
         <Dialog.Trigger className="button quiet" aria-label={t("nav.open")}>
@@ -56,7 +56,7 @@ function TopBar() {
           </Dialog.Popup>
         </Dialog.Portal>
       </Dialog.Root>
-    </div>
+    </header>
   );
 }
 

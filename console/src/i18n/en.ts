@@ -132,7 +132,7 @@ export const en = {
   "reward.withheld": "Withheld as bond",
   "reward.claimable": "Claimable now",
   "reward.claimed": "Claimed",
-  "reward.inEpoch": "Epoch {number}:",
+  "reward.inEpoch": "Why in epoch {number}",
   "reward.unexplained": "Epoch {number} does not list this node.",
   cancel: "Cancel",
   never: "Never",

@@ -134,7 +134,7 @@ export const zh: Messages = {
   "reward.withheld": "作为保证金扣留",
   "reward.claimable": "现在可领取",
   "reward.claimed": "已领取",
-  "reward.inEpoch": "纪元 {number}：",
+  "reward.inEpoch": "纪元 {number} 的计算",
   "reward.unexplained": "纪元 {number} 未列出此节点。",
   cancel: "取消",
   never: "永不",

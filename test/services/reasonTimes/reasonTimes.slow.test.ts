@@ -316,9 +316,11 @@ describe("reasons in the API", function () {
     const widest = Math.max(...times.map(([code]) => code.length));
     for (const [code, milliseconds] of times)
       process.stdout.write(`      ${code.padEnd(widest)} ${String(milliseconds).padStart(6)} ms\n`);
+    // A machine whose firewall cannot be set up: test/docker/reasons.test.ts.
+    const elsewhere = "isolation_unavailable";
     const seen = new Set(times.map(([code]) => code));
     const missing = Object.entries(reasons).flatMap(([code, { source }]) =>
-      source === "node" && !seen.has(code) ? [code] : [],
+      source === "node" && !seen.has(code) && code !== elsewhere ? [code] : [],
     );
     expect(missing).to.deep.equal([]);
   });

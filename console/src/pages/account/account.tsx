@@ -58,7 +58,7 @@ function Authorizations({ list }: { list: Account["authorizations"] }) {
   const { t, format } = useSettings();
   if (list.length === 0) return <Empty>{t("account.authorizations.none")}</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

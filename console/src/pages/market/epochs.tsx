@@ -14,7 +14,7 @@ export function Epochs() {
         list.length === 0 ? (
           <Empty>{t("market.epochs.none")}</Empty>
         ) : (
-          <div className="scroll">
+          <div className="scroll" tabIndex={0}>
             <table>
               <thead>
                 <tr>

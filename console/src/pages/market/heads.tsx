@@ -5,7 +5,7 @@ import type { Market } from "./types.ts";
 export function Heads({ heads }: { heads: Market["heads"] }) {
   const { t, format } = useSettings();
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -8,7 +8,7 @@ export function Models({ models }: { models: Market["models"] }) {
   const { t, format } = useSettings();
   if (models.length === 0) return <Empty>{t("market.models.none")}</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -21,7 +21,7 @@ export function Regions({ regions }: { regions: Market["regions"] }) {
   }));
   if (rest.length > 0) rows.push({ name: t("region.others", { count: rest.length }), ...others });
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

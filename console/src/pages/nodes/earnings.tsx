@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useRoute } from "../../api/queries.ts";
 import { useSettings } from "../../app/settings.tsx";
 import { tokens } from "../../format.ts";
@@ -35,21 +36,30 @@ export function Earnings({ id, account }: { id: string; account: string }) {
 
 function Explained({ id, number }: { id: string; number: string }) {
   const { t } = useSettings();
-  const query = useRoute("GET /v1/epochs/{number}/nodes/{nodeId}", { path: { number, nodeId: id } });
-  if (query.data === undefined) return <p className="muted">{t("reward.unexplained", { number })}</p>;
+  const [isOpen, setIsOpen] = useState(false);
+  const query = useRoute(
+    "GET /v1/epochs/{number}/nodes/{nodeId}",
+    { path: { number, nodeId: id } },
+    { enabled: isOpen },
+  );
   return (
-    <details>
-      <summary>
-        {t("reward.inEpoch", { number })} <strong>{tokens(query.data.earned)} NGPU</strong>
-      </summary>
-      {/* The sentences are the market's own. */}
-      <ul className="stack" lang="en">
-        {query.data.sentences.map((sentence) => (
-          <li key={sentence} className="muted">
-            {sentence}
-          </li>
-        ))}
-      </ul>
+    <details onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
+      <summary>{t("reward.inEpoch", { number })}</summary>
+      {query.data === undefined ? (
+        <p className="muted">{t(query.isError ? "reward.unexplained" : "loading", { number })}</p>
+      ) : (
+        <>
+          <strong>{tokens(query.data.earned)} NGPU</strong>
+          {/* The sentences are the market's own. */}
+          <ul className="stack" lang="en">
+            {query.data.sentences.map((sentence) => (
+              <li key={sentence} className="muted">
+                {sentence}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </details>
   );
 }

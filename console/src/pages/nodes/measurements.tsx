@@ -25,7 +25,7 @@ export function Measurements({ id }: { id: string }) {
         measurements.length === 0 ? (
           <Empty>{t("node.measurements.none")}</Empty>
         ) : (
-          <div className="scroll">
+          <div className="scroll" tabIndex={0}>
             <table>
               <thead>
                 <tr>

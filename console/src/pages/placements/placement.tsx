@@ -29,7 +29,7 @@ export function PlacementPage() {
               <Ranking ranking={data.ranking} />
             </Panel>
             <Panel title={t("placement.verify")}>
-              <pre className="code">{`npm run cli -- verify placement ${data.id}`}</pre>
+              <pre className="code" tabIndex={0}>{`npm run cli -- verify placement ${data.id}`}</pre>
             </Panel>
           </>
         )}
@@ -81,7 +81,7 @@ function Ranking({ ranking }: { ranking: readonly unknown[] }) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   if (rows.length === 0) return <Empty>{t("placement.ranking.none")}</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -55,7 +55,7 @@ type Entry = {
 function Rows({ placements }: { placements: Entry[] }) {
   const { t, format } = useSettings();
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

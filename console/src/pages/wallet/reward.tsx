@@ -113,7 +113,7 @@ function Bonds({ bonds }: { bonds: RewardState["bonds"] }) {
   const { t, format } = useSettings();
   if (bonds.length === 0) return <Empty>{t("wallet.bonds.none")}</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

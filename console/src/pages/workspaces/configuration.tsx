@@ -29,7 +29,9 @@ export function Configuration({ workspace }: { workspace: Workspace }) {
           [t("workspace.transaction"), <code key="tx">{published.txHash}</code>],
         ]}
       />
-      <pre className="code">{JSON.stringify(workspace.config, null, 2)}</pre>
+      <pre className="code" tabIndex={0}>
+        {JSON.stringify(workspace.config, null, 2)}
+      </pre>
     </div>
   );
 }

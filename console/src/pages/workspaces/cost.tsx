@@ -30,7 +30,7 @@ export function Cost({ id }: { id: string }) {
         <div className="stack">
           {own.length === 0 ? <Empty>{t("cost.none")}</Empty> : null}
           {own.length === 0 ? null : (
-            <div className="scroll">
+            <div className="scroll" tabIndex={0}>
               <table>
                 <thead>
                   <tr>

@@ -47,7 +47,11 @@ export function Events({ id }: { id: string }) {
 /** The last lines that a container printed. */
 function Log({ details }: { details: Event["details"] }) {
   const { log } = details as { log?: unknown };
-  return typeof log === "string" && log !== "" ? <pre className="code detail">{log}</pre> : null;
+  return typeof log === "string" && log !== "" ? (
+    <pre className="code detail" tabIndex={0}>
+      {log}
+    </pre>
+  ) : null;
 }
 
 function useEvents(id: string) {

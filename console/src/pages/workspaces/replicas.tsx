@@ -21,7 +21,7 @@ const tones: Record<NonNullable<Replica["state"]>, Tone> = {
 export function Replicas({ workspace }: { workspace: Workspace }) {
   const { t } = useSettings();
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

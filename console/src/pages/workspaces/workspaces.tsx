@@ -41,7 +41,7 @@ function Workspaces() {
             workspaces.length === 0 ? (
               <Empty>{t("workspaces.none")}</Empty>
             ) : (
-              <div className="scroll">
+              <div className="scroll" tabIndex={0}>
                 <table>
                   <thead>
                     <tr>

@@ -1,1 +1,0 @@
-import{n as e,t}from"./useBaseQuery-DS1CbgC1.js";import{o as n}from"./notices-015UfcKd.js";function r(n,r){return t(n,e,r)}function i(e,t,{every:i,enabled:a=!0}={}){let{api:o,apiKey:s}=n();return r({queryKey:[e,t,s===void 0?`public`:s.slice(0,12)],queryFn:({signal:n})=>o.call(e,t,{signal:n}),enabled:a,...i===void 0?{}:{refetchInterval:i}})}export{r as n,i as t};
