@@ -70,6 +70,14 @@ function FactRow({ name, value }: { name: string; value: ReactNode }) {
   );
 }
 
+/** Text as it is, which scrolls where it is too wide. */
+export const Code = ({ detail, children }: { detail?: boolean; children: ReactNode }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls is scrolled by keys.
+  <pre className={detail === true ? "code detail" : "code"} tabIndex={0}>
+    {children}
+  </pre>
+);
+
 export type Tone = "good" | "warn" | "bad" | "idle";
 
 export const Badge = ({ tone, children }: { tone: Tone; children: ReactNode }) => (

@@ -4,6 +4,7 @@ import { useSettings } from "../../app/settings.tsx";
 import { perHour, tokens } from "../../format.ts";
 import { Empty, Loaded } from "../../ui/notices.tsx";
 import { Badge, Facts, Page, Panel, Stats } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import { Fund } from "./fund.tsx";
 import { SignInPage } from "./signIn.tsx";
 import type { Account } from "./types.ts";
@@ -58,46 +59,37 @@ function Authorizations({ list }: { list: Account["authorizations"] }) {
   const { t, format } = useSettings();
   if (list.length === 0) return <Empty>{t("account.authorizations.none")}</Empty>;
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("authorization.id")}</th>
-            <th scope="col">{t("authorization.state")}</th>
-            <th scope="col" className="number">
-              {t("authorization.remaining")}
-            </th>
-            <th scope="col" className="number">
-              {t("authorization.rate")}
-            </th>
-            <th scope="col">{t("authorization.expiry")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.map((one) => (
-            <tr key={`${one.escrow} ${one.id}`}>
-              <td>{one.id}</td>
-              <td>
-                <Badge tone={one.usable ? "good" : "idle"}>
-                  {t(one.usable ? "authorization.usable" : "authorization.ended")}
-                </Badge>
-              </td>
-              <td className="number">
-                {tokens(one.remaining)}
-                <span className="unit"> / {tokens(one.total)} NGPU</span>
-              </td>
-              <td className="number">
-                {perHour(one.rateInUse)}
-                <span className="unit">
-                  {" "}
-                  / {perHour(one.maxRate)} {t("price.hour")}
-                </span>
-              </td>
-              <td>{format.time(one.expiry)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { text: t("authorization.id") },
+        { text: t("authorization.state") },
+        { text: t("authorization.remaining"), number: true },
+        { text: t("authorization.rate"), number: true },
+        { text: t("authorization.expiry") },
+      ]}
+    >
+      {list.map((one) => (
+        <tr key={`${one.escrow} ${one.id}`}>
+          <td>{one.id}</td>
+          <td>
+            <Badge tone={one.usable ? "good" : "idle"}>
+              {t(one.usable ? "authorization.usable" : "authorization.ended")}
+            </Badge>
+          </td>
+          <td className="number">
+            {tokens(one.remaining)}
+            <span className="unit"> / {tokens(one.total)} NGPU</span>
+          </td>
+          <td className="number">
+            {perHour(one.rateInUse)}
+            <span className="unit">
+              {" "}
+              / {perHour(one.maxRate)} {t("price.hour")}
+            </span>
+          </td>
+          <td>{format.time(one.expiry)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

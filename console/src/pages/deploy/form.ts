@@ -1,3 +1,4 @@
+import { anyImage } from "@ngpu/api-client/anyImage";
 import type { Schema } from "@ngpu/api-client/client";
 import { unitsOf } from "../../format.ts";
 
@@ -34,8 +35,6 @@ export const sizes = [
 ] as const satisfies { name: string; form: Partial<Form> }[];
 
 export const imagePattern = /^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/;
-/** Any image: what fits does not depend on it, unless it is preferred where it already is. */
-const anyImage = "any@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 const hour = 3_600n;
 

@@ -3,6 +3,7 @@ import { useSettings } from "../../app/settings.tsx";
 import { short, tokens } from "../../format.ts";
 import { Empty, Loaded } from "../../ui/notices.tsx";
 import { Badge } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 
 /** The newest reward epochs, each with what it added to the one before. */
 export function Epochs() {
@@ -14,34 +15,27 @@ export function Epochs() {
         list.length === 0 ? (
           <Empty>{t("market.epochs.none")}</Empty>
         ) : (
-          <div className="scroll" tabIndex={0}>
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">{t("epoch.number")}</th>
-                  <th scope="col">{t("epoch.root")}</th>
-                  <th scope="col" className="number">
-                    {t("epoch.total")}
-                  </th>
-                  <th scope="col">{t("epoch.state")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.slice(0, 6).map((epoch) => (
-                  <tr key={epoch.number}>
-                    <td>{epoch.number}</td>
-                    <td>
-                      <code title={epoch.root}>{short(epoch.root)}</code>
-                    </td>
-                    <td className="number">{tokens(epoch.total)}</td>
-                    <td>
-                      <State epoch={epoch} activates={format.ago(epoch.activatesAt)} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            columns={[
+              { text: t("epoch.number") },
+              { text: t("epoch.root") },
+              { text: t("epoch.total"), number: true },
+              { text: t("epoch.state") },
+            ]}
+          >
+            {list.slice(0, 6).map((epoch) => (
+              <tr key={epoch.number}>
+                <td>{epoch.number}</td>
+                <td>
+                  <code title={epoch.root}>{short(epoch.root)}</code>
+                </td>
+                <td className="number">{tokens(epoch.total)}</td>
+                <td>
+                  <State epoch={epoch} activates={format.ago(epoch.activatesAt)} />
+                </td>
+              </tr>
+            ))}
+          </Table>
         )
       }
     </Loaded>

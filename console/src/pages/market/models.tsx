@@ -2,50 +2,40 @@ import { useSettings } from "../../app/settings.tsx";
 import { perHour } from "../../format.ts";
 import { Empty } from "../../ui/notices.tsx";
 import { Meter } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import type { Market } from "./types.ts";
 
 export function Models({ models }: { models: Market["models"] }) {
   const { t, format } = useSettings();
   if (models.length === 0) return <Empty>{t("market.models.none")}</Empty>;
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("model.name")}</th>
-            <th scope="col">{t("model.available")}</th>
-            <th scope="col" className="number">
-              {t("model.nodes")}
-            </th>
-            <th scope="col" className="number">
-              {t("model.lowest")}
-            </th>
-            <th scope="col" className="number">
-              {t("model.median")}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {models.map((model) => (
-            <tr key={model.name ?? ""}>
-              <td>
-                {model.name ?? t("model.cpu")}{" "}
-                {model.vramMib > 0 ? <span className="unit">{format.memory(model.vramMib)}</span> : null}
-              </td>
-              <td>
-                <Available model={model} />
-              </td>
-              <td className="number">
-                {format.count(model.online)}
-                <span className="unit"> / {format.count(model.nodes)}</span>
-              </td>
-              <Price perSecond={model.lowestPrice} />
-              <Price perSecond={model.medianPrice} />
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { text: t("model.name") },
+        { text: t("model.available") },
+        { text: t("model.nodes"), number: true },
+        { text: t("model.lowest"), number: true },
+        { text: t("model.median"), number: true },
+      ]}
+    >
+      {models.map((model) => (
+        <tr key={model.name ?? ""}>
+          <td>
+            {model.name ?? t("model.cpu")}{" "}
+            {model.vramMib > 0 ? <span className="unit">{format.memory(model.vramMib)}</span> : null}
+          </td>
+          <td>
+            <Available model={model} />
+          </td>
+          <td className="number">
+            {format.count(model.online)}
+            <span className="unit"> / {format.count(model.nodes)}</span>
+          </td>
+          <Price perSecond={model.lowestPrice} />
+          <Price perSecond={model.medianPrice} />
+        </tr>
+      ))}
+    </Table>
   );
 }
 

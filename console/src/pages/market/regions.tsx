@@ -1,6 +1,7 @@
 import { useSettings } from "../../app/settings.tsx";
 import { regionName } from "../../format.ts";
 import { Empty } from "../../ui/notices.tsx";
+import { Table } from "../../ui/table.tsx";
 import type { Market } from "./types.ts";
 
 /** Regions that are listed; the rest are counted together. */
@@ -21,28 +22,16 @@ export function Regions({ regions }: { regions: Market["regions"] }) {
   }));
   if (rest.length > 0) rows.push({ name: t("region.others", { count: rest.length }), ...others });
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("region.name")}</th>
-            <th scope="col" className="number">
-              {t("region.online")}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, nodes, online }) => (
-            <tr key={name}>
-              <td>{name}</td>
-              <td className="number">
-                {format.count(online)}
-                <span className="unit"> / {format.count(nodes)}</span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={[{ text: t("region.name") }, { text: t("region.online"), number: true }]}>
+      {rows.map(({ name, nodes, online }) => (
+        <tr key={name}>
+          <td>{name}</td>
+          <td className="number">
+            {format.count(online)}
+            <span className="unit"> / {format.count(nodes)}</span>
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

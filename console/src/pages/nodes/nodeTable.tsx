@@ -30,6 +30,7 @@ export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () =>
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
     <div className="panel">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys. */}
       <section className="virtual" ref={area} tabIndex={0} aria-label={t("nodes.title")}>
         <table aria-rowcount={more ? -1 : rows.length + 1}>
           <thead>

@@ -1,6 +1,5 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useSession } from "../../api/session.tsx";
+import { usePages } from "../../api/queries.ts";
 import { useText } from "../../app/settings.tsx";
 import { Empty, Loaded } from "../../ui/notices.tsx";
 import { Page } from "../../ui/page.tsx";
@@ -10,16 +9,7 @@ const pageSize = 200;
 
 export function NodesPage() {
   const t = useText();
-  const { api } = useSession();
-  const pages = useInfiniteQuery({
-    queryKey: ["nodes"],
-    queryFn: ({ pageParam, signal }) =>
-      api.call("GET /v1/nodes", { query: { limit: pageSize, after: pageParam } }, { signal }),
-    // Ids begin with 1.
-    initialPageParam: "0",
-    getNextPageParam: (page) => page.next ?? undefined,
-    staleTime: 15_000,
-  });
+  const pages = usePages("GET /v1/nodes", { query: { limit: pageSize } }, { staleTime: 15_000 });
   const nodes = useMemo(() => pages.data?.pages.flatMap((page) => page.nodes), [pages.data]);
   return (
     <Page title={t("nodes.title")} lead={t("nodes.lead")}>

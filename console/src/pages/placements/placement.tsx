@@ -1,9 +1,11 @@
 import type { Schema } from "@ngpu/api-client/client";
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { useRoute } from "../../api/queries.ts";
 import { useSettings } from "../../app/settings.tsx";
+import { NodeLink } from "../../ui/nodeLink.tsx";
 import { Empty, Loaded } from "../../ui/notices.tsx";
-import { Facts, Page, Panel } from "../../ui/page.tsx";
+import { Code, Facts, Page, Panel } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import { placementText } from "../workspaces/replicas.tsx";
 
 type Placement = Schema<"Placement">;
@@ -29,7 +31,7 @@ export function PlacementPage() {
               <Ranking ranking={data.ranking} />
             </Panel>
             <Panel title={t("placement.verify")}>
-              <pre className="code" tabIndex={0}>{`npm run cli -- verify placement ${data.id}`}</pre>
+              <Code>{`npm run cli -- verify placement ${data.id}`}</Code>
             </Panel>
           </>
         )}
@@ -46,14 +48,7 @@ function Decision({ placement }: { placement: Placement }) {
       facts={[
         [t("placement.workspace"), t("placement.replica", { workspace: workspaceId, replica })],
         [t("placement.status"), t(placementText(status))],
-        [
-          t("placement.node"),
-          nodeId === null ? null : (
-            <Link key="node" to="/nodes/$id" params={{ id: String(nodeId) }}>
-              {t("node.name", { id: nodeId })}
-            </Link>
-          ),
-        ],
+        [t("placement.node"), nodeId === null ? null : <NodeLink key="node" id={nodeId} />],
         [t("head.block"), block === null ? null : block.number],
         [t("placement.hash"), block === null ? null : <code key="hash">{block.hash}</code>],
         [t("placement.position"), position],
@@ -81,31 +76,17 @@ function Ranking({ ranking }: { ranking: readonly unknown[] }) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   if (rows.length === 0) return <Empty>{t("placement.ranking.none")}</Empty>;
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("placement.rank")}</th>
-            {names.map((name) => (
-              <th key={name} scope="col">
-                <code>{name}</code>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the place in the ranking is the row's identity.
-            <tr key={index}>
-              <td>{index + 1}</td>
-              {names.map((name) => (
-                <td key={name}>{shown(row[name])}</td>
-              ))}
-            </tr>
+    <Table columns={[{ text: t("placement.rank") }, ...names.map((text) => ({ text, code: true }))]}>
+      {rows.map((row, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the place in the ranking is the row's identity.
+        <tr key={index}>
+          <td>{index + 1}</td>
+          {names.map((name) => (
+            <td key={name}>{shown(row[name])}</td>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -1,12 +1,13 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import type { Hex } from "viem";
 import { useRoute } from "../../api/queries.ts";
 import { useSettings } from "../../app/settings.tsx";
 import { tokens } from "../../format.ts";
 import { Button } from "../../ui/form.tsx";
+import { NodeLink } from "../../ui/nodeLink.tsx";
 import { Empty, ErrorNotice, Loaded, Notice } from "../../ui/notices.tsx";
 import { Panel, Stats } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import type { Wallet } from "../../wallet/providers.ts";
 import type { RewardState } from "./types.ts";
 import { Verify } from "./verify.tsx";
@@ -113,38 +114,27 @@ function Bonds({ bonds }: { bonds: RewardState["bonds"] }) {
   const { t, format } = useSettings();
   if (bonds.length === 0) return <Empty>{t("wallet.bonds.none")}</Empty>;
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("node.id")}</th>
-            <th scope="col" className="number">
-              {t("reward.withheld")}
-            </th>
-            <th scope="col" className="number">
-              {t("wallet.bonds.days")}
-            </th>
-            <th scope="col">{t("wallet.bonds.returns")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {bonds.map((bond) => (
-            <tr key={bond.nodeId}>
-              <td>
-                <Link to="/nodes/$id" params={{ id: String(bond.nodeId) }}>
-                  {t("node.name", { id: bond.nodeId })}
-                </Link>
-              </td>
-              <td className="number">{tokens(bond.withheld)}</td>
-              <td className="number">
-                {format.count(bond.days)}
-                <span className="unit"> / {format.count(bond.daysNeeded)}</span>
-              </td>
-              <td>{format.time(bond.returnsAt)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { text: t("node.id") },
+        { text: t("reward.withheld"), number: true },
+        { text: t("wallet.bonds.days"), number: true },
+        { text: t("wallet.bonds.returns") },
+      ]}
+    >
+      {bonds.map((bond) => (
+        <tr key={bond.nodeId}>
+          <td>
+            <NodeLink id={bond.nodeId} />
+          </td>
+          <td className="number">{tokens(bond.withheld)}</td>
+          <td className="number">
+            {format.count(bond.days)}
+            <span className="unit"> / {format.count(bond.daysNeeded)}</span>
+          </td>
+          <td>{format.time(bond.returnsAt)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -1,6 +1,6 @@
 import { useSettings } from "../../app/settings.tsx";
 import { perHour, regionName } from "../../format.ts";
-import { Facts } from "../../ui/page.tsx";
+import { Code, Facts } from "../../ui/page.tsx";
 import type { Workspace } from "./types.ts";
 
 /** What was published: the resources, and the configuration as it is on the chain. */
@@ -29,9 +29,7 @@ export function Configuration({ workspace }: { workspace: Workspace }) {
           [t("workspace.transaction"), <code key="tx">{published.txHash}</code>],
         ]}
       />
-      <pre className="code" tabIndex={0}>
-        {JSON.stringify(workspace.config, null, 2)}
-      </pre>
+      <Code>{JSON.stringify(workspace.config, null, 2)}</Code>
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { useSession } from "../../api/session.tsx";
 import { useSettings } from "../../app/settings.tsx";
 import { Empty, ErrorNotice } from "../../ui/notices.tsx";
+import { Code } from "../../ui/page.tsx";
 
 type Event = Schema<"WorkspaceEvent">;
 
@@ -47,11 +48,7 @@ export function Events({ id }: { id: string }) {
 /** The last lines that a container printed. */
 function Log({ details }: { details: Event["details"] }) {
   const { log } = details as { log?: unknown };
-  return typeof log === "string" && log !== "" ? (
-    <pre className="code detail" tabIndex={0}>
-      {log}
-    </pre>
-  ) : null;
+  return typeof log === "string" && log !== "" ? <Code detail>{log}</Code> : null;
 }
 
 function useEvents(id: string) {

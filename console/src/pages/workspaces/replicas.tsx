@@ -1,7 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { useSettings } from "../../app/settings.tsx";
 import { perHour, regionName } from "../../format.ts";
+import { NodeLink } from "../../ui/nodeLink.tsx";
 import { Badge, type Tone } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import type { Workspace } from "./types.ts";
 
 type Replica = Workspace["replicaList"][number];
@@ -21,27 +23,20 @@ const tones: Record<NonNullable<Replica["state"]>, Tone> = {
 export function Replicas({ workspace }: { workspace: Workspace }) {
   const { t } = useSettings();
   return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("replica.name")}</th>
-            <th scope="col">{t("replica.state")}</th>
-            <th scope="col">{t("replica.node")}</th>
-            <th scope="col">{t("replica.endpoints")}</th>
-            <th scope="col" className="number">
-              {t("replica.price")}
-            </th>
-            <th scope="col">{t("replica.placement")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {workspace.replicaList.map((replica) => (
-            <Row key={replica.replica} replica={replica} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      columns={[
+        { text: t("replica.name") },
+        { text: t("replica.state") },
+        { text: t("replica.node") },
+        { text: t("replica.endpoints") },
+        { text: t("replica.price"), number: true },
+        { text: t("replica.placement") },
+      ]}
+    >
+      {workspace.replicaList.map((replica) => (
+        <Row key={replica.replica} replica={replica} />
+      ))}
+    </Table>
   );
 }
 
@@ -101,12 +96,10 @@ function State({ replica: { state, releaseReason } }: { replica: Replica }) {
 }
 
 function Where({ node }: { node: NonNullable<Replica["node"]> }) {
-  const { t, language } = useSettings();
+  const { language } = useSettings();
   return (
     <>
-      <Link to="/nodes/$id" params={{ id: String(node.id) }}>
-        {t("node.name", { id: node.id })}
-      </Link>
+      <NodeLink id={node.id} />
       <span className="unit">
         {" "}
         {[regionName(node.region, language), node.gpuName].filter((one) => one !== null).join(", ")}

@@ -5,6 +5,7 @@ import { useSettings } from "../../app/settings.tsx";
 import { tokens } from "../../format.ts";
 import { Empty, Loaded } from "../../ui/notices.tsx";
 import { Page, Panel, Stats } from "../../ui/page.tsx";
+import { Table } from "../../ui/table.tsx";
 import { SignInPage } from "../account/signIn.tsx";
 import { WorkspaceStatus } from "./status.tsx";
 
@@ -41,41 +42,34 @@ function Workspaces() {
             workspaces.length === 0 ? (
               <Empty>{t("workspaces.none")}</Empty>
             ) : (
-              <div className="scroll" tabIndex={0}>
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">{t("workspace.name")}</th>
-                      <th scope="col">{t("workspace.status")}</th>
-                      <th scope="col" className="number">
-                        {t("workspace.replicas")}
-                      </th>
-                      <th scope="col">{t("workspace.image")}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {workspaces.map(({ id, name, status, replicas, image }) => (
-                      <tr key={id}>
-                        <td>
-                          <Link to="/workspaces/$id" params={{ id }}>
-                            {name ?? t("workspace.unnamed", { id })}
-                          </Link>
-                        </td>
-                        <td>
-                          <WorkspaceStatus status={status} />
-                        </td>
-                        <td className="number">
-                          {format.count(replicas.running)}
-                          <span className="unit"> / {format.count(replicas.wanted)}</span>
-                        </td>
-                        <td>
-                          <code title={image}>{shortImage(image)}</code>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table
+                columns={[
+                  { text: t("workspace.name") },
+                  { text: t("workspace.status") },
+                  { text: t("workspace.replicas"), number: true },
+                  { text: t("workspace.image") },
+                ]}
+              >
+                {workspaces.map(({ id, name, status, replicas, image }) => (
+                  <tr key={id}>
+                    <td>
+                      <Link to="/workspaces/$id" params={{ id }}>
+                        {name ?? t("workspace.unnamed", { id })}
+                      </Link>
+                    </td>
+                    <td>
+                      <WorkspaceStatus status={status} />
+                    </td>
+                    <td className="number">
+                      {format.count(replicas.running)}
+                      <span className="unit"> / {format.count(replicas.wanted)}</span>
+                    </td>
+                    <td>
+                      <code title={image}>{shortImage(image)}</code>
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )
           }
         </Loaded>

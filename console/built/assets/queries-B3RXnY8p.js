@@ -1,1 +1,0 @@
-import{n as e,t}from"./useBaseQuery-Bv4jJlNw.js";import{o as n}from"./notices-ykJs4plr.js";function r(n,r){return t(n,e,r)}function i(e,t,{every:i,enabled:a=!0}={}){let{api:o,apiKey:s}=n();return r({queryKey:[e,t,s===void 0?`public`:s.slice(0,12)],queryFn:({signal:n})=>o.call(e,t,{signal:n}),enabled:a,...i===void 0?{}:{refetchInterval:i}})}export{r as n,i as t};
