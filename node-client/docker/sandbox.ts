@@ -1,3 +1,4 @@
+import { leastResources } from "@ngpu/protocol/leastResources";
 import type Docker from "dockerode";
 import type { Assignment } from "../leases.ts";
 import type { Plan } from "../reconcileFacts.ts";
@@ -10,8 +11,6 @@ type Runnable = Extract<Plan, { type: "runnable" }>;
 /** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
 export const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
-/** The least that the engine limits. It reads 0 as no limit, and refuses what is between. */
-const least = { memoryMib: 6, cpuMilli: 10 };
 /** Most processes and threads of a lease. */
 const maxProcesses = 512;
 /** Between SIGTERM and SIGKILL. */
@@ -25,7 +24,7 @@ export function containerName(engine: Engine, lease: Assignment): string {
 
 /** The limits of every container: no privileges, no capabilities, a read-only root, bounded resources. */
 export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: number; tmpMib: number }) {
-  const memory = Math.max(least.memoryMib, limits.memoryMib) * mebibyte;
+  const memory = Math.max(leastResources.memoryMib, limits.memoryMib) * mebibyte;
   return {
     Privileged: false,
     CapDrop: ["ALL"],
@@ -34,7 +33,7 @@ export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: num
     Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${limits.tmpMib}m` },
     Memory: memory,
     MemorySwap: memory,
-    NanoCpus: Math.max(least.cpuMilli, limits.cpuMilli) * 1_000_000,
+    NanoCpus: Math.max(leastResources.cpuMilli, limits.cpuMilli) * 1_000_000,
     PidsLimit: limits.pids,
     // The client and the host go first, in the CPU's queue and when memory runs out.
     CpuShares: 128,

@@ -1,4 +1,5 @@
 import { policies } from "@ngpu/contracts-sdk/enumNames";
+import { leastResources } from "@ngpu/protocol/leastResources";
 import { newHealthPath, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
 import { text, uint } from "./common.ts";
@@ -87,9 +88,11 @@ export const newWorkspace = z
     }),
     maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
     gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
-    // Docker Engine limits nothing below these.
-    cpu: decimal(0.01, 16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),
-    memoryMib: integer(2 ** 24 - 1, 6),
+    cpu: decimal(leastResources.cpuMilli / 1000, 16_000, 0.001).meta({
+      description: "Cores of one replica",
+      example: 0.5,
+    }),
+    memoryMib: integer(2 ** 24 - 1, leastResources.memoryMib),
     diskGib: integer(65_535),
     region: z
       .string()
