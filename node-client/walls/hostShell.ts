@@ -1,11 +1,10 @@
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { promisify } from "node:util";
-import { messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { RetryableError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
 import { createContainer, inspectLabelled, removeContainer, startContainer } from "../docker/containers.ts";
 import { calling, type Engine } from "../docker/engine.ts";
 import { createDemultiplexer } from "../docker/logs.ts";
+import { runTool } from "../probe/tool.ts";
 import { emptyImage } from "./emptyImage.ts";
 
 /**
@@ -20,7 +19,6 @@ export type HostShell = (script: string, args?: readonly string[]) => Promise<st
 /** @deadline The firewall's programs, which wait for a lock. The walls count as down, and it is tried again. */
 const shellDeadline = 20_000;
 
-const run = promisify(execFile);
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The rights that the firewall's programs need, as a mask: CAP_NET_ADMIN and CAP_NET_RAW. */
@@ -45,15 +43,14 @@ function mayChangeFirewall(): boolean {
 
 /** Runs scripts as children of this process. */
 export const ownShell: HostShell = async (script, args = []) => {
-  try {
-    const env = { ...process.env, PATH: `${process.env.PATH ?? ""}:${path}` };
-    const options = { timeout: shellDeadline, killSignal: "SIGKILL", maxBuffer: 2 ** 24, env } as const;
-    const { stdout } = await run("/bin/sh", ["-c", script, "sh", ...args], options);
-    return stdout;
-  } catch (error) {
-    const { stderr } = error as { stderr?: string };
-    throw failed(stderr?.trim() || messageOf(error), error);
-  }
+  const ran = await runTool(
+    "/bin/sh",
+    ["-c", `PATH="$PATH:${path}"\n${script}`, "sh", ...args],
+    shellDeadline,
+  );
+  if (ran === undefined) throw failed("/bin/sh is not found");
+  if (ran.failure !== undefined) throw failed(ran.stderr.trim() || ran.failure);
+  return ran.stdout;
 };
 
 /** Bytes of what a script in a container prints that are kept: a machine has a few thousand rules. */
@@ -126,13 +123,12 @@ async function output({ docker }: Engine, container: Docker.Container) {
   return { stdout, stderr };
 }
 
-function failed(reason: string, cause?: unknown): RetryableError {
+function failed(reason: string): RetryableError {
   return new RetryableError(
     `The firewall that separates tenants from this network cannot be set: ${reason}`,
     {
       code: "walls_unavailable",
       hint: "ngpu-node doctor names the cause. No lease starts until then.",
-      cause,
     },
   );
 }
