@@ -2,6 +2,7 @@ import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, req
 import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
+import { drained } from "@ngpu/runtime/drained";
 import { messageOf } from "@ngpu/runtime/errors";
 import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { headerLimits } from "@ngpu/runtime/httpLimits";
@@ -140,15 +141,6 @@ async function upload(
     // The gateway has cancelled the request, or the connection has failed: its own event reports it.
     if (stream.aborted || stream.destroyed) upstream.destroy();
   }
-}
-
-async function drained(upstream: ClientRequest): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  upstream.once("drain", ready.resolve);
-  upstream.once("close", ready.resolve);
-  await ready.promise;
-  upstream.off("drain", ready.resolve);
-  upstream.off("close", ready.resolve);
 }
 
 /** Passes a response on. A part of one ends the stream with an error, which no reader can take for its end. */

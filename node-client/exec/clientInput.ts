@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from "node:http2";
-import type { Duplex } from "node:stream";
 import { channels, createFrameReader, type ExecControl, execControl, execLimits } from "@ngpu/protocol/exec";
+import { drained } from "@ngpu/runtime/drained";
 import { acknowledge, endSession, type Session } from "./session.ts";
 
 /**
@@ -78,7 +78,7 @@ async function writeInput(session: Session, stream: ServerHttp2Stream, waiting: 
     session.input.received += part.length;
     session.wake();
     waiting.wake();
-    if (io.writable && !session.input.hasEnded && !io.write(part)) await drained(io, stream);
+    if (io.writable && !session.input.hasEnded && !io.write(part)) await drained(io, { peers: [stream] });
   }
 }
 
@@ -92,16 +92,4 @@ function changed(waiting: Waiting): Promise<void> {
       resolve();
     };
   });
-}
-
-async function drained(io: Duplex, stream: ServerHttp2Stream): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  const wake = () => ready.resolve();
-  io.once("drain", wake);
-  io.once("close", wake);
-  stream.once("close", wake);
-  await ready.promise;
-  io.off("drain", wake);
-  io.off("close", wake);
-  stream.off("close", wake);
 }

@@ -8,6 +8,7 @@ import {
   execKept,
   frameOf,
 } from "@ngpu/protocol/exec";
+import { drained } from "@ngpu/runtime/drained";
 import { createFrameSplitter } from "../docker/frames.ts";
 import { createOutputBuffer, type OutputBuffer } from "./outputBuffer.ts";
 import type { ExecProcess } from "./process.ts";
@@ -119,7 +120,7 @@ export async function attachClient(
       offset = chunk.offset + chunk.bytes.length;
       const hasRoom = stream.write(frameOf(execBytes(channels[chunk.stream], chunk.bytes)));
       if (!from.hasAcks) acknowledge(session, offset);
-      if (!hasRoom) await drainedOrGone(stream);
+      if (!hasRoom) await drained(stream);
     }
     if (session.client === stream && session.end !== undefined) status({ type: "ended", ...session.end });
   } finally {
@@ -146,15 +147,6 @@ async function changed(session: Session, stream: ServerHttp2Stream): Promise<voi
   session.wake = ready.resolve;
   stream.once("close", ready.resolve);
   await ready.promise;
-  stream.off("close", ready.resolve);
-}
-
-async function drainedOrGone(stream: ServerHttp2Stream): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  stream.once("drain", ready.resolve);
-  stream.once("close", ready.resolve);
-  await ready.promise;
-  stream.off("drain", ready.resolve);
   stream.off("close", ready.resolve);
 }
 

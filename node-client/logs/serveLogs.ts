@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import type { ServerHttp2Stream } from "node:http2";
 import { logQuery, parseLogCursor } from "@ngpu/protocol/logLines";
+import { drained } from "@ngpu/runtime/drained";
 import { InputError } from "@ngpu/runtime/errors";
 import { accept, type NodeRequest } from "../nodeRequest.ts";
 import { type LogOptions, readLogs } from "./readLogs.ts";
@@ -17,18 +16,14 @@ export async function serveLogs({ stream, lease, current, query, signal, deps }:
   }, keepAlive);
   try {
     for await (const line of readLogs({ engine: deps.engine, lease, current }, options, signal)) {
-      if (!stream.write(`${JSON.stringify(line)}\n`)) await drained(stream, signal);
+      // The hop that has no reader any more cancels the stream, so this wait needs no deadline of its own.
+      if (!stream.write(`${JSON.stringify(line)}\n`)) await drained(stream, { signal });
       timer.refresh();
     }
   } finally {
     clearInterval(timer);
   }
   if (!signal.aborted) stream.end();
-}
-
-/** The hop that has no reader any more cancels the stream, so this wait needs no deadline of its own. */
-async function drained(stream: ServerHttp2Stream, signal: AbortSignal): Promise<void> {
-  await once(stream, "drain", { signal });
 }
 
 /** @throws InputError `node_request_invalid`. */

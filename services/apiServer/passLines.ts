@@ -1,8 +1,8 @@
 import type { Response } from "express";
 import type { z } from "zod";
 import type { ApiDeps } from "./deps.ts";
-import { drained } from "./drained.ts";
 import type { logsQuery } from "./schemas/logs.ts";
+import { taken } from "./taken.ts";
 
 /** Times of an answer with lines, ms. */
 const times = {
@@ -39,21 +39,11 @@ export async function passLines(
   try {
     for await (const part of message as AsyncIterable<Buffer>) {
       isWithinLine = part.at(-1) !== 0x0a;
-      if (!response.write(part)) await taken(response, ended);
+      if (!response.write(part)) await taken(response, ended, times.stalled);
     }
     response.end();
   } catch {
     if (ended.aborted && !of.disconnected.aborted && !isWithinLine) response.end();
     else response.destroy();
-  }
-}
-
-/** Waits until the reader took what was written. One that takes nothing for a minute is cut. */
-async function taken(response: Response, ended: AbortSignal): Promise<void> {
-  const stalled = setTimeout(() => response.destroy(), times.stalled);
-  try {
-    await drained(response, ended);
-  } finally {
-    clearTimeout(stalled);
   }
 }

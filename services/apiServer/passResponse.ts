@@ -1,8 +1,8 @@
+import { drained } from "@ngpu/runtime/drained";
 import { flushHead } from "@ngpu/runtime/flushHead";
 import type { Response } from "express";
 import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
-import { drained } from "./drained.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
@@ -58,7 +58,7 @@ async function stream(
   for await (const part of message as AsyncIterable<Buffer>) {
     state.lastByteAt = performance.now();
     transcript.add(part);
-    if (!response.write(part)) await drained(response, disconnected);
+    if (!response.write(part)) await drained(response, { signal: disconnected });
   }
   return { ...endOf(message.statusCode ?? 0), served, result: await transcript.result() };
 }
