@@ -120,7 +120,7 @@ describe("lines and commands of a container on a real engine", function () {
     }
   });
 
-  it("shows the lines that rotation took as a gap, and misses none besides", async () => {
+  it("shows the lines that rotation took as a gap, and has all others", async () => {
     await start(
       "echo first; sleep 3; n=0; while [ $n -lt 2000 ]; do echo line $n; n=$((n+1)); done; echo last; sleep 600",
       "20k",
