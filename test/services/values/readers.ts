@@ -74,7 +74,8 @@ export async function readAll(
 ): Promise<unknown> {
   const isHealthy = (nodeId: number) => nodes.includes(nodeId);
   const all = [...workspaces, ...others.map(BigInt)];
-  const steps = await Promise.all(all.map(async (id) => stepsOf(db, id)));
+  const steps = [];
+  for (const id of all) steps.push(await stepsOf(db, id));
   await loadSpecs(db, all);
   return {
     placements: await placements(db, { nodes, workspaces, owner }, all),
