@@ -21,7 +21,7 @@ export async function requireHistory(
   client: RpcClient,
   filter: LogFilter,
   from: bigint,
-  signal: AbortSignal,
+  signal = new AbortController().signal,
 ): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     const missing = await findMissing(client, filter, from);

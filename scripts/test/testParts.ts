@@ -58,7 +58,8 @@ export function createTestParts(options: {
     stop: async () => {
       const errors: unknown[] = [];
       // All are stopped, even if one fails to.
-      for (const stop of stops.splice(0).reverse()) await stop().catch((error: unknown) => errors.push(error));
+      for (const stop of stops.splice(0).reverse())
+        await stop().catch((error: unknown) => errors.push(error));
       if (errors.length > 0) throw errors[0];
     },
   };
