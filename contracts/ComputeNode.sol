@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IComputeNode} from "./interfaces/IComputeNode.sol";
 import {Capacity} from "./node/Capacity.sol";
 import {Corrections} from "./node/Corrections.sol";
 import {Heartbeats} from "./node/Heartbeats.sol";

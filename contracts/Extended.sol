@@ -14,6 +14,7 @@ abstract contract Extended {
         _extension = extension_;
     }
 
+    // solhint-disable-next-line no-complex-fallback
     fallback() external {
         address target = _extension;
         assembly ("memory-safe") {

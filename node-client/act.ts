@@ -1,19 +1,12 @@
-import {
-  type ActDependencies,
-  check,
-  create,
-  loadPublication,
-  pull,
-  report,
-  reportProgress,
-  start,
-} from "./actions.ts";
+import { NgpuError } from "@ngpu/runtime/errors";
+import { type ActDependencies, check, loadPublication, pull, report, reportProgress } from "./actions.ts";
+import { create, start } from "./containerActions.ts";
 import { removeContainer, stopContainer } from "./docker/containers.ts";
 import { saidBy, statusOf } from "./docker/engine.ts";
 import { findImage } from "./docker/images.ts";
 import { forgetRun } from "./journal/runs.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
-import type { Action } from "./reconcileFacts.ts";
+import type { Action, FailedStart } from "./reconcileFacts.ts";
 
 /** The key of an action's subject. Two actions with the same subject never run concurrently. */
 export function subjectOf(action: Action): string {
@@ -82,7 +75,7 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
   }
 }
 
-/** Keeps what the engine says when a container cannot be created or started: the partner sees it. */
+/** Keeps why a container cannot be created or started: the partner sees it. */
 async function rememberFailure(
   { observed }: ActDependencies,
   lease: Assignment,
@@ -92,9 +85,15 @@ async function rememberFailure(
     await work();
     observed.failedStarts.delete(fencedKey(lease));
   } catch (error) {
-    if (statusOf(error) !== undefined) {
-      observed.failedStarts.set(fencedKey(lease), { said: saidBy(error), at: Date.now() });
-    }
+    const failure = failureOf(error);
+    if (failure !== undefined) observed.failedStarts.set(fencedKey(lease), { ...failure, at: Date.now() });
     throw error;
   }
+}
+
+function failureOf(error: unknown): Omit<FailedStart, "at"> | undefined {
+  if (error instanceof NgpuError && error.code === "walls_unavailable") {
+    return { said: error.message, isUnprotected: true };
+  }
+  return statusOf(error) === undefined ? undefined : { said: saidBy(error) };
 }

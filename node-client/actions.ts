@@ -3,27 +3,21 @@ import type { RpcClient } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { assignmentStates, codeOf, milestones } from "@ngpu/contracts-sdk/enumNames";
 import type { Logger } from "@ngpu/runtime/logger";
-import type Docker from "dockerode";
-import { createContainer, ensureNetwork, removeContainer, startContainer } from "./docker/containers.ts";
-import { type Engine, statusOf } from "./docker/engine.ts";
-import { findImage, type PullProgress } from "./docker/images.ts";
-import { resolveUser } from "./docker/imageUser.ts";
-import { workspaceContainer } from "./docker/sandbox.ts";
-import { maxVolumes, volumePaths } from "./docker/volumes.ts";
+import type { Engine } from "./docker/engine.ts";
+import type { PullProgress } from "./docker/images.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
 import { checkHealth } from "./health.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
-import { recordRun } from "./journal/runs.ts";
-import { putPublication, readPublications } from "./journal/workspaces.ts";
+import { putPublication } from "./journal/workspaces.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import type { ObservedState } from "./observedState.ts";
 import { deadline, type Outbox } from "./outbox.ts";
-import { planOf, readPublication } from "./plans.ts";
-import { deviceAccess } from "./probe/devices.ts";
+import { readPublication } from "./plans.ts";
 import type { Gpu, SickGpu } from "./probe/gpu.ts";
-import type { Action, ImageState, Plan } from "./reconcileFacts.ts";
+import type { Action } from "./reconcileFacts.ts";
+import type { Walls } from "./walls/walls.ts";
 
 export type ActDependencies = {
   engine: Engine;
@@ -37,12 +31,14 @@ export type ActDependencies = {
   /** The healthy GPUs that the node offers now. */
   gpus: () => readonly Gpu[];
   sickGpus: () => readonly SickGpu[];
+  walls: Walls;
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;
 };
 
-type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
+/** An action of one kind. */
+export type Of<Type extends Action["type"]> = Extract<Action, { type: Type }>;
 
 /** Reads the workspace's publication from the chain and stores it. @throws RetryableError as `readPublication` does. */
 export async function loadPublication(deps: ActDependencies, { lease }: Of<"load">): Promise<void> {
@@ -64,85 +60,6 @@ export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<v
   );
   await Promise.all(stages);
   observed.images.set(reference, state);
-}
-
-/** Creates the container of a lease. An image that is no longer present is inspected again first. */
-export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
-  const { engine, observed, logger } = deps;
-  const plan = runnable(deps.journal, lease);
-  const image = await findImage(engine, plan.reference);
-  if (image === undefined) {
-    observed.images.delete(plan.reference);
-    return;
-  }
-  const paths = volumePaths(image.volumes);
-  if (paths.length > maxVolumes) {
-    logger.error({ event: "image_volumes_exceeded", reference: plan.reference, volumes: paths.length });
-    observed.images.set(plan.reference, tooManyVolumes(paths.length));
-    return;
-  }
-  const user = await resolveUser(engine, image, observed.users);
-  const network = await ensureNetwork(engine);
-  const devices = deviceAccess(deps.gpus().filter((gpu) => gpuUuids.includes(gpu.uuid)));
-  const optionsFor = (storage: "disk" | "memory") =>
-    workspaceContainer(engine, {
-      lease,
-      plan,
-      gpuUuids,
-      devices,
-      network,
-      user,
-      volumes: { paths, storage },
-    });
-  const containerId = await createOn(engine, optionsFor, paths.length > 0);
-  logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
-}
-
-/** The state of an image that no container is created of. */
-function tooManyVolumes(count: number): ImageState {
-  const cause = { code: "image_volumes_exceeded", details: { volumes: count, most: maxVolumes } } as const;
-  return {
-    type: "absent",
-    failures: 1,
-    retryAt: Date.now(),
-    reason: "volumes_exceeded",
-    permanent: true,
-    cause,
-  };
-}
-
-/** Creates a container with volumes on the disk, or in memory where the engine's storage cannot bound them. */
-async function createOn(
-  engine: Engine,
-  optionsFor: (storage: "disk" | "memory") => Docker.ContainerCreateOptions,
-  hasVolumes: boolean,
-): Promise<string> {
-  if (!hasVolumes) return createContainer(engine, optionsFor("memory"));
-  try {
-    return await createContainer(engine, optionsFor("disk"));
-  } catch (error) {
-    if (statusOf(error) === undefined) throw error;
-    return createContainer(engine, optionsFor("memory"));
-  }
-}
-
-/** Starts the container of a lease. The start is recorded before it is tried. */
-export async function start(
-  deps: ActDependencies,
-  { lease, containerId, starts }: Of<"start">,
-): Promise<void> {
-  const { engine, journal, observed, logger } = deps;
-  const key = fencedKey(lease);
-  recordRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
-  observed.health.delete(containerId);
-  try {
-    await startContainer(engine, containerId);
-  } catch (error) {
-    // The container's network or image was removed. It cannot start again; a new container can.
-    if (statusOf(error) === 404) await removeContainer(engine, containerId);
-    throw error;
-  }
-  logger.info({ event: "container_started", lease: key, containerId, starts });
 }
 
 /** Polling of a container that has not been healthy yet. */
@@ -201,12 +118,4 @@ export async function reportProgress(
   const { workspaceId, replica, lease: number, fence } = lease;
   const message = { workspaceId, replica, lease: number, fence, milestone, deadline: deadline() };
   await deps.outbox.submit("progress", message, fencedKey(lease));
-}
-
-function runnable(journal: Journal, lease: Assignment): Extract<Plan, { type: "runnable" }> {
-  const publication = readPublications(journal).get(publicationKey(lease));
-  const plan = publication === undefined ? undefined : planOf(publication);
-  if (plan?.type !== "runnable")
-    throw new Error(`The journal has no runnable publication of workspace ${lease.workspaceId}.`);
-  return plan;
 }

@@ -1,33 +1,8 @@
-import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
-import type { Action, Container, Facts, Plan, StopReason } from "./reconcileFacts.ts";
-import {
-  freeGpus,
-  hasPendingReport,
-  portsDetail,
-  progressIfNeeded,
-  reasonDetail,
-  reportIfNeeded,
-} from "./reporting.ts";
-
-/** Times in milliseconds. */
-export const limits = {
-  /** Starts under one order to run before the lease is reported as failed. */
-  maxStarts: 5,
-  /** A run of this length resets the count of starts. */
-  stableAfter: 600_000,
-  /** Longest pause between a crash and the next start. */
-  maxBackoff: 60_000,
-  /** @deadline The first 2xx response of a container's health path since its start. The lease is reported as failed. */
-  startTimeout: 900_000,
-  /** A container that takes longer to become healthy is first reported as ready. */
-  quickStart: 3_000,
-  /** A stopped container that nobody pays for is removed after this time: by then the chain has no use for its lease. */
-  unpaidGrace: 60_000,
-  healthInterval: 10_000,
-  firstHealthInterval: 500,
-};
-
-type Runnable = Extract<Plan, { type: "runnable" }>;
+import { fail, retire, type Subject, stop } from "./decideEnd.ts";
+import { run, withImage } from "./decideRun.ts";
+import { fencedKey, publicationKey } from "./leases.ts";
+import type { Action, Container, Facts } from "./reconcileFacts.ts";
+import { reportIfNeeded } from "./reporting.ts";
 
 /**
  * Compares the leases on the chain with the containers on the engine and returns the next actions. Pure and
@@ -54,16 +29,6 @@ export function decide(facts: Facts): Action[] {
   return actions;
 }
 
-type Subject = {
-  key: string;
-  lease: Assignment;
-  container: Container | undefined;
-  /** GPUs of all containers. */
-  takenGpus: Set<string>;
-  /** GPUs of the containers of live leases. */
-  leasedGpus: Set<string>;
-};
-
 function forLease(facts: Facts, subject: Subject): Action[] {
   const { lease, container } = subject;
   if (lease.desired === "delete") {
@@ -85,129 +50,11 @@ function forLease(facts: Facts, subject: Subject): Action[] {
   }
 }
 
-function run(facts: Facts, subject: Subject, plan: Runnable): Action[] {
-  const { lease, container } = subject;
-  const isOutOfContact = facts.now - facts.lastContactAt >= plan.graceSeconds * 1000;
-  if (plan.policy === "exclusive" && isOutOfContact) {
-    return container?.status === "running" ? [stop(container, "contact_lost")] : [];
-  }
-  if (container?.status === "running") return watch(facts, subject, plan, container);
-  return withImage(facts, subject, plan, () => {
-    if (container === undefined) return create(facts, subject, plan);
-    return container.status === "removing" ? [] : startAgain(facts, lease, container);
-  });
-}
+/** Milliseconds after which a stopped container that nobody pays for is removed: the chain then has no use for its lease. */
+const unpaidGrace = 60_000;
 
 /** Removes a stopped container that the lock of its lease no longer pays for. An order to run creates another. */
 function dropUnpaid({ now }: Facts, { lease, container }: Subject): Action[] {
-  const isKept = now < lease.keptUntil * 1_000 + limits.unpaidGrace;
+  const isKept = now < lease.keptUntil * 1_000 + unpaidGrace;
   return container === undefined || isKept ? [] : retire(container, "unpaid");
-}
-
-/** Pulls the image first. Reports it once it is present. */
-function withImage(facts: Facts, subject: Subject, plan: Runnable, then: () => Action[]): Action[] {
-  const { lease } = subject;
-  const image = facts.images.get(plan.reference);
-  if (image === undefined) return [{ type: "inspect", reference: plan.reference }];
-  if (image.type === "present") {
-    const next = then();
-    // A lease that is to run reports `running` once it runs: a `ready` report before it would cost a block.
-    const isReady = (lease.state === "assigned" || lease.state === "failed") && lease.desired === "hold";
-    // `ready` is the first report of a lease or none: after a later report it would revert that state.
-    const ready = isReady && !hasPendingReport(facts, lease) && !next.some(({ type }) => type === "report");
-    return [
-      ...progressIfNeeded(facts, lease, "verified"),
-      ...(ready ? reportIfNeeded(facts, lease, "ready") : []),
-      ...next,
-    ];
-  }
-  if (image.permanent) return fail(facts, subject, image.reason ?? "image_unavailable");
-  const accepted = progressIfNeeded(facts, lease, "accepted");
-  if (facts.now < image.retryAt) return accepted;
-  return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
-}
-
-function create(facts: Facts, { lease, takenGpus, leasedGpus }: Subject, plan: Runnable): Action[] {
-  if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
-  const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
-  if (free === undefined) {
-    // The chain reserved these GPUs for this lease: the container that still has them is about to be removed, or a card
-    // was lost.
-    if (freeGpus(facts.gpuUuids, leasedGpus, plan.gpus) !== undefined) return [];
-    return reportIfNeeded(facts, lease, "failed", reasonDetail("gpu_lost"));
-  }
-  for (const uuid of free) {
-    takenGpus.add(uuid);
-    leasedGpus.add(uuid);
-  }
-  return [{ type: "create", lease, gpuUuids: free }];
-}
-
-function startAgain(facts: Facts, lease: Assignment, container: Container): Action[] {
-  // It cannot start without its card. A new container gets healthy ones, if the machine has them.
-  if (container.gpuUuids.some((uuid) => facts.sickGpuIds.has(uuid))) return retire(container, "gpu_lost");
-  const starts = startsOf(facts, lease, container);
-  if (starts === 0) return [{ type: "start", lease, containerId: container.id, starts: 1 }];
-  if (starts >= limits.maxStarts) {
-    const reason = container.status === "created" ? "start_failed" : `exit_${container.exitCode}`;
-    return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
-  }
-  const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
-  const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
-  if (facts.now < last + backoff) return [];
-  return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
-}
-
-/** Starts so far under the current order. A stable run before the exit resets the count. */
-function startsOf(facts: Facts, lease: Assignment, container: Container): number {
-  const run = facts.runs.get(fencedKey(lease));
-  if (run === undefined || run.order !== lease.order) return 0;
-  return container.finishedAt - container.startedAt >= limits.stableAfter
-    ? Math.min(run.starts, 1)
-    : run.starts;
-}
-
-function isExhausted(facts: Facts, lease: Assignment): boolean {
-  const run = facts.runs.get(fencedKey(lease));
-  return run !== undefined && run.order === lease.order && run.starts >= limits.maxStarts;
-}
-
-function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {
-  const { lease } = subject;
-  const health = facts.health.get(container.id);
-  const port = container.servedPort;
-  const interval = health?.everOk ? limits.healthInterval : limits.firstHealthInterval;
-  const due = health === undefined || facts.now - health.checkedAt >= interval;
-  const check: Action[] =
-    due && port !== undefined
-      ? [{ type: "check", containerId: container.id, port, path: plan.config.health }]
-      : [];
-  if (health?.everOk) {
-    return [
-      ...check,
-      ...reportIfNeeded(facts, lease, "running", portsDetail(plan.config.ports, container.ports)),
-    ];
-  }
-  const waited = facts.now - container.startedAt;
-  if (health !== undefined && waited > limits.startTimeout) return fail(facts, subject, "health_timeout");
-  // A slow start: report at least that the image is present.
-  const slow = lease.state === "assigned" && waited > limits.quickStart && !hasPendingReport(facts, lease);
-  return [...check, ...(slow ? reportIfNeeded(facts, lease, "ready") : [])];
-}
-
-/** Stops the container, then reports why the lease failed. A new order to run starts over. */
-function fail(facts: Facts, { lease, container }: Subject, reason: string): Action[] {
-  if (container?.status === "running") return [stop(container, "failed")];
-  return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
-}
-
-/** Stops a container, then removes it: one step a round. */
-function retire(container: Container, reason: StopReason): Action[] {
-  if (container.status === "removing") return [];
-  if (container.status === "running") return [stop(container, reason)];
-  return [{ type: "remove", containerId: container.id, key: fencedKey(container) }];
-}
-
-function stop(container: Container, reason: StopReason): Action {
-  return { type: "stop", containerId: container.id, key: fencedKey(container), reason };
 }

@@ -33,7 +33,11 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
     if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
   });
   await serveControl(node);
-  const state = () => ({ ...stateOf(node), running: [...reconciler.running().keys()] });
+  const state = () => ({
+    ...stateOf(node),
+    running: [...reconciler.running().keys()],
+    walls: node.walls.status(),
+  });
   metrics.watch(state);
   const app = createApp({ registry: metrics.registry, health: () => ({ ok: true, details: state() }) });
   await listenHttp(app, { host: env.HOST, port: env.PORT }, context);

@@ -11,6 +11,9 @@ import { prefetchProbeImage } from "./probeImage.ts";
 import { roundInterval } from "./reconcile.ts";
 import { ensureRegistered } from "./registration.ts";
 
+/** Milliseconds between checks of the firewall: so long its rules may be missing after another program removed them. */
+const wallsInterval = 5_000;
+
 /** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */
 export function startLoops(node: NodeParts): Promise<void>[] {
   const { context, env, network, engine, events } = node;
@@ -31,6 +34,7 @@ export function startLoops(node: NodeParts): Promise<void>[] {
     work.done,
     probes.done,
     startDisputes(node).done,
+    startLoop({ name: "walls", logger, signal, interval: wallsInterval }, node.walls.check).done,
     watchGpus({
       hardware: node.hardware,
       read: () => readGpusAgain(env),

@@ -8,6 +8,7 @@ type State = {
   gpus: readonly unknown[];
   sickGpus: readonly unknown[];
   lastContactAt: number;
+  walls: { state: string; repairs: number };
 };
 
 /** The metrics of a compute node, beside those of its process. */
@@ -41,6 +42,14 @@ export function nodeMetrics(): {
       gauge("gpus_offered", "Healthy GPUs that the node offers", (now) => now.gpus.length);
       gauge("gpus_sick", "GPUs that are not offered because of an error", (now) => now.sickGpus.length);
       gauge("containers_running", "Running containers of leases", (now) => now.running.length);
+      gauge("walls_down", "1 while the firewall between tenants and this machine is not up", ({ walls }) =>
+        walls.state === "down" ? 1 : 0,
+      );
+      gauge(
+        "walls_repairs",
+        "How often another program had removed the firewall's rules",
+        ({ walls }) => walls.repairs,
+      );
       gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
         now.lastContactAt === 0 ? Number.NaN : (Date.now() - now.lastContactAt) / 1000,
       );

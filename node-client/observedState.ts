@@ -50,6 +50,7 @@ export function collectFacts(options: {
   containers: Container[];
   gpuUuids: readonly string[];
   sickGpuIds: ReadonlySet<string>;
+  isExposed: boolean;
   lastContactAt: number;
   now: number;
 }): Facts {
@@ -72,6 +73,7 @@ export function collectFacts(options: {
     progress: submittedProgress(journal),
     gpuUuids: options.gpuUuids,
     sickGpuIds: options.sickGpuIds,
+    isExposed: options.isExposed,
   };
 }
 

@@ -8,6 +8,7 @@ import { createLastContact, type LastContact } from "./lastContact.ts";
 import { createRounds } from "./measurementRounds.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
+import { createNodeRequests } from "./nodeRequests.ts";
 import { createObservedState, imagesInUse } from "./observedState.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPrefetcher } from "./prefetch.ts";
@@ -17,6 +18,8 @@ import { createReconciler, type ReconcileDependencies, type Reconciler } from ".
 import { type Session, startSession } from "./session.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 import { version } from "./version.ts";
+import { openHostShell } from "./walls/hostShell.ts";
+import { createWalls, type Walls } from "./walls/walls.ts";
 
 /** Events between the parts of the node. */
 type NodeEvents = {
@@ -47,6 +50,7 @@ type NetworkParts = {
 /** The parts that use the engine. */
 type EngineParts = {
   downloadPriority: DownloadPriority;
+  walls: Walls;
   reasons: ReasonReporter;
   reconciler: Reconciler;
   prefetcher: ReturnType<typeof createPrefetcher>;
@@ -133,8 +137,10 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
   const { logger, signal } = context;
   const downloadPriority = createDownloadPriority();
   const reasons = createReasonReporter({ engine, send: session.send, logger });
+  const walls = createWalls({ engine, shell: openHostShell(engine), logger });
   const reconciler = createReconciler({
     ...reconcilerOptions(base, networkParts, downloadPriority),
+    walls,
     reasons,
   });
   const prefetcher = createPrefetcher({
@@ -152,6 +158,7 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     account,
     deployment: network.deployment,
     portOf: (lease) => reconciler.running().get(lease),
+    nodeRequests: createNodeRequests({ engine, current: reconciler.current, logger, signal }),
     logger,
     signal,
   });
@@ -164,14 +171,14 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     probeImage: () => network.probeImage ?? undefined,
     rounds: () => membership.view().rounds,
   });
-  return { downloadPriority, reasons, reconciler, prefetcher, tunnels, rounds };
+  return { downloadPriority, walls, reasons, reconciler, prefetcher, tunnels, rounds };
 }
 
 function reconcilerOptions(
   { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: BaseParts,
   { membership, session, outbox }: NetworkParts,
   downloadPriority: DownloadPriority,
-): Omit<ReconcileDependencies, "reasons"> {
+): Omit<ReconcileDependencies, "reasons" | "walls"> {
   return {
     engine,
     dataDir,

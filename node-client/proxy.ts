@@ -2,13 +2,15 @@ import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, req
 import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
+import { drained } from "@ngpu/runtime/drained";
 import { messageOf } from "@ngpu/runtime/errors";
 import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { headerLimits } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
-import { responseFault } from "./containerResponse.ts";
+import { maxInterim, responseFault } from "./containerResponse.ts";
 import type { LeaseKey } from "./leases.ts";
+import type { NodeRequests } from "./nodeRequests.ts";
 
 /** Only the node may set `x-ngpu-error` and `x-ngpu-reason`, not the container. */
 const withheld = new Set(["x-ngpu-error", "x-ngpu-reason"]);
@@ -24,6 +26,8 @@ type NodeError = "lease_not_found" | "container_unreachable" | "response_invalid
 export type ProxyDeps = {
   /** The host port of a running lease's container. */
   portOf: (lease: LeaseKey) => number | undefined;
+  /** Answers the requests that the node itself serves; absent: it serves none. */
+  nodeRequests?: NodeRequests | undefined;
   logger: Logger;
 };
 
@@ -46,6 +50,10 @@ export function proxyStream(
     return;
   }
   const requestId = requestIdOf(headers[requestIdHeader]);
+  if (deps.nodeRequests?.answer(stream, path) === true) {
+    logEnd(stream, { lease: path.split("?")[0], logger: deps.logger.child({ requestId }) });
+    return;
+  }
   const match = leasePath.exec(path);
   const lease: LeaseKey | undefined = match === null ? undefined : `${match[1]}/${match[2]}/${match[3]}`;
   logEnd(stream, { lease, logger: deps.logger.child({ requestId }) });
@@ -87,6 +95,13 @@ function connectBoth(stream: ServerHttp2Stream, upstream: ClientRequest): void {
       fail(stream, "response_invalid", messageOf(error));
     } else fail(stream, "container_unreachable", messageOf(error));
   });
+  let interim = 0;
+  upstream.on("information", () => {
+    interim += 1;
+    if (interim <= maxInterim) return;
+    fail(stream, "response_invalid", `it sends more than ${maxInterim} interim responses`);
+    upstream.destroy();
+  });
   upstream.once("upgrade", (_response, socket) => {
     socket.destroy();
     fail(stream, "response_invalid", "it switches protocols");
@@ -126,15 +141,6 @@ async function upload(
     // The gateway has cancelled the request, or the connection has failed: its own event reports it.
     if (stream.aborted || stream.destroyed) upstream.destroy();
   }
-}
-
-async function drained(upstream: ClientRequest): Promise<void> {
-  const ready = Promise.withResolvers<void>();
-  upstream.once("drain", ready.resolve);
-  upstream.once("close", ready.resolve);
-  await ready.promise;
-  upstream.off("drain", ready.resolve);
-  upstream.off("close", ready.resolve);
 }
 
 /** Passes a response on. A part of one ends the stream with an error, which no reader can take for its end. */

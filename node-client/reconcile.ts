@@ -13,7 +13,7 @@ import {
 } from "./docker/containers.ts";
 import { removeInspected } from "./docker/imageUser.ts";
 import { forgetRun } from "./journal/runs.ts";
-import { fencedKey, type LeaseKey, leaseKey } from "./leases.ts";
+import { fencedKey, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
 import { collectFacts, forgetStale } from "./observedState.ts";
 import type { ReasonReporter } from "./reasons/reasonReporter.ts";
 import type { Action, Container, Facts } from "./reconcileFacts.ts";
@@ -36,6 +36,8 @@ export type Reconciler = {
   idle(): Promise<void>;
   /** Leases with a running container, and the host port of each one's first port. */
   running(): Map<LeaseKey, number>;
+  /** A lease that this node has and no later one replaces, with its container if it has one; undefined: it has no such lease. */
+  current(lease: LeaseRef): { container: Container | undefined } | undefined;
   /** Stops and removes every container of this node, including probes, and the network of workspaces. */
   stopAll(): Promise<void>;
 };
@@ -74,6 +76,7 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
       while (inProgress.size > 0) await Promise.all(inProgress.values());
     },
     running: () => runningLeases(state),
+    current: (lease) => currentLease(state, lease),
     stopAll: () => stopAll(state),
   };
 }
@@ -95,6 +98,7 @@ async function round(state: Reconciling): Promise<void> {
     containers,
     gpuUuids: gpus().map((gpu) => gpu.uuid),
     sickGpuIds: new Set(state.sickGpus().map((gpu) => gpu.id)),
+    isExposed: state.walls.isExposed(now),
     lastContactAt: state.lastContactAt(),
     now,
   });
@@ -166,7 +170,20 @@ function runningLeases({ observed, view }: Reconciling): Map<LeaseKey, number> {
   return new Map(entries);
 }
 
-async function stopAll({ engine }: Reconciling): Promise<void> {
+function currentLease(
+  { observed, view }: Reconciling,
+  { workspaceId, replica, lease }: LeaseRef,
+): { container: Container | undefined } | undefined {
+  const own = view().assignments.filter(
+    (one) => one.workspaceId === workspaceId && one.replica === replica && !one.ended,
+  );
+  const found = own.find((one) => one.lease === lease);
+  if (found === undefined || own.some((one) => one.lease > lease)) return undefined;
+  const key = fencedKey(found);
+  return { container: observed.containers.find((one) => fencedKey(one) === key) };
+}
+
+async function stopAll({ engine, walls }: Reconciling): Promise<void> {
   const containers = await inspectLabelled(engine, []);
   await Promise.all(
     containers.map(async ({ Id }) => {
@@ -175,4 +192,5 @@ async function stopAll({ engine }: Reconciling): Promise<void> {
     }),
   );
   await removeNetwork(engine);
+  await walls.remove();
 }

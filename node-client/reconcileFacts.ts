@@ -57,7 +57,12 @@ export type ImageState =
     };
 
 /** What the engine said when a container could not be created or started, and when, in milliseconds. */
-export type FailedStart = { said: string; at: number };
+export type FailedStart = {
+  said: string;
+  at: number;
+  /** The node cannot protect itself from the container, and said so itself. */
+  isUnprotected?: true;
+};
 
 /** A failed check of a health path: the answer, or why there was none. */
 export type HealthFailure = { status?: number; answer?: string; message?: string };
@@ -89,6 +94,8 @@ export type Facts = {
   gpuUuids: readonly string[];
   /** Ids of the GPUs that are lost or sick. */
   sickGpuIds: ReadonlySet<string>;
+  /** Nothing separates containers from this machine's networks, and nothing has for a while. */
+  isExposed: boolean;
 };
 
 /** The next step. Each action is idempotent and is decided again until the facts show its effect. */
@@ -114,6 +121,7 @@ export type StopReason =
   | "ordered"
   | "deleted"
   | "contact_lost"
+  | "exposed"
   | "on_hold"
   | "unpaid"
   | "failed"

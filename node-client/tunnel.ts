@@ -12,6 +12,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { bytesToHex, type LocalAccount } from "viem";
 import type { LeaseKey } from "./leases.ts";
+import type { NodeRequests } from "./nodeRequests.ts";
 import { proxyStream } from "./proxy.ts";
 
 export type TunnelOptions = {
@@ -20,6 +21,7 @@ export type TunnelOptions = {
   account: LocalAccount;
   deployment: Deployment;
   portOf: (lease: LeaseKey) => number | undefined;
+  nodeRequests?: NodeRequests | undefined;
   logger: Logger;
   signal: AbortSignal;
   /** Called when the tunnel opens and closes. */
@@ -120,7 +122,7 @@ async function handshakeHeaders({
 
 /** Serves HTTP/2 on the reversed connection until it ends. */
 async function serve(options: TunnelOptions, socket: Duplex): Promise<void> {
-  const { portOf, signal, logger, url } = options;
+  const { portOf, nodeRequests, signal, logger, url } = options;
   const deadlines = { ...tunnelDeadlines, ...options.deadlines };
   if (socket instanceof Socket) {
     socket.setTimeout(0);
@@ -133,7 +135,7 @@ async function serve(options: TunnelOptions, socket: Duplex): Promise<void> {
   });
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
   session.on("stream", (stream, headers, _flags, rawHeaders) =>
-    proxyStream(stream, headers, rawHeaders, { portOf, logger }),
+    proxyStream(stream, headers, rawHeaders, { portOf, nodeRequests, logger }),
   );
   session.setLocalWindowSize(8 << 20);
   const pingTimer = setInterval(() => pingOrDestroy(session, deadlines.pong), deadlines.pingEvery);

@@ -472,9 +472,12 @@ remove_shim() {
 # The archive contains the unit's template, with @names@ as placeholders.
 write_unit() {
   docker=docker.service
+  # For the firewall between tenants and this machine.
+  capabilities='CAP_NET_ADMIN CAP_NET_RAW'
+  if [ "$role" = measurer ]; then capabilities=''; fi
   if [ "$role" = measurer ] || [ -n "$own_socket" ]; then docker=''; fi
   if [ "$dry_run" = 1 ]; then say "+ write $unit"; return; fi
-  sed -e "s|@role@|$role|; s|@service@|$service|g; s|@target@|$target|g; s|@env@|$env_file|; s|@command@|$command|; s|@docker@|$docker|" \
+  sed -e "s|@role@|$role|; s|@service@|$service|g; s|@target@|$target|g; s|@env@|$env_file|; s|@command@|$command|; s|@docker@|$docker|; s|@capabilities@|$capabilities|" \
     "$target/service.unit" >"$unit"
 }
 

@@ -1,93 +1,74 @@
-import type { Schema } from "@ngpu/api-client/client";
-import { json, print, printEach } from "../shared/output.ts";
-import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
+import type { ApiClient, Schema } from "@ngpu/api-client/client";
+import { InputError } from "@ngpu/runtime/errors";
+import { print, printEach } from "../shared/output.ts";
+import { apiOf, type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
 import { parseSeconds, tokens } from "../shared/units.ts";
 
-type Change = Schema<"BalanceChange">;
-type Options = GlobalOptions & { since?: string };
+type Entry = Schema<"StatementEntry">;
+type Options = GlobalOptions & { since?: string; wallet?: string; csv: boolean };
 
-/** Changes that raise the balance; the others lower it. */
-const raising: readonly Change["kind"][] = ["deposit", "refund"];
-const signed = ({ kind, amount }: Change) => (raising.includes(kind) ? BigInt(amount) : -BigInt(amount));
+const route = "GET /v1/accounts/{address}/statement";
 
-/** Lists the changes of the balance, newest first. */
-export async function showStatement(options: Options & { csv: boolean }): Promise<void> {
+/** Lists every change of a wallet's money, newest first, and the sum of each book. */
+export async function showStatement(options: Options): Promise<void> {
   const settings = settingsOf(options);
-  const changes = await read(settings, options.since);
-  if (settings.json) return printEach(changes);
-  if (options.csv) return print(csv(changes));
+  const api = options.wallet === undefined ? partnerApi(settings) : apiOf(settings);
+  const address = options.wallet ?? (await api.call("GET /v1/account", {})).wallet;
+  const entries = await read(api, address, options.since);
+  if (settings.json) return printEach(entries);
+  if (options.csv) return print(csv(entries));
+  print(`${entryTable(entries)}\n\n${sumLines(entries).join("\n")}`);
+}
+
+async function read(api: ApiClient, address: string, since: string | undefined): Promise<Entry[]> {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
+    throw new InputError(`${address} is not an address.`, {
+      code: "address_invalid",
+      hint: "An address is 0x followed by 40 hexadecimal digits.",
+    });
+  }
+  const from = since === undefined ? 0 : Date.now() - parseSeconds(since) * 1000;
+  const entries: Entry[] = [];
+  for await (const entry of api.list(route, { path: { address }, query: { limit: 200 } })) {
+    if (Date.parse(entry.at) < from) break;
+    entries.push(entry);
+  }
+  return entries;
+}
+
+function entryTable(entries: readonly Entry[]): string {
   const columns = [
     { title: "TIME" },
+    { title: "BOOK" },
     { title: "KIND" },
     { title: "NGPU", right: true },
     { title: "WORKSPACE" },
     { title: "NODE" },
     { title: "TRANSACTION", cut: true },
   ];
-  const rows = changes.map((change) => [
-    ...[change.at.slice(0, 19).replace("T", " "), change.kind, tokens(signed(change))],
-    ...[change.workspaceId ?? "", String(change.nodeId ?? ""), change.txHash],
+  const rows = entries.map((entry) => [
+    ...[entry.at.slice(0, 19).replace("T", " "), entry.book, entry.kind, tokens(entry.amount)],
+    ...[entry.workspaceId ?? "", String(entry.nodeId ?? ""), entry.txHash ?? ""],
   ]);
-  const sum = changes.reduce((total, change) => total + signed(change), 0n);
-  print(`${table(columns, rows)}\n\nSum: ${tokens(sum)} NGPU.`);
+  return table(columns, rows);
 }
 
-/** Shows what each workspace has cost in a period, refunds deducted. */
-export async function showUsage(options: Options): Promise<void> {
-  const settings = settingsOf(options);
-  const changes = (await read(settings, options.since)).filter(
-    ({ kind }) => kind === "settlement" || kind === "refund",
-  );
-  const usage = [...Map.groupBy(changes, ({ workspaceId }) => workspaceId ?? "")]
-    .map(([workspaceId, own]) => ({ workspaceId, ...costs(own) }))
-    .sort((a, b) => (a.cost < b.cost ? 1 : -1));
-  if (settings.json) return print(json(usage));
-  const total = usage.reduce((sum, { cost }) => sum + cost, 0n);
-  const columns = ["WORKSPACE", "PAYMENTS", "PAID", "REFUNDED", "COST"].map((title) => ({
-    title,
-    right: title !== "WORKSPACE",
-  }));
-  const rows = usage.map(({ workspaceId, payments, paid, refunded, cost }) => [
-    ...[workspaceId, String(payments), tokens(paid), tokens(refunded), tokens(cost)],
-  ]);
-  print(`${table(columns, rows)}\n\nTotal: ${tokens(total)} NGPU since ${options.since} ago.`);
+/** The sum of each book. Without a period these are its balances on the chain. */
+function sumLines(entries: readonly Entry[]): string[] {
+  const books = Map.groupBy(entries, ({ book }) => book);
+  return [...books].map(([book, own]) => {
+    const sum = own.reduce((total, { amount }) => total + BigInt(amount), 0n);
+    return `Sum of ${book}: ${tokens(sum)} NGPU.`;
+  });
 }
 
-function costs(changes: Change[]) {
-  const sumOf = (kind: Change["kind"]) =>
-    changes.filter((one) => one.kind === kind).reduce((sum, { amount }) => sum + BigInt(amount), 0n);
-  const paid = sumOf("settlement");
-  const refunded = sumOf("refund");
-  const payments = changes.filter(({ kind }) => kind === "settlement").length;
-  return { payments, paid, refunded, cost: paid - refunded };
-}
+const columns = [
+  ...(["at", "book", "kind", "amount", "counterparty", "workspaceId", "replica", "lease", "nodeId"] as const),
+  ...(["day", "epoch", "batch", "block", "txHash", "tier", "id"] as const),
+] satisfies (keyof Entry)[];
 
-async function read(settings: Settings, since: string | undefined): Promise<Change[]> {
-  const from = since === undefined ? 0 : Date.now() - parseSeconds(since) * 1000;
-  const changes: Change[] = [];
-  for await (const change of partnerApi(settings).list("GET /v1/account/history", {
-    query: { limit: 200 },
-  })) {
-    if (Date.parse(change.at) < from) break;
-    changes.push(change);
-  }
-  return changes;
-}
-
-const fields = [
-  "at",
-  "kind",
-  "amount",
-  "workspaceId",
-  "replica",
-  "lease",
-  "nodeId",
-  "txHash",
-  "tier",
-] as const;
-
-function csv(changes: readonly Change[]): string {
-  const lines = changes.map((change) => fields.map((field) => String(change[field] ?? "")).join(","));
-  return [fields.join(","), ...lines].join("\n");
+function csv(entries: readonly Entry[]): string {
+  const lines = entries.map((entry) => columns.map((column) => entry[column] ?? "").join(","));
+  return [columns.join(","), ...lines].join("\n");
 }

@@ -1,6 +1,6 @@
 import { readLogRange } from "@ngpu/chain-reader/logRange";
 import { type ChainLog as RawLog, type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
-import { abis } from "@ngpu/contracts-sdk/abis";
+import { type AbiName, abis } from "@ngpu/contracts-sdk/abis";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { generationsOf } from "@ngpu/contracts-sdk/generations";
 import { type ChainLog, rewardEvents } from "@ngpu/rewards/chainLogs";
@@ -11,8 +11,11 @@ import { type Abi, type Address, decodeEventLog, type Hex, toEventSelector } fro
 /** Blocks of one request; the endpoint may allow fewer. */
 const rangeSize = 2_000n;
 
-type Contract = keyof typeof rewardEvents;
+type Contract = AbiName;
 type Source = { contract: Contract; generation: number };
+
+/** Names of events, by the contract that emits them. */
+export type WantedEvents = Partial<Record<Contract, readonly string[]>>;
 
 /** Blocks of a chain by their time, read from an endpoint. */
 export type BlockClock = {
@@ -49,24 +52,38 @@ export function createBlockClock(client: RpcClient, latest: bigint): BlockClock 
 export async function readRewardLogs(
   client: RpcClient,
   deployment: Deployment,
-  { upTo, clock }: { upTo: bigint; clock: BlockClock },
+  options: { upTo: bigint; clock: BlockClock },
 ): Promise<RewardLogs> {
-  const sources = sourcesOf(deployment);
-  const topics = [selectors()];
+  return sortLogs(await readMarketLogs(client, deployment, { ...options, events: rewardEvents }));
+}
+
+/**
+ * Every log of some events up to a block, of all generations of their contracts, in the chain's order.
+ *
+ * @param options.untimed The times of their blocks are not needed, so they are 0.
+ */
+export async function readMarketLogs(
+  client: RpcClient,
+  deployment: Deployment,
+  options: { events: WantedEvents; upTo: bigint; clock: BlockClock; untimed?: boolean },
+): Promise<ChainLog[]> {
+  const { events, upTo, clock, untimed = false } = options;
+  const sources = sourcesOf(deployment, events);
+  const topics = [selectorsOf(events)];
   const logs: ChainLog[] = [];
   for (let fromBlock = deployment.startBlock; fromBlock <= upTo; fromBlock += rangeSize) {
     const end = fromBlock + rangeSize - 1n;
     const range = { fromBlock, toBlock: end < upTo ? end : upTo };
     for (const raw of await readLogRange(client, { addresses: [...sources.keys()], topics }, range)) {
       const source = sources.get(raw.address);
-      if (source !== undefined) logs.push(await decode(raw, source, clock));
+      if (source !== undefined) logs.push(await decode(raw, source, untimed ? undefined : clock));
     }
   }
-  return sortLogs(logs);
+  return logs.sort((a, b) => (a.block === b.block ? a.logIndex - b.logIndex : a.block < b.block ? -1 : 1));
 }
 
-function sourcesOf(deployment: Deployment): Map<Address, Source> {
-  const names = Object.keys(rewardEvents) as Contract[];
+function sourcesOf(deployment: Deployment, events: WantedEvents): Map<Address, Source> {
+  const names = Object.keys(events) as Contract[];
   return new Map(
     names.flatMap((contract) =>
       generationsOf(deployment, contract).map(
@@ -76,8 +93,8 @@ function sourcesOf(deployment: Deployment): Map<Address, Source> {
   );
 }
 
-function selectors(): Hex[] {
-  return (Object.entries(rewardEvents) as [Contract, readonly string[]][]).flatMap(([contract, names]) =>
+function selectorsOf(events: WantedEvents): Hex[] {
+  return (Object.entries(events) as [Contract, readonly string[]][]).flatMap(([contract, names]) =>
     (abis[contract] as Abi).flatMap((item) =>
       item.type === "event" && names.includes(item.name) ? [toEventSelector(item)] : [],
     ),
@@ -90,9 +107,13 @@ const timeless = new Set([
   ...["MeasureSubmitted", "MeasureFinalized", "MeasurerRegistered"],
 ]);
 
-async function decode(raw: RawLog, { contract, generation }: Source, clock: BlockClock): Promise<ChainLog> {
+async function decode(
+  raw: RawLog,
+  { contract, generation }: Source,
+  clock: BlockClock | undefined,
+): Promise<ChainLog> {
   const { eventName, args } = decodedLog(raw, contract);
-  const time = timeless.has(eventName) ? 0 : await clock.timeOf(raw.blockNumber);
+  const time = timeless.has(eventName) ? 0 : ((await clock?.timeOf(raw.blockNumber)) ?? 0);
   return {
     contract,
     generation,

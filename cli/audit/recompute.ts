@@ -27,7 +27,9 @@ export type RecomputedEpoch = ClosedEpoch & {
 };
 
 /** The deployment from its file or the API, and the endpoints. Nothing else is read from the API. */
-async function sourceOf(options: SourceOptions): Promise<{ deployment: Deployment; rpcUrls: string[] }> {
+export async function sourceOf(
+  options: SourceOptions,
+): Promise<{ deployment: Deployment; rpcUrls: string[] }> {
   if (options.deployment !== undefined && options.rpcUrl !== undefined) {
     return { deployment: readDeployment(options.deployment), rpcUrls: [options.rpcUrl] };
   }

@@ -1,10 +1,10 @@
 import { hashDocument } from "@ngpu/rewards/document";
 import { InputError } from "@ngpu/runtime/errors";
-import { toJson } from "@ngpu/runtime/json";
 import { z } from "zod";
 import { apiOf, settingsOf } from "../shared/settings.ts";
 import { attestEpoch } from "./attest.ts";
 import { epochNumber, type RecomputedEpoch, recomputeEpoch, type SourceOptions } from "./recompute.ts";
+import { printVerdict } from "./verdict.ts";
 
 type Options = SourceOptions & { json: boolean };
 
@@ -31,7 +31,7 @@ export async function verifyEpoch(text: string, options: Options & { attestWith?
     keyFile === undefined || root === null || !isValid
       ? undefined
       : await attestEpoch({ ...source, keyFile, number, root });
-  print(options, checks, { number, root, total, posted, document, attested }, [
+  printVerdict(options, checks, { number, root, total, posted, document, attested }, [
     `Epoch ${number}: the chain has root ${posted.root}, total ${posted.total}.`,
     `Recomputed from the logs up to block ${document.asOf.block}: root ${root}, total ${total}.`,
     `${document.shares.length} shares, ${document.tasks.length} task incentives, ${document.measurers.length} measurers.`,
@@ -60,7 +60,7 @@ export async function verifyReward(
   const own = recomputed.leaves.find((leaf) => leaf.account === account.toLowerCase());
   const cumulative = own?.cumulative ?? 0n;
   const checks = { ...checksOf(recomputed), cumulative: cumulative === stated.cumulative };
-  print(
+  printVerdict(
     options,
     checks,
     { account, epoch: stated.number, stated: stated.cumulative, cumulative, proof: own?.proof },
@@ -90,19 +90,4 @@ async function statedReward(
     });
   }
   return { number: epochNumber(stated.epoch), cumulative: stated.cumulative };
-}
-
-function print(
-  { json }: Options,
-  checks: Record<string, boolean>,
-  figures: Record<string, unknown>,
-  lines: readonly string[],
-): void {
-  const holds = Object.values(checks).every(Boolean);
-  const failed = Object.entries(checks).flatMap(([name, passed]) => (passed ? [] : [name]));
-  const verdict = holds ? "Valid." : `Invalid; failed checks: ${failed.join(", ")}.`;
-  process.stdout.write(
-    json ? `${toJson({ holds, checks, ...figures })}\n` : `${[verdict, ...lines].join("\n")}\n`,
-  );
-  process.exitCode = holds ? 0 : 2;
 }

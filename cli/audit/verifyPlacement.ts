@@ -8,17 +8,23 @@ import { toJson } from "@ngpu/runtime/json";
 import { endWith } from "../shared/exitCodes.ts";
 import { apiOf, type GlobalOptions, namedApi, settingsOf } from "../shared/settings.ts";
 import { withDatabase } from "./database.ts";
+import type { SourceOptions } from "./recompute.ts";
+import { isLease, verifyAssignment } from "./verifyAssignment.ts";
 
-type Options = GlobalOptions & { databaseUrl?: string };
+type Options = SourceOptions & GlobalOptions & { api: string; json: boolean; databaseUrl?: string };
 
-/** Recomputes a placement and prints whether the result is the same. The exit code is 0 if it is, else 2. */
+/**
+ * Recomputes the assignment of a lease from the chain's logs, or a placement by its id from an export of the chain, and prints whether
+ * the result is the same. The exit code is 0 if it is, else 2.
+ */
 export async function verifyPlacement(id: string, options: Options): Promise<void> {
+  if (isLease(id)) return verifyAssignment(id, options);
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) {
     throw new InputError(
-      `${id} is not the id of a placement, which is a UUID as in GET /v1/workspaces/{id}.`,
+      `${id} is neither a lease nor the id of a placement, which is a UUID as in GET /v1/workspaces/{id}.`,
       {
         code: "placement_id_invalid",
-        hint: "Copy the id from GET /v1/workspaces/{id}.",
+        hint: "Name a lease as in 7/0/1, or copy the id from GET /v1/workspaces/{id}.",
       },
     );
   }

@@ -1,23 +1,29 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
-import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { addressFor } from "@ngpu/contracts-sdk/generations";
-import {
-  resultHashOf,
-  type TaskReceipt,
-  taskHashOf,
-  verifyTaskReceipt,
-} from "@ngpu/protocol/taskReceiptTree";
+import { readHeader } from "@ngpu/chain-reader/rpc";
+import type { TaskReceipt } from "@ngpu/protocol/taskReceiptTree";
 import { InputError } from "@ngpu/runtime/errors";
-import { toJson } from "@ngpu/runtime/json";
 import type { Hex } from "viem";
 import { z } from "zod";
-import { endWith } from "../shared/exitCodes.ts";
-import { readNetwork } from "../shared/network.ts";
+import { parseJson, readText } from "../shared/files.ts";
 import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
+import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
+import { auditReceipt, receiptEvents, type StatedReceipt } from "./receiptAudit.ts";
+import { sourceOf } from "./recompute.ts";
+import { printVerdict } from "./verdict.ts";
 
-type Options = GlobalOptions & { rpcUrl?: string };
+type Options = GlobalOptions & {
+  api: string;
+  json: boolean;
+  rpcUrl?: string;
+  deployment?: string;
+  receipt?: string;
+  task?: string;
+};
 
-const hex = z.string().transform((text) => text as Hex);
+const hex = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]*$/)
+  .transform((text) => text as Hex);
 const receiptSchema = z.object({
   receipt: z.object({
     taskHash: hex,
@@ -37,10 +43,10 @@ const receiptSchema = z.object({
 });
 const taskSchema = z.object({ result: z.unknown(), status: z.string() });
 
-/** The checks of a receipt, each computed from the task and the chain; true: passed. */
-export type ReceiptChecks = { task: boolean; result: boolean; status: boolean; proof: boolean };
-
-/** Verifies a task's receipt against the root on the chain and prints the result. The exit code is 0 if it is valid, else 2. */
+/**
+ * Verifies a task's receipt against the logs of the chain and prints the result. The receipt is read from files, or else from the API;
+ * everything that it is compared with is read from an RPC endpoint. The exit code is 0 if it is valid, else 2.
+ */
 export async function verifyReceipt(id: string, options: Options): Promise<void> {
   if (!z.uuid().safeParse(id).success) {
     throw new InputError(`${id} is not the id of a task, which is a UUID as returned by POST /v1/tasks.`, {
@@ -48,51 +54,65 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
       hint: "Copy the id from the response of POST /v1/tasks.",
     });
   }
-  const api = apiOf(settingsOf(options));
-  const { receipt, batch, proof } = receiptSchema.parse(
-    await api.call("GET /v1/tasks/{id}/receipt", { path: { id } }),
-  );
-  const task = taskSchema.parse(await api.call("GET /v1/tasks/{id}", { path: { id } }));
-  const { chainId, rpcUrls, deployment } = await readNetwork(api, options.rpcUrl);
-  const client = createChainClient({ chainId, rpcUrls });
-  const root = await client.readContract({
-    address: addressFor(deployment, "Pomc", { batch }),
-    abi: pomcAbi,
-    functionName: "receiptsRootOf",
-    args: [batch],
+  const stated = await statedReceipt(id, options);
+  const { deployment, rpcUrls } = await sourceOf(options);
+  const client = createChainClient({ chainId: deployment.chainId, rpcUrls });
+  const { number: upTo } = await readHeader(client, "latest");
+  const clock = createBlockClock(client, upTo);
+  const logs = await readMarketLogs(client, deployment, {
+    events: receiptEvents,
+    upTo,
+    clock,
+    untimed: true,
   });
-  const checks: ReceiptChecks = {
-    task: receipt.taskHash === taskHashOf(id),
-    result: receipt.resultHash === resultHashOf(id, task.result),
-    status: receipt.succeeded === (task.status === "succeeded"),
-    proof: verifyTaskReceipt(root, receipt, proof),
-  };
-  const holds = Object.values(checks).every(Boolean);
-  process.stdout.write(
-    options.json === true
-      ? `${toJson({ holds, checks, batch, root, receipt })}\n`
-      : formatText({ holds, checks, batch, root, receipt }),
-  );
-  endWith(holds ? "success" : "no");
+  const { receipt, batch } = stated;
+  const { root, checks } = auditReceipt(logs, stated);
+  printVerdict(options, checks, { batch, root, receipt }, [
+    `Batch ${batch} has root ${root ?? "none"} on the chain.`,
+    receiptText(receipt),
+  ]);
 }
 
-function formatText(found: {
-  holds: boolean;
-  checks: ReceiptChecks;
-  batch: bigint;
-  root: Hex;
-  receipt: TaskReceipt;
-}): string {
-  const { holds, checks, batch, root, receipt } = found;
-  const failed = Object.entries(checks)
-    .filter(([, passed]) => !passed)
-    .map(([name]) => name);
-  return [
-    holds
-      ? `Valid: the receipt is included in root ${root} of batch ${batch}.`
-      : `Invalid for root ${root} of batch ${batch}; failed checks: ${failed.join(", ")}.`,
-    `Node ${receipt.nodeId} served workspace ${receipt.workspaceId}, replica ${receipt.replica}, lease ${receipt.lease}, ` +
-      `in ${receipt.durationMs} ms for ${receipt.amount} token units of ${receipt.payer}.`,
-    "",
-  ].join("\n");
+/** The receipt and the task, from the files that were named, else from the API. @throws InputError `file_invalid` */
+async function statedReceipt(id: string, options: Options): Promise<StatedReceipt> {
+  if (options.receipt === undefined) {
+    const api = apiOf(settingsOf(options));
+    const receipt = receiptSchema.parse(await api.call("GET /v1/tasks/{id}/receipt", { path: { id } }));
+    const task = taskSchema.parse(await api.call("GET /v1/tasks/{id}", { path: { id } }));
+    return { id, ...receipt, task: { result: task.result, status: task.status } };
+  }
+  const receipt = readDocument(options.receipt, receiptSchema, "GET /v1/tasks/{id}/receipt");
+  const task =
+    options.task === undefined ? undefined : readDocument(options.task, taskSchema, "GET /v1/tasks/{id}");
+  return { id, ...receipt, task: task && { result: task.result, status: task.status } };
+}
+
+function readDocument<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  route: string,
+): z.output<Schema> {
+  const hint = `It must hold the response of ${route}.`;
+  const parsed = schema.safeParse(parseJson(readText(file), file, hint));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new InputError(`${file}: ${issue?.path.join(".")} ${issue?.message}.`, {
+    code: "file_invalid",
+    hint,
+  });
+}
+
+function receiptText({
+  nodeId,
+  workspaceId,
+  replica,
+  lease,
+  durationMs,
+  amount,
+  payer,
+}: TaskReceipt): string {
+  return (
+    `Node ${nodeId} served workspace ${workspaceId}, replica ${replica}, lease ${lease}, in ${durationMs} ms for ` +
+    `${amount} token units of ${payer}.`
+  );
 }

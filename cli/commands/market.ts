@@ -73,16 +73,43 @@ function addVerify(program: Command): void {
   const verify = program.command("verify").description("recompute decisions of the market");
   verify
     .command("placement")
-    .description("recompute a placement from the chain's state at its block")
-    .argument("<id>", "id of the placement, from GET /v1/workspaces/{id}")
-    .option("--database-url <url>", `${databaseText} ${databaseDefault}`)
+    .description(
+      "recompute a lease's assignment from an RPC endpoint alone, or a placement from an export of the chain",
+    )
+    .argument(
+      "<name>",
+      "lease, as workspace/replica/lease, or id of the placement, from GET /v1/workspaces/{id}",
+    )
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--database-url <url>", `${databaseText}, for the id of a placement ${databaseDefault}`)
     .action(lazy(async () => (await import("../audit/verifyPlacement.ts")).verifyPlacement));
   verify
     .command("receipt")
-    .description("recompute a task's receipt and verify it against the root on the chain")
+    .description("verify a task's receipt against the chain's logs from an RPC endpoint alone")
     .argument("<id>", "task id")
     .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--receipt <file>", "response of GET /v1/tasks/{id}/receipt (default: from the API)")
+    .option(
+      "--task <file>",
+      "response of GET /v1/tasks/{id}; with --receipt, without it the result is not compared",
+    )
     .action(lazy(async () => (await import("../audit/verifyReceipt.ts")).verifyReceipt));
+  verify
+    .command("sla")
+    .description("recompute the uptime of a day from an RPC endpoint alone and compare the root")
+    .argument("<day>", "number of the day: its Unix time divided by the length of a day")
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .action(lazy(async () => (await import("../audit/verifySla.ts")).verifySla));
+  verify
+    .command("refund")
+    .description("recompute the downtime refunds of a day from an RPC endpoint alone")
+    .argument("<day>", "number of the day: its Unix time divided by the length of a day")
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .action(lazy(async () => (await import("../audit/verifyRefund.ts")).verifyRefund));
   verify
     .command("epoch")
     .description("recompute an epoch's rewards from an RPC endpoint alone and compare the root")

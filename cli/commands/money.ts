@@ -14,10 +14,11 @@ export function addMoneyCommands(program: Command): void {
     .command("usage")
     .description("show what each workspace has cost")
     .option("--since <duration>", "period, such as 7d or 12h", "30d")
-    .action(lazy(async () => (await import("../account/statement.ts")).showUsage));
+    .action(lazy(async () => (await import("../account/usage.ts")).showUsage));
   program
     .command("statement")
-    .description("list the changes of the balance, newest first")
+    .description("list every change of a wallet's money, newest first, with the sum of each book")
+    .option("--wallet <address>", "wallet (default: that of the API key)")
     .option("--since <duration>", "period, such as 7d or 12h (default: all)")
     .option("--csv", "print CSV", false)
     .action(lazy(async () => (await import("../account/statement.ts")).showStatement));

@@ -31,6 +31,11 @@ export function addTaskCommands(program: Command): void {
     .option("-o, --output <file>", "write the result's bytes to a file")
     .action(lazy(async () => (await import("../tasks/show.ts")).showTask));
   program
+    .command("cancel")
+    .description("cancel a task; the request in its container is closed")
+    .argument("<id>", "task id")
+    .action(lazy(async () => (await import("../tasks/cancel.ts")).cancelTask));
+  program
     .command("chat")
     .description("chat with a workspace; answers appear as they are generated")
     .argument("<workspace>", "id or name of the workspace, or <workspace>/<model>")

@@ -25,6 +25,39 @@ export function addWorkspaceCommands(program: Command): void {
     .option("-f, --follow", "wait for further events", false)
     .option("--after <cursor>", "show events after this one (`cursor` of --json)")
     .action(lazy(async () => (await import("../workspaces/events.ts")).showEvents));
+  program
+    .command("top")
+    .description("show what the replicas of a workspace use: CPU, memory, disk, network, GPUs")
+    .argument("<workspace>", idText)
+    .action(lazy(async () => (await import("../workspaces/top.ts")).showUse));
+  addLogs(program);
+  addExec(program);
+}
+
+function addExec(program: Command): void {
+  program
+    .command("exec")
+    .description("run a command in a container of a workspace; its exit code is that of this program")
+    .argument("<workspace>", idText)
+    .argument("<command...>", "after --: the program and its arguments")
+    .option("-i, --interactive", "pass stdin on", false)
+    .option("-t, --tty", "with a terminal", false)
+    .option("--replica <number>", "in this replica, from 0", wholeNumber(0), 0)
+    .action(lazy(async () => (await import("../workspaces/exec.ts")).runCommand));
+}
+
+function addLogs(program: Command): void {
+  program
+    .command("logs")
+    .description("print what the containers of a workspace write")
+    .argument("<workspace>", idText)
+    .option("-f, --follow", "wait for further lines", false)
+    .option("--replica <number>", "only this replica, from 0 (default: all)", wholeNumber(0))
+    .option("--since <time>", "only lines of the last 30s, 10m, 2h or 7d, or since an ISO 8601 time")
+    .option("--stream <name>", "only stdout or stderr")
+    .option("--cursor <cursor>", "continue after this line (`cursor` of --json); needs --replica")
+    .option("--timestamps", "print the time of each line", false)
+    .action(lazy(async () => (await import("../workspaces/logs.ts")).showLogs));
 }
 
 function addDeploy(program: Command): void {

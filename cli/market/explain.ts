@@ -1,3 +1,4 @@
+import { anyImage } from "@ngpu/api-client/anyImage";
 import { endWith } from "../shared/exitCodes.ts";
 import { fileName, parseJson, readText } from "../shared/files.ts";
 import { json, print } from "../shared/output.ts";
@@ -25,8 +26,6 @@ export type ExplainOptions = GlobalOptions & {
   uptimePercent?: string;
 };
 
-const noImage = `none@sha256:${"0".repeat(64)}`;
-
 /** Prints where a workspace could be placed. The exit code is 0 when a node fits now, 2 when none does. */
 export async function explainPlacement(file: string | undefined, options: ExplainOptions): Promise<void> {
   const body = file === undefined ? bodyOf(options) : readBody(file);
@@ -50,7 +49,7 @@ function bodyOf(options: ExplainOptions): unknown {
     minComputeCapability: options.capability,
   };
   return {
-    image: options.image ?? noImage,
+    image: options.image ?? anyImage,
     ports: Array.from({ length: options.ports }, (_, index) => 8_080 + index),
     replicas: options.replicas,
     maxPricePerSecond: options.maxPrice,

@@ -230,15 +230,21 @@ interface IComputeNode is IBatch, IPauses {
     function setReceiptSigner(address account, bool allowed) external;
 
     /// @notice Lets another DockerContract reserve capacity. Restricted.
+    /// @param docker The DockerContract.
     function addDocker(address docker) external;
 
     /// @notice Permanently stops a DockerContract from reserving; it still releases its reservations. Restricted.
+    /// @param docker The DockerContract.
     function retireDocker(address docker) external;
 
     /// @notice Lets a contract challenge presence, or stops it. Restricted.
+    /// @param measure The Measure contract.
+    /// @param allowed Whether it may.
     function setMeasure(address measure, bool allowed) external;
 
     /// @notice Lets `account` commit uptime roots, or stops it. Restricted.
+    /// @param account The poster.
+    /// @param allowed Whether it may.
     function setUptimePoster(address account, bool allowed) external;
 
     /// @notice Registers nodes; a key registers once. `gpuUuids` has as many GPUs as `spec.total.gpus`. A wallet is bound
@@ -277,9 +283,14 @@ interface IComputeNode is IBatch, IPauses {
     function acceptNodes(uint32[] calldata nodeIds, bytes[] calldata consents) external;
 
     /// @notice Marks nodes that stopped responding Offline. Committers only.
+    /// @param nodeIds The nodes; those that are not online are refused.
     function markOffline(uint32[] calldata nodeIds) external;
 
     /// @notice Records a slot of all nodes in one transaction. Committers only; each slot once, in a window after it ended.
+    /// @param slot The slot.
+    /// @param encoding The encoding of `bits`.
+    /// @param nodeCount The nodes that the slot is about: 1 to this number.
+    /// @param bits The presence of these nodes.
     function commitHeartbeats(
         uint64 slot,
         HeartbeatEncoding encoding,
@@ -289,99 +300,178 @@ interface IComputeNode is IBatch, IPauses {
 
     /// @notice Sets bits of nodes whose heartbeats were acknowledged, each once. Anyone, while the slot can still be committed; not
     /// where the node's presence was challenged.
+    /// @param disputes The acknowledged heartbeats.
+    /// @param signatures The signature of each receipts' signer, 65 bytes.
     function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external;
 
     /// @notice Permanently clears the bits of a node that measurers found absent. Measure only; slots that can no longer be
     /// committed are not changed.
+    /// @param nodeId The node.
+    /// @param firstSlot The first slot to clear.
+    /// @param lastSlot The last slot to clear.
     /// @return isCleared Whether any slot could be changed.
     function challengePresence(uint32 nodeId, uint64 firstSlot, uint64 lastSlot) external returns (bool isCleared);
 
     /// @notice Commits the root over the uptime of a day (UptimeTree) once the day can no longer change. Uptime posters
     /// only; each day once, unless it is disabled.
+    /// @param day The day.
+    /// @param root The root over its uptime.
     function commitUptime(uint64 day, bytes32 root) external;
 
     /// @notice Disables a root that is not active yet. Restricted.
+    /// @param day The day.
     function disableUptime(uint64 day) external;
 
     /// @notice Reserves capacity for an assignment. DockerContract only; reverts with the reason when the node's status,
     /// hardware, price or free capacity does not allow it.
+    /// @param nodeId The node.
+    /// @param demand What it must have and offer.
     /// @return pricePerSecond The node's price, in token units (1e-18) a second.
     function reserve(uint32 nodeId, Demand calldata demand) external returns (uint64 pricePerSecond);
 
     /// @notice Releases capacity, packed as in ResourceMath. Only a DockerContract that holds a reservation, retired or not.
+    /// @param nodeId The node.
+    /// @param resources What becomes free.
     function release(uint32 nodeId, uint88 resources) external;
 
     /// @notice All false and zero for an account that was never added; `reservations` is its current number.
+    /// @param docker The account.
+    /// @return mayReserve Whether it may reserve capacity.
+    /// @return isRetired Whether it was retired.
+    /// @return reservations The number of reservations that it holds.
     function dockerOf(address docker)
         external
         view
         returns (bool mayReserve, bool isRetired, uint64 reservations);
+
+    /// @notice Whether an account may challenge presence.
+    /// @param measure The account.
+    /// @return Whether it may.
     function isMeasure(address measure) external view returns (bool);
 
     /// @notice Whether receipts that the account signed count.
+    /// @param account The account.
+    /// @return Whether they do.
     function isReceiptSigner(address account) external view returns (bool);
+
+    /// @notice Whether an account may commit heartbeats.
+    /// @param account The account.
+    /// @return Whether it may.
     function isHeartbeatCommitter(address account) external view returns (bool);
+
+    /// @notice The number of nodes.
+    /// @return The number of registered nodes, which is the highest id.
     function nodeCount() external view returns (uint32);
 
     /// @notice The node that the key signs for; zero for an unknown, replaced or revoked key.
+    /// @param key The key.
+    /// @return The node.
     function nodeIdOf(address key) external view returns (uint32);
 
-    /// @notice The key that signs for the node; zero for an unknown node and one whose key is revoked. Called for each signed report: its selector is among
-    /// the lowest, which are compared first.
+    /// @notice The key that signs for the node; zero for an unknown node and one whose key is revoked. Called for each signed
+    /// report: its selector is among the lowest, which are compared first.
+    /// @param nodeId The node.
+    /// @return The key.
     function nodeKeyOf(uint32 nodeId) external view returns (address);
+
+    /// @notice A node's status.
+    /// @param nodeId The node.
+    /// @return Its status; None for an unknown node.
     function statusOf(uint32 nodeId) external view returns (NodeStatus);
+
+    /// @notice A node's declared hardware and price.
+    /// @param nodeId The node.
+    /// @return spec Its hardware and location.
+    /// @return pricePerSecond Its price, token units (1e-18) a second.
     function specOf(uint32 nodeId) external view returns (NodeSpec memory spec, uint64 pricePerSecond);
+
+    /// @notice A node's capacity that no assignment reserves.
+    /// @param nodeId The node.
+    /// @return The free capacity.
     function freeOf(uint32 nodeId) external view returns (Resources memory);
 
     /// @notice The bound wallet; zero while none is bound.
+    /// @param nodeId The node.
+    /// @return The wallet.
     function walletOf(uint32 nodeId) external view returns (address);
 
     /// @notice The wallet that the node asks for and that has not consented; zero when there is none.
+    /// @param nodeId The node.
+    /// @return The wallet.
     function nominatedWalletOf(uint32 nodeId) external view returns (address);
 
     /// @notice The sequences of the last accepted messages.
+    /// @param nodeId The node.
     /// @return sequence Of the node's key.
     /// @return ownership Of changes of wallet and key.
     function sequencesOf(uint32 nodeId) external view returns (uint24 sequence, uint16 ownership);
 
     /// @notice The payee of a node: its bound wallet, or else its own address.
+    /// @param nodeId The node.
+    /// @return The account that it is paid to.
     function payoutOf(uint32 nodeId) external view returns (address);
 
     /// @notice The operator of an account: the wallet bound to its node where it is or was a node's key, else the account itself.
+    /// @param account The account.
+    /// @return The operator.
     function operatorOf(address account) external view returns (address);
 
     /// @notice The number of nodes that a wallet accepts in a period of seconds.
+    /// @return limit The number of nodes.
+    /// @return period Seconds.
     function registrationRate() external view returns (uint32 limit, uint40 period);
 
     /// @notice The corrections of a node's bit.
+    /// @param slot The slot.
+    /// @param nodeId The node.
+    /// @return isDisputed Whether a receipt set it.
+    /// @return isChallenged Whether measurers cleared it.
     function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged);
+
+    /// @notice Whether an account may commit uptime roots.
+    /// @param account The account.
+    /// @return Whether it may.
     function isUptimePoster(address account) external view returns (bool);
 
     /// @notice Length of a day in seconds; day `d` covers [d × length, (d + 1) × length).
+    /// @return Seconds.
     function daySeconds() external view returns (uint64);
 
     /// @notice The delay of a committed root until it is active, in seconds.
+    /// @return Seconds.
     function uptimeDelay() external view returns (uint40);
 
     /// @notice The commitment of a day, active or not; zero when there is none or it was disabled.
+    /// @param day The day.
+    /// @return root The committed root.
+    /// @return activeAt When it becomes active, Unix seconds.
     function uptimeOf(uint64 day) external view returns (bytes32 root, uint40 activeAt);
 
     /// @notice The root of a day, or zero while it is not active.
+    /// @param day The day.
+    /// @return The root.
     function uptimeRootOf(uint64 day) external view returns (bytes32);
 
     /// @notice Whether an active root contains this uptime of a node.
+    /// @param uptime A node's uptime of a day.
+    /// @param proof The leaf's siblings, from the lowest.
+    /// @return Whether it does.
     function isUptimeProven(UptimeTree.NodeUptime calldata uptime, bytes32[] calldata proof)
         external
         view
         returns (bool);
 
     /// @notice Length of a heartbeat slot in seconds; slot `s` covers [s × length, (s + 1) × length).
+    /// @return Seconds.
     function slotSeconds() external view returns (uint64);
 
     /// @notice The number of past slots that a commitment may reach.
+    /// @return The number of slots.
     function heartbeatWindowSlots() external view returns (uint64);
 
     /// @notice First 192 bits (the rest zero) of keccak256(abi.encode(slot, encoding, nodeCount, keccak256(bits))) of the
     /// commitment of a slot that is still in the ring, or zero.
+    /// @param slot The slot.
+    /// @return The hash.
     function heartbeatHash(uint64 slot) external view returns (bytes32);
 }

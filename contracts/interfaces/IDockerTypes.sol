@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {LeaseRef, Resources} from "../libraries/Types.sol";
+import {Resources} from "../libraries/Types.sol";
 import {IBatch} from "./IBatch.sol";
 import {IPauses} from "./IPauses.sol";
 

@@ -129,12 +129,18 @@ interface IMeasure is IBatch, IPauses {
     error CallerNotMeasureKeeper(address caller);
 
     /// @notice Lets `account` request rounds, or stops it. Restricted.
+    /// @param account The measure keeper.
+    /// @param allowed Whether it may.
     function setMeasureKeeper(address account, bool allowed) external;
 
     /// @notice Lets measurers be drawn, or stops it. Restricted. An open round whose draws change by it gets no results.
+    /// @param measurerIds The measurers.
+    /// @param admitted Whether they may be drawn.
     function setMeasurersAdmitted(uint32[] calldata measurerIds, bool admitted) external;
 
     /// @notice Registers measurement nodes; a key registers once. Payments go to `wallet`, or to the key when it is zero.
+    /// @param registrations The messages.
+    /// @param signatures The signature of each message's key, 65 bytes.
     function registerMeasurerBatch(
         MeasurerRegistration[] calldata registrations,
         bytes[] calldata signatures
@@ -142,40 +148,87 @@ interface IMeasure is IBatch, IPauses {
 
     /// @notice Announces a round for each node, with the root over its draws: it opens `leadSeconds` from now and closes
     /// `windowSeconds` later. A node has one round at a time. Keepers only.
+    /// @param requests The nodes, each with the root over its draws.
     function request(Request[] calldata requests) external;
 
     /// @notice Reveals draws with the measurers' signed results, each operator once. Relayed by anyone.
+    /// @param reveals The messages.
+    /// @param signatures The signature of each measurer's key, 65 bytes.
     function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external;
 
     /// @notice Ends rounds that have a result for every draw, or whose window has ended: publishes the median where there is a
     /// quorum, and frees their storage. Where more than half found the node absent, its heartbeats in the window are
     /// challenged. Anyone. The lower one of two middle values is the median.
+    /// @param roundIds The rounds.
     function finalize(uint64[] calldata roundIds) external;
 
+    /// @notice Whether an account may request rounds.
+    /// @param account The account.
+    /// @return Whether it may.
     function isMeasureKeeper(address account) external view returns (bool);
+
+    /// @notice The number of results of distinct operators that a median needs.
+    /// @return The number of results.
     function quorum() external view returns (uint8);
+
+    /// @notice The number of draws of a round.
+    /// @return The number of draws.
     function draws() external view returns (uint8);
+
+    /// @notice The time from the request of a round to its opening.
+    /// @return Seconds.
     function leadSeconds() external view returns (uint40);
+
+    /// @notice The time that a round is open.
+    /// @return Seconds.
     function windowSeconds() external view returns (uint40);
 
     /// @notice The time for which a published median is valid.
+    /// @return Seconds.
     function ttlSeconds() external view returns (uint40);
 
     /// @notice The number of measurers that can be drawn.
+    /// @return The number.
     function admittedCount() external view returns (uint256);
+
+    /// @notice The measurer that a key signs for.
+    /// @param key The key.
+    /// @return The measurer; zero for an unknown key.
     function measurerIdOf(address key) external view returns (uint32);
+
+    /// @notice A measurer.
+    /// @param measurerId The measurer.
+    /// @return key Its key; zero for an unknown measurer.
+    /// @return wallet Its payee; the key where it named none.
+    /// @return region Its region, two ASCII letters.
+    /// @return isAdmitted Whether it can be drawn.
     function measurerOf(uint32 measurerId)
         external
         view
         returns (address key, address wallet, bytes2 region, bool isAdmitted);
 
     /// @notice An open round; zeros for any other.
+    /// @param roundId The round.
+    /// @return nodeId The measured node.
+    /// @return opensAt When it opens, Unix seconds.
+    /// @return closesAt When it closes, Unix seconds.
+    /// @return drawBlock The block whose hash determines its draws.
+    /// @return submissions The results so far.
+    /// @return draws_ The root over its draws.
     function roundOf(uint64 roundId)
         external
         view
         returns (uint32 nodeId, uint40 opensAt, uint40 closesAt, uint40 drawBlock, uint8 submissions, bytes32 draws_);
 
     /// @notice The measurer that a salt draws in a round; zero for none, or while the deciding block does not exist.
+    /// @param roundId The round.
+    /// @param salt The salt.
+    /// @return measurerId The measurer.
     function drawnBy(uint64 roundId, bytes32 salt) external view returns (uint32 measurerId);
+
+    /// @notice A node's last published median.
+    /// @param nodeId The node.
+    /// @return median The median; zeros where there is none.
+    /// @return expiresAt Until when it is valid, Unix seconds.
     function latestOf(uint32 nodeId) external view returns (Measurement memory median, uint40 expiresAt);
 }

@@ -23,16 +23,24 @@ interface IPauses {
     error ExitPausedRecently(bytes4 selector, uint256 pausableAt);
 
     /// @notice Pauses functions immediately; a paused function stays as it is. Restricted (guardian).
+    /// @param selectors The functions.
     function pause(bytes4[] calldata selectors) external;
 
     /// @notice Unpauses functions. Restricted (unpauser, after a delay).
+    /// @param selectors The functions.
     function unpause(bytes4[] calldata selectors) external;
 
+    /// @notice How a function can be paused.
+    /// @param selector The function.
+    /// @return Not at all, as an entry or as an exit.
     function pausabilityOf(bytes4 selector) external view returns (Pausability);
 
     /// @notice Whether a function is paused now.
+    /// @param selector The function.
+    /// @return Whether it is.
     function isPaused(bytes4 selector) external view returns (bool);
 
     /// @notice The longest time that a pause of an exit lasts, and the shortest time that the exit then runs.
+    /// @return Seconds.
     function exitPauseSeconds() external view returns (uint40);
 }

@@ -167,31 +167,39 @@ interface IPomc is IPauses {
         external
         returns (uint64 number);
 
+    /// @notice The root of a batch of receipts.
     /// @param number A batch of receipts.
     /// @return root Its root; zero when it does not exist.
     function receiptsRootOf(uint64 number) external view returns (bytes32 root);
 
+    /// @notice The number of the newest batch of receipts.
     /// @return number The last batch of receipts.
     function lastReceipts() external view returns (uint64 number);
 
+    /// @notice The receipts of a node.
     /// @param nodeId A node.
     /// @return amount The sum of all its receipts, token units.
     function receiptsOfNode(uint32 nodeId) external view returns (uint256 amount);
 
+    /// @notice The receipts of a payer.
     /// @param account A payer.
     /// @return amount The sum of all its receipts, token units.
     function receiptsOfPayer(address account) external view returns (uint256 amount);
 
+    /// @notice The poster of epochs.
     /// @return account The poster of epochs.
     function poster() external view returns (address account);
 
+    /// @notice The poster of task receipts.
     /// @return account The poster of task receipts.
     function receiptsPoster() external view returns (address account);
 
+    /// @notice Whether an account is a watcher.
     /// @param account An account.
     /// @return allowed Whether it may attest epochs.
     function isWatcher(address account) external view returns (bool allowed);
 
+    /// @notice What an account was paid.
     /// @param account An account.
     /// @return amount Everything it was paid here, token units.
     function claimedOf(address account) external view returns (uint256 amount);
@@ -207,9 +215,11 @@ interface IPomc is IPauses {
         view
         returns (bytes20 root, uint128 total, uint40 activatesAt, bool disabled);
 
+    /// @notice The newest epoch.
     /// @return number The last epoch that is not disabled; right after one was disabled, the number before it.
     function lastEpoch() external view returns (uint64 number);
 
+    /// @notice The newest terms of rewards.
     /// @return fromEpoch The first epoch of the newest terms; zero before there are any.
     /// @return terms The newest terms.
     function newestTerms() external view returns (uint64 fromEpoch, Terms memory terms);
@@ -222,6 +232,7 @@ interface IPomc is IPauses {
     /// @return time Unix seconds.
     function genesis() external view returns (uint40 time);
 
+    /// @notice The length of an epoch.
     /// @return length The length of an epoch, seconds.
     function epochSeconds() external view returns (uint40 length);
 
@@ -229,12 +240,15 @@ interface IPomc is IPauses {
     /// @return duration Seconds.
     function settlementSeconds() external view returns (uint40 duration);
 
+    /// @notice The time from posting a root to its activation.
     /// @return delay The time from posting a root to its activation, seconds.
     function activationDelay() external view returns (uint40 delay);
 
+    /// @notice The same for a root that a watcher attested.
     /// @return delay The same for a root that a watcher attested.
     function attestedDelay() external view returns (uint40 delay);
 
+    /// @notice The most granted for one epoch.
     /// @return amount The most granted for one epoch, token units. Within the length of an epoch at most twice as much is paid.
     function emissionPerEpoch() external view returns (uint128 amount);
 }

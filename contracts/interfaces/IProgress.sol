@@ -43,8 +43,14 @@ interface IProgress is IBatch, IPauses {
     error ProgressNotIncreasing(Milestone given, Milestone current);
 
     /// @notice Nodes' signed reports, relayed by anyone.
+    /// @param reports The packed reports.
     function reportBatch(SignedProgress[] calldata reports) external;
 
+    /// @notice The last milestone of a replica's image.
+    /// @param workspaceId The workspace.
+    /// @param replica The replica.
+    /// @return lease The lease that reported last.
+    /// @return milestone Its milestone.
     function milestoneOf(uint64 workspaceId, uint16 replica)
         external
         view

@@ -15,6 +15,7 @@ export function describeStatus(status: NodeStatus, market: MarketView, now: numb
     ...earningEntries(market),
     ...proofEntries(market),
     ...leaseEntries(status),
+    ["Walls", wallsLine(status, now)],
     ...(market.failure === null ? [] : [["API", `does not answer: ${market.failure}`] as const]),
   ]);
 }
@@ -93,4 +94,13 @@ function leaseEntries({ leases }: NodeStatus): Entry[] {
     index === 0 ? "Leases" : "",
     `${lease}  ${state}${hostPort === null ? "" : ` on port ${hostPort}`}${desired === "run" ? "" : `, ordered: ${desired}`}`,
   ]);
+}
+
+function wallsLine({ walls }: NodeStatus, now: number): string {
+  const { state, repairs, repairedAt, failure } = walls;
+  if (state === "down") return `down, no lease starts: ${failure}`;
+  if (state === "unused") return "put up with the first lease";
+  if (repairedAt === null) return "up";
+  const times = repairs === 1 ? "once" : `${repairs} times`;
+  return `up; put back ${times} after another program removed them, ${duration(now - repairedAt)} ago`;
 }

@@ -2,6 +2,7 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
 import type { Hex } from "viem";
 import type { Container } from "../reconcileFacts.ts";
+import type { Bridge } from "../walls/rules.ts";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
 /** Every container of this node that belongs to a workspace, running or not. */
@@ -64,13 +65,16 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
 /** The network of the workspaces of all markets on the engine: an engine has addresses for only a few dozen networks. */
 export const networkName = "ngpu";
 
+/** The network of workspaces: its id, which containers name, and what its firewall needs to know. */
+export type WorkspaceNetwork = { id: string; bridge: Bridge };
+
 /**
  * Creates the network of workspaces. Containers on it cannot reach each other. The engine does not keep names unique: of several
  * networks, which creations at the same time leave, the oldest is used and the others are removed.
  *
- * @returns The network's id. A container that names the network cannot start while there are several.
+ * @returns The network. A container that names it instead of its id cannot start while there are several.
  */
-export async function ensureNetwork(engine: Engine): Promise<string> {
+export async function ensureNetwork(engine: Engine): Promise<WorkspaceNetwork> {
   const { docker } = engine;
   const found = await namedNetworks(engine);
   if (found.length === 0) {
@@ -87,11 +91,23 @@ export async function ensureNetwork(engine: Engine): Promise<string> {
   }
   const [oldest, ...others] = found.length === 1 ? found : await namedNetworks(engine);
   for (const { Id } of others) await removeUnused(engine, Id);
-  if (oldest !== undefined) return oldest.Id;
+  if (oldest !== undefined) return networkOf(oldest);
   throw new RetryableError(`The network ${networkName} was removed while it was created.`, {
     code: "engine_failed",
     hint: "See the engine's log: journalctl -u docker",
   });
+}
+
+/** The network of workspaces; undefined before the first lease. */
+export async function findNetwork(engine: Engine): Promise<WorkspaceNetwork | undefined> {
+  const [oldest] = await namedNetworks(engine);
+  return oldest === undefined ? undefined : networkOf(oldest);
+}
+
+function networkOf({ Id, Options, IPAM }: Docker.NetworkInspectInfo): WorkspaceNetwork {
+  const name = Options?.["com.docker.network.bridge.name"] ?? `br-${Id.slice(0, 12)}`;
+  const subnets = (IPAM?.Config ?? []).flatMap(({ Subnet = "" }) => (Subnet.includes(".") ? Subnet : []));
+  return { id: Id, bridge: { name, subnets } };
 }
 
 /** Removes the network of workspaces, unless a container is on it. */

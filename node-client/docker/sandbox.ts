@@ -1,7 +1,9 @@
+import { leastResources } from "@ngpu/protocol/leastResources";
 import type Docker from "dockerode";
 import type { Assignment } from "../leases.ts";
 import type { Plan } from "../reconcileFacts.ts";
 import type { Engine } from "./engine.ts";
+import { seccompProfile } from "./seccomp.ts";
 import { memoryVolumes, quotaVolumes } from "./volumes.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
@@ -9,6 +11,8 @@ type Runnable = Extract<Plan, { type: "runnable" }>;
 /** The user of images that would run as root: no workspace needs root, and an exploited one gains less. */
 export const nobody = "65534:65534";
 const mebibyte = 2 ** 20;
+/** Most processes and threads of a lease. */
+const maxProcesses = 512;
 /** Between SIGTERM and SIGKILL. */
 const stopSeconds = 10;
 
@@ -20,16 +24,22 @@ export function containerName(engine: Engine, lease: Assignment): string {
 
 /** The limits of every container: no privileges, no capabilities, a read-only root, bounded resources. */
 export function sandbox(limits: { memoryMib: number; cpuMilli: number; pids: number; tmpMib: number }) {
+  const memory = Math.max(leastResources.memoryMib, limits.memoryMib) * mebibyte;
   return {
     Privileged: false,
     CapDrop: ["ALL"],
-    SecurityOpt: ["no-new-privileges"],
+    SecurityOpt: ["no-new-privileges", `seccomp=${seccompProfile}`],
     ReadonlyRootfs: true,
     Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${limits.tmpMib}m` },
-    Memory: limits.memoryMib * mebibyte,
-    MemorySwap: limits.memoryMib * mebibyte,
-    NanoCpus: limits.cpuMilli * 1_000_000,
+    Memory: memory,
+    MemorySwap: memory,
+    NanoCpus: Math.max(leastResources.cpuMilli, limits.cpuMilli) * 1_000_000,
     PidsLimit: limits.pids,
+    // The client and the host go first, in the CPU's queue and when memory runs out.
+    CpuShares: 128,
+    OomScoreAdj: 500,
+    // A core dump would be written by the host, outside every limit.
+    Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }],
     Init: true,
     // The client decides about restarts: the engine would restart the container of an ended lease.
     RestartPolicy: { Name: "no" },
@@ -104,7 +114,7 @@ function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
   const limits = sandbox({
     memoryMib: plan.memoryMib,
     cpuMilli: plan.cpuMilli,
-    pids: 4096,
+    pids: maxProcesses,
     tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
   });
   if (storage === "disk") return { ...limits, ...quotaVolumes(paths, plan) };

@@ -91,6 +91,22 @@ export const problems = {
     "A firewall removed the engine's rules: container ports are not reachable.",
     "systemctl restart docker",
   ),
+  firewall_missing: error(
+    "iptables is not installed: tenants cannot be separated from this network, and no lease starts.",
+    "apt-get install -y iptables",
+  ),
+  bridge_filter_off: error(
+    "Packets between containers bypass the firewall: no lease starts.",
+    "sysctl -w net.bridge.bridge-nf-call-iptables=1",
+  ),
+  walls_down: error(
+    "The firewall between tenants and this machine is not up: no lease starts.",
+    "ngpu-node logs -n 50",
+  ),
+  walls_flushed: warning(
+    "Another program removes the firewall's rules between tenants and this machine; the client puts them back.",
+    "journalctl -n 50 -u firewalld -u nftables -u ufw",
+  ),
   ip_forward_off: error(
     "The kernel does not forward packets to containers.",
     "sysctl -w net.ipv4.ip_forward=1",

@@ -2,9 +2,10 @@ import { createCipheriv, createHash, createHmac, randomBytes, timingSafeEqual } 
 import { Agent } from "node:http";
 import { measurementBounds } from "@ngpu/protocol/measurementBounds";
 import type { RelayMessage } from "@ngpu/protocol/relayKinds";
+import { drained } from "@ngpu/runtime/drained";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { answerOf, drained, failed, open, type Probe, requirePublic } from "./probeClient.ts";
+import { answerOf, failed, open, type Probe, requirePublic } from "./probeClient.ts";
 
 export type Measurement = RelayMessage<"reveal">["result"];
 

@@ -76,20 +76,6 @@ async function boundedText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Resolves when the request can take more data or is closed. */
-export function drained(outgoing: ClientRequest): Promise<void> {
-  return new Promise<void>((resolve) => {
-    const done = () => {
-      outgoing.off("drain", done);
-      outgoing.off("close", done);
-      resolve();
-    };
-    outgoing.on("drain", done);
-    outgoing.on("close", done);
-    if (outgoing.destroyed) done();
-  });
-}
-
 export function failed(what: string, cause?: unknown): RetryableError {
   return new RetryableError(`The probe ${what}.`, {
     code: "probe_failed",

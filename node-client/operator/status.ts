@@ -2,6 +2,7 @@ import { type Assignment, leaseKey } from "../leases.ts";
 import { offerOf } from "../offer.ts";
 import type { NodeParts } from "../parts.ts";
 import { version } from "../version.ts";
+import type { WallsStatus } from "../walls/walls.ts";
 import { limitHardware, priceOf, readSettings } from "./settings.ts";
 
 /** What the running client knows about itself. Answer of `GET /status` on its control socket. */
@@ -22,6 +23,8 @@ export type NodeStatus = {
   gpus: { name: string; uuid: string }[];
   sickGpus: { code: string; id: string; name: string | null; detail: string }[];
   leases: LeaseStatus[];
+  /** The firewall between tenants and the networks of this machine. */
+  walls: WallsStatus;
   offer: OfferStatus;
 };
 
@@ -57,6 +60,7 @@ export function statusOf(node: NodeParts): NodeStatus {
     chainId: network.deployment.chainId,
     drained: readSettings(journal).drained,
     leases: leasesOf(node),
+    walls: node.walls.status(),
     offer: offerStatusOf(node),
   };
 }

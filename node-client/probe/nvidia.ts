@@ -98,9 +98,13 @@ function amountsOf(values: readonly string[]): { memoryText: string; capabilityT
 const card = (gpu: Gpu): GpuInventory => ({ gpus: [gpu], sick: [] });
 const isBlank = (text: string) => /^(|\[?N\/?A\]?|\[Not Supported\])$/i.test(text);
 
-/** `24564`, `24564 MiB`, `24,564` without its comma, `23.99 GiB`. Undefined: not an amount that a card can have. */
+/** What locales put between thousands, besides the comma. A number of MiB has no decimals. */
+const thousands = /(?<=^\d{1,3})[ .'\u00a0\u202f](?=\d{3}\s*(MiB|MB)?$)/i;
+
+/** `24564`, `24564 MiB`, `24,564` without its comma, `24 564`, `23.99 GiB`. Undefined: not an amount that a card can have. */
 function memoryOf(text: string): number | undefined {
-  const [, digits, unit = "mib"] = /^(\d{1,9}(?:\.\d+)?)\s*(MiB|MB|GiB|GB)?$/i.exec(text) ?? [];
+  const [, digits, unit = "mib"] =
+    /^(\d{1,9}(?:\.\d+)?)\s*(MiB|MB|GiB|GB)?$/i.exec(text.replace(thousands, "")) ?? [];
   if (digits === undefined) return undefined;
   const mib = Math.floor(Number(digits) * (unit.toLowerCase().startsWith("g") ? 1024 : 1));
   return mib < 2 ** 24 ? mib : undefined;

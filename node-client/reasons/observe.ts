@@ -58,7 +58,15 @@ export function observe(
   }
   if (lease.desired === "hold") return undefined;
   if (failedStart !== undefined) {
-    const { said, at } = failedStart;
+    const { said, at, isUnprotected } = failedStart;
+    if (isUnprotected) {
+      const message = startOf(said, messageBytes);
+      return {
+        type: "reason",
+        reason: { code: "isolation_unavailable", details: { message } },
+        occurrence: String(at),
+      };
+    }
     return { type: "start_failed", said, exitCode: container?.exitCode, occurrence: String(at) };
   }
   if (container !== undefined) return ofStopped(facts, lease, plan, container);

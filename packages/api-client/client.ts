@@ -1,9 +1,11 @@
+import { openLines } from "./lines.ts";
 import { createPages } from "./pages.ts";
 import { type ApiClientOptions, baseUrl, type Call, exchange } from "./requests.ts";
 import {
   addressOf,
   type EntryOf,
   type InputOf,
+  type LinesRoute,
   type PagedRoute,
   type ResultOf,
   type Route,
@@ -49,6 +51,15 @@ export type ApiClient = {
     input: InputOf<Name>,
     options?: StreamOptions,
   ): AsyncGenerator<ServerSentEvent>;
+  /**
+   * The entries of a route that answers in JSON lines. After a cut it is asked again with the `cursor` of the last entry. With
+   * `follow` in the query it waits for further entries until the signal aborts.
+   */
+  lines<Entry extends { cursor: string }, Name extends LinesRoute = LinesRoute>(
+    route: Name,
+    input: InputOf<Name>,
+    options?: CallOptions,
+  ): AsyncGenerator<Entry>;
   /** A path begins with `/v1/`; the result is the parsed JSON body. */
   get<Result>(path: string): Promise<Result>;
   post<Result>(path: string, body: unknown, headers?: Record<string, string>): Promise<Result>;
@@ -81,6 +92,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     stream: (route, input, given = {}) => {
       const { resume, lastEventId, ...rest } = given;
       return openStream(options, callOf(route, input, rest), { resume, lastEventId });
+    },
+    lines: (route, input, given = {}) => {
+      const query = (input.query ?? {}) as { cursor?: string; follow?: string };
+      const callAfter = (cursor = query.cursor) =>
+        callOf(route, { ...input, query: { ...query, cursor } }, given);
+      return openLines(options, callAfter, { follow: query.follow === "true" });
     },
     get: (path) => send({ method: "GET", path }),
     post: (path, body, headers) => send({ method: "POST", path, body, headers }),

@@ -68,6 +68,15 @@ export type EntryOf<Name extends PagedRoute> = {
   [Key in keyof ResultOf<Name>]: ResultOf<Name>[Key] extends readonly (infer Entry)[] ? Entry : never;
 }[keyof ResultOf<Name>];
 
+/** Routes that answer in JSON lines. */
+export type LinesRoute = {
+  [Name in Route]: OperationOf<Name> extends {
+    responses: { 200: { content: { "application/jsonl": unknown } } };
+  }
+    ? Name
+    : never;
+}[Route];
+
 /** The URL of a route with its parameters: `path` and `query` have been filled in. */
 export function addressOf(route: string, given: { path?: unknown; query?: unknown }): [string, string] {
   const [method = "", template = ""] = route.split(" ");

@@ -2,6 +2,7 @@ import { ApiError, ApiUnreachableError, errorOf, StreamCutError } from "./errors
 import { type ApiClientOptions, baseUrl, type Call, parse, send, signalOf, withRetries } from "./requests.ts";
 import { mayRetry, pause, pauseBefore } from "./retry.ts";
 import { readEvents, type ServerSentEvent } from "./serverSentEvents.ts";
+import { watchSilence } from "./silence.ts";
 
 /** @deadline A byte of a stream that is resumed; the server sends a comment every 15 s. It is connected again. */
 const resumedSilence = 60_000;
@@ -94,23 +95,4 @@ async function* eventsOf(
   } catch (error) {
     throw error instanceof ApiUnreachableError ? error : new StreamCutError(url, error);
   }
-}
-
-/** Aborts when nothing has arrived for a time. */
-function watchSilence(milliseconds: number) {
-  const controller = new AbortController();
-  const expire = () => controller.abort(new Error(`nothing has arrived for ${milliseconds / 1000} s`));
-  let timer = setTimeout(expire, milliseconds);
-  return {
-    signal: controller.signal,
-    async *through(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-      for await (const chunk of body) {
-        // The time that the reader takes does not count.
-        clearTimeout(timer);
-        yield chunk;
-        timer = setTimeout(expire, milliseconds);
-      }
-    },
-    stop: () => clearTimeout(timer),
-  };
 }

@@ -1,7 +1,18 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
-import { type Chain, createPublicClient, custom, defineChain, fallback, http, type PublicClient } from "viem";
+import { rest } from "@ngpu/runtime/loop";
+import {
+  type Address,
+  BaseError,
+  type Chain,
+  createPublicClient,
+  custom,
+  defineChain,
+  fallback,
+  http,
+  type PublicClient,
+} from "viem";
 import { createEndpoints, type Endpoints, type EndpointsOptions } from "./endpoints/endpoints.ts";
 import { listenForHeads } from "./endpoints/headHints.ts";
 import type { RpcClient } from "./rpc.ts";
@@ -133,8 +144,8 @@ export async function requireChain(
       },
     );
   }
-  const code = await queryAtStart(() => client.getCode({ address: deployment.contracts.ComputeNode }));
-  if (code === undefined) {
+  const code = await queryAtStart(() => codeAt(client, deployment.contracts.ComputeNode));
+  if (code === "0x") {
     throw new FatalError(`There is no contract at ${deployment.contracts.ComputeNode}.`, {
       code: "contract_not_found",
       hint: "The chain was restarted, or the deployment belongs to another chain. Deploy again.",
@@ -142,8 +153,30 @@ export async function requireChain(
   }
 }
 
+/** viem's own function takes a missing result for no code. */
+async function codeAt(client: ChainClient, address: Address): Promise<string> {
+  const code: unknown = await client.request({ method: "eth_getCode", params: [address, "latest"] });
+  if (typeof code !== "string") throw new TypeError("the code is no text");
+  return code;
+}
+
 /** @deadline The chain at the start of a program, retries included. It stops with `chain_unreachable`. */
 const startTimeoutMs = 15_000;
+
+/** Tries of a query at the start whose answer is no JSON-RPC, and milliseconds between them. */
+const unreadable = { tries: 5, pause: 200 };
+
+/** viem tries again what an endpoint refuses, but not what it cannot read. */
+async function queryUntilRead<Result>(query: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await query();
+    } catch (error) {
+      if (error instanceof BaseError || tries >= unreadable.tries) throw error;
+      await rest(unreadable.pause, signal);
+    }
+  }
+}
 
 async function queryAtStart<Result>(query: () => Promise<Result>): Promise<Result> {
   const deadline = AbortSignal.timeout(startTimeoutMs);
@@ -151,9 +184,11 @@ async function queryAtStart<Result>(query: () => Promise<Result>): Promise<Resul
   const onTimeout = () => timeout.reject(new Error(`no answer within ${startTimeoutMs / 1000} s`));
   deadline.addEventListener("abort", onTimeout, { once: true });
   try {
-    return await Promise.race([query(), timeout.promise]);
+    return await Promise.race([queryUntilRead(query, deadline), timeout.promise]);
   } catch (error) {
-    throw new FatalError(`The chain does not answer: ${messageOf(error).split("\n")[0]}`, {
+    const isReadable = deadline.aborted || error instanceof BaseError;
+    const reason = isReadable ? messageOf(error).split("\n")[0] : "its answers are no JSON-RPC";
+    throw new FatalError(`The chain does not answer: ${reason}`, {
       code: "chain_unreachable",
       hint: "Check CHAIN_RPC_URLS and that the endpoint is up.",
       cause: error,

@@ -40,6 +40,8 @@ type Requester = Pick<PublicClient, "request">;
 
 /** The subset of a viem client that is used; any JSON-RPC client works. */
 export type RpcClient = Requester & {
+  /** The chain that the client is for. */
+  chain?: { id: number } | undefined;
   /** Sends concurrent requests as one batch. */
   batched?: Requester;
   /** Sends requests to an endpoint other than the one in use. */

@@ -1,6 +1,6 @@
 import { canonicalJson } from "@ngpu/runtime/json";
 import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
-import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters, stringToHex } from "viem";
+import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters, stringToHex, toBytes } from "viem";
 
 /**
  * A task that a node served, with its cost. The leaf is keccak256(keccak256(abi.encode(…fields in this order))). Pairs
@@ -34,7 +34,8 @@ export function taskHashOf(taskId: string): Hex {
 
 /** Hashes a task's result as shown by the API. The task id is included, so that short results cannot be guessed. */
 export function resultHashOf(taskId: string, result: unknown): Hex {
-  return keccak256(stringToHex(canonicalJson({ taskId, result: result ?? null })));
+  // As bytes: the hex text of a large result takes seconds.
+  return keccak256(toBytes(canonicalJson({ taskId, result: result ?? null })));
 }
 
 export function taskReceiptLeafOf(receipt: TaskReceipt): Hex {

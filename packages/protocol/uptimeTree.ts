@@ -58,6 +58,11 @@ export function uptimeTreeOf(leaves: readonly UptimeLeaf[]): { root: Hex; proofO
   return { root: tree.root as Hex, proofOf: (index) => tree.getProof(index) as Hex[] };
 }
 
+/** Whether a leaf with this proof is under the root. */
+export function isUnderUptimeRoot(root: Hex, leaf: UptimeLeaf, proof: readonly Hex[]): boolean {
+  return SimpleMerkleTree.verify(root, uptimeLeafOf(leaf), [...proof]);
+}
+
 function encodeNode({ day, nodeId, presentSlots, totalSlots }: NodeUptime): Hex {
   return encodeAbiParameters(nodeFields, [1, day, nodeId, presentSlots, totalSlots]);
 }

@@ -17,7 +17,7 @@ export const newHealthPath = healthPath.max(1_024).refine(isStorable, notStorabl
  */
 export const workspaceConfig = z.strictObject({
   /** Image reference without digest, `host:port/name`. The digest is part of the spec. */
-  image: z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,254}$/, "is not an image reference"),
+  image: z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,254}(?::\w[\w.-]{0,127})?$/, "is not an image reference"),
   /** Command and arguments. Default: those of the image. */
   command: z.array(z.string().max(4096).refine(isStorable, notStorable)).max(64).optional(),
   /** Public environment variables. */

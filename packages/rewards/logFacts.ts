@@ -30,7 +30,7 @@ export type MarketPeriods = Periods & {
 type Measured = MeasuredValues & { absent: boolean; latencyTenthMs: bigint; diskFreeGib: bigint };
 
 /** Presence of the slots from `firstSlot` to before `endSlot`, as of a block. */
-function presenceOf(
+export function presenceOf(
   logs: readonly ChainLog[],
   upTo: bigint,
   { firstSlot, endSlot }: { firstSlot: number; endSlot: number },

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type RequestListener, Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, {
   type ErrorRequestHandler,
@@ -136,6 +136,8 @@ export function createHttpServer(
     idle?: number;
     requestTimeout?: number;
     requireHostHeader?: boolean;
+    /** Which requests with an `upgrade` header are passed to the event `upgrade`; default: all, if it has a listener. */
+    shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
   } = {},
 ): Server {
   const idle = options.idle ?? idleTimes.server;

@@ -35,6 +35,9 @@ const special6 = [
   ["3fff::", 20],
 ] as const;
 
+/** The IPv4 ranges that are not globally reachable, as `address/bits`. */
+export const specialRanges4: readonly string[] = special4.map(([address, bits]) => `${address}/${bits}`);
+
 const special = new BlockList();
 for (const [address, bits] of special4) special.addSubnet(address, bits, "ipv4");
 for (const [address, bits] of special6) special.addSubnet(address, bits, "ipv6");

@@ -6,6 +6,8 @@ export type SystemProgram = {
 
 export const redisServer: SystemProgram;
 export const dockerEngine: SystemProgram;
+/** The browser of the console's tests, with the fonts of its languages. */
+export const chromium: SystemProgram;
 
 /** This process's PATH, followed by the system's directories. */
 export function systemPath(): string;

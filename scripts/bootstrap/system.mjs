@@ -7,6 +7,8 @@ import { tryLock } from "../lock.mjs";
 
 export const redisServer = { program: "redis-server", packages: ["redis-server"] };
 export const dockerEngine = { program: "dockerd", packages: ["docker.io", "iptables"] };
+/** The browser of the console's tests, with the fonts of its languages. */
+export const chromium = { program: "chromium", packages: ["chromium", "fonts-noto-cjk"] };
 
 /** Directories of system programs, for a PATH without the administrator's directories, as after `su`. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
-import { runToEnd } from "./command.ts";
 import { queryEngine } from "./dockerEngine.ts";
 import { systemPath } from "./install.ts";
+import { unmountBelow } from "./mounts.ts";
 import { type RunningProcess, startProcess } from "./process.ts";
 
 export type DaemonOptions = {
@@ -51,8 +51,7 @@ export async function startDaemon(dockerd: string, options: DaemonOptions): Prom
   });
   const stop = async () => {
     await child.stop();
-    // A killed engine leaves its data directory mounted onto itself. After an ordinary stop nothing is mounted.
-    await runToEnd("umount", ["--quiet", dataRoot], { env: { PATH: systemPath() } });
+    for (const directory of [dataRoot, runDir]) await unmountBelow(directory);
     rmSync(runDir, { recursive: true, force: true });
   };
   return { socketPath, version, startedByUs: true, process: child, stop };

@@ -32,27 +32,31 @@ type Output = {
 };
 
 /** Reads the typed syntax trees of the project's contracts; solc generates no code for them. */
-export function readSources(rootDir: string): Source[] {
-  // The compiled contracts are in folders that are named after their files.
-  const files = globSync("contracts/**/*.sol", { cwd: rootDir, exclude: ["contracts/compiled"] }).sort();
+export const readSources = (rootDir: string): Source[] => checkSources(rootDir).sources;
+
+/** Reads the typed syntax trees of the project's contracts, and what solc warns of. */
+export function checkSources(rootDir: string): { sources: Source[]; warnings: string[] } {
+  // The folders of compiled contracts have their sources' names.
+  const files = globSync("contracts/**/*.sol", { cwd: rootDir, exclude: ["contracts/compiled/**"] }).sort();
   const contents = files.map((file) => readFileSync(join(rootDir, file), "latin1"));
-  const { trees, errors } = checkTypes(
+  const { trees, errors, warnings } = checkTypes(
     rootDir,
     new Map(files.map((file, place) => [file, contents[place] ?? ""])),
   );
   if (errors[0] !== undefined) throw new Error(errors[0].message);
-  return files.map((file, place) => {
+  const sources = files.map((file, place) => {
     const ast = trees[file]?.ast;
     if (ast === undefined) throw new Error(`solc returned no AST of ${file}.`);
     return { file, text: contents[place] ?? "", ast };
   });
+  return { sources, warnings };
 }
 
 /** Checks sources (one character per byte) without generating code. */
 export function checkTypes(
   rootDir: string,
   texts: ReadonlyMap<string, string>,
-): { trees: Record<string, { ast: Node }>; errors: CompilerError[] } {
+): { trees: Record<string, { ast: Node }>; errors: CompilerError[]; warnings: string[] } {
   const decoded = [...texts].map(([file, text]) => [
     file,
     { content: Buffer.from(text, "latin1").toString() },
@@ -63,13 +67,15 @@ export function checkTypes(
   const output = JSON.parse(
     solc.compile(JSON.stringify(input), { import: (path: string) => ({ contents: read(path) }) }),
   ) as Output;
-  const errors = (output.errors ?? [])
+  const reports = output.errors ?? [];
+  const warnings = reports.filter(({ severity }) => severity !== "error").map((one) => one.formattedMessage);
+  const errors = reports
     .filter(({ severity }) => severity === "error")
     .map(({ formattedMessage, sourceLocation }) => {
       const { file = "", start = 0 } = sourceLocation ?? {};
       return { file, start, message: formattedMessage };
     });
-  return { trees: output.sources, errors };
+  return { trees: output.sources, errors, warnings };
 }
 
 export function isNode(value: unknown): value is Node {

@@ -6,6 +6,7 @@ import type { Guest } from "./tokens.ts";
 export function panel(options: Up & { stateDir: string }): string {
   const { addresses, apiKey, workspace } = options;
   const rows: [string, string][] = [
+    ["Console", addresses.api],
     ["API", addresses.api],
     ["API docs", `${addresses.api}/docs`],
     ["Partner key", `${apiKey}   (shown only once)`],

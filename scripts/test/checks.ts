@@ -75,13 +75,13 @@ export async function runSolidityTests({ rootDir, signal, files, grep }: StageCo
 
 type Result = { ok: boolean; output: string };
 
-function verdict({ ok, output }: Result): Outcome {
+export function verdict({ ok, output }: Result): Outcome {
   if (ok) return { passed: 1, failed: 0 };
   process.stdout.write(`${output.trimEnd()}\n`);
   return { passed: 0, failed: 1, failures: [{ title: "", message: output.trim() }] };
 }
 
-function runProgram(
+export function runProgram(
   rootDir: string,
   program: string,
   args: readonly string[],

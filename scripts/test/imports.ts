@@ -93,7 +93,9 @@ const IMPORT =
  */
 export function importErrors(rootDir: string): string[] {
   const packages = packageFolders(rootDir);
-  const files = globSync(SOURCES, { cwd: rootDir, exclude: ["**/node_modules/**"] }).map(posix.normalize);
+  const files = globSync(SOURCES, { cwd: rootDir, exclude: ["**/node_modules/**", "console/built/**"] }).map(
+    posix.normalize,
+  );
   const imports = new Map(files.map((file) => [file, importsOf(rootDir, file, packages)]));
   const forbidden = [...imports].flatMap(([file, targets]) => forbiddenImports(file, targets));
   return [...forbidden, ...wayToDatabase(imports), ...cycles(imports)].sort();

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { messageOf } from "@ngpu/runtime/errors";
 import { explain } from "@ngpu/runtime/lifecycle";
+import { measurePace } from "../embedded/pace.ts";
 import { cpuMs } from "./cpuTime.ts";
 import { type Options, readOptions } from "./options.ts";
 import { type Selected, selectStages } from "./select.ts";
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => abort.abort(new Error(`Stopped by ${signal}`)));
   }
+  await measurePace();
   const { stateDir, release } = await openTestState(rootDir);
   const parts = createTestParts({ rootDir, stateDir, print, signal: abort.signal });
   try {
@@ -30,10 +32,13 @@ async function main(): Promise<number> {
     const context = { rootDir, stateDir, quick, deep, grep, parts, live, signal: abort.signal };
     return await runStages(selected, context, options);
   } finally {
-    await parts.stop();
-    release();
-    // A killed test process may have left child processes.
-    await sweepTestState(rootDir);
+    try {
+      await parts.stop();
+    } finally {
+      release();
+      // A killed test process may have left child processes.
+      await sweepTestState(rootDir);
+    }
   }
 }
 
@@ -91,3 +96,5 @@ try {
   process.stderr.write(`${explain(error)}\n`);
   process.exitCode = 1;
 }
+// What a part left open, such as the pipe of a child process, must not keep the run from ending.
+process.exit();

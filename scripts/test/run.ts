@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { signalGroup } from "../embedded/leftovers.ts";
+import { atPace } from "../embedded/pace.ts";
 import { readReport, reportVariable, type TestReport } from "./report.ts";
 
 export type ProcessRun = {
@@ -29,8 +30,10 @@ export type ProcessOutcome = {
   cpuMs: number;
 };
 
-// Limits in ms: of a run, of the time after its last test, and of the time to stop after a signal.
+// Limits in ms: of a run on the reference machine, of the time after its last test, and of the time to stop after a signal.
 const DEADLINE_MS = 20 * 60_000;
+/** No run takes longer, however slow the machine. */
+const LONGEST_MS = 40 * 60_000;
 const LINGER_MS = 15_000;
 const STOP_MS = 30_000;
 
@@ -94,13 +97,14 @@ async function untilEnd(child: ChildProcess, reportFile: string, signal: AbortSi
 
 /** Resolves with the reason when the process must end. */
 async function overdue(reportFile: string, signal: AbortSignal): Promise<string> {
-  const deadline = Date.now() + DEADLINE_MS;
+  const limit = Math.min(LONGEST_MS, atPace(DEADLINE_MS));
+  const deadline = Date.now() + limit;
   try {
     while (!existsSync(reportFile)) {
-      if (Date.now() > deadline) return `not finished after ${DEADLINE_MS / 60_000} minutes`;
+      if (Date.now() > deadline) return `not finished after ${Math.round(limit / 60_000)} minutes`;
       await delay(200, undefined, { signal });
     }
-    await delay(LINGER_MS, undefined, { signal });
+    await delay(atPace(LINGER_MS), undefined, { signal });
     return "the process did not exit after its tests: something is still open";
   } catch (error) {
     if (signal.aborted) return "stopped";

@@ -8,6 +8,7 @@ import {
   programCheck,
   runSolidityTests,
 } from "./checks.ts";
+import { checkConsole } from "./console.ts";
 import type { Stage, StageContext } from "./stage.ts";
 import { hardhat, mocha, runTests, type TestRun } from "./tests.ts";
 import { unitFiles } from "./unit.ts";
@@ -15,15 +16,23 @@ import { unitFiles } from "./unit.ts";
 // Directories of test/ whose files are neither unit nor service tests.
 const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
+const lintContracts = [
+  ...["--disc", "--config", "contracts/solhint.config.cjs", "--max-warnings", "0"],
+  "contracts/**/*.sol",
+];
+
 /** All stages of `npm test`, in this order; those beside the others in the same order among themselves. */
 export const stages: Stage[] = [
   check("style", programCheck("biome", ["check", "--error-on-warnings", "."])),
+  check("contract-style", programCheck("solhint", lintContracts)),
   check("types", programCheck("tsc", ["-p", "."])),
+  check("console-types", programCheck("tsc", ["-p", "console"])),
   check("unused", programCheck("knip")),
   check("imports", checkImports),
   check("environment", checkEnvExample),
   check("reference", checkReference),
   check("api-client", checkApiClient),
+  check("console", checkConsole),
   { ...check("generated", checkGenerated), beside: true },
   tests("unit", false, {
     files: (rootDir) => unitFiles(rootDir, otherFiles(rootDir)),

@@ -56,7 +56,11 @@ export function createTestParts(options: {
       return docker;
     },
     stop: async () => {
-      for (const stop of stops.splice(0).reverse()) await stop();
+      const errors: unknown[] = [];
+      // All are stopped, even if one fails to.
+      for (const stop of stops.splice(0).reverse())
+        await stop().catch((error: unknown) => errors.push(error));
+      if (errors.length > 0) throw errors[0];
     },
   };
 }

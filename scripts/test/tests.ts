@@ -30,6 +30,13 @@ const CONCURRENCY = availableParallelism() + 1;
 // Time limit of one test with --deep, in ms.
 const DEEP_TIMEOUT_MS = 600_000;
 
+let runs = 0;
+/** A number for the files of a run: stages beside each other must not read each other's report. */
+const nextRun = () => {
+  runs += 1;
+  return runs;
+};
+
 /** Runs tests with their output shown, and counts them. */
 export async function runTests(run: TestRun, context: StageContext): Promise<Outcome> {
   const files = chosenFiles(run, context);
@@ -41,13 +48,13 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const worker = async (_: unknown, number: number) => {
     const workerEnv = await run.workerEnv?.(context, number);
     // All workers take files from the same queue.
-    for (const [index, batch] of batches) {
+    for (const [, batch] of batches) {
       if (context.signal.aborted) return;
       const outcome = await runProcess({
         rootDir: context.rootDir,
         signal: context.signal,
         env: { ...env, ...workerEnv },
-        scratch: join(context.stateDir, `run-${index}`),
+        scratch: join(context.stateDir, `run-${nextRun()}`),
         command: [...run.command, ...optionsOf(run, context), ...batch],
         live: together && context.live && !run.silent,
       });

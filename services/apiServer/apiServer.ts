@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { openPool } from "@ngpu/db/open";
@@ -13,6 +14,7 @@ import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createApiApp } from "./app.ts";
 import { createCallLog } from "./calls.ts";
+import { createCancellations, watchCancellations } from "./cancellations.ts";
 import { createWriter } from "./chainWriter.ts";
 import { createChangeFeed } from "./changeFeed.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -25,7 +27,11 @@ import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { createTaskRunner } from "./taskRunner.ts";
+import { isForWebSocket, serveUpgrades } from "./upgrades.ts";
 import { createWorkspaceOrders } from "./workspaceOrders.ts";
+
+/** The console as `npm run build:console` writes it. */
+const builtConsole = join(import.meta.dirname, "../../console/built");
 
 /**
  * Starts the partner API.
@@ -46,7 +52,7 @@ export async function startApiServer(
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
   const registry = createRegistry("apiServer");
-  const { gateway, tasks, runner } = await startTasks(context, env, db);
+  const { gateway, tasks, runner, cancellations } = await startTasks(context, env, db);
   const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });
   context.onStop("calls", () => calls.flush());
 
@@ -64,7 +70,7 @@ export async function startApiServer(
     gateway,
     match: createMatchClient(env.MATCH_URLS),
     tasks,
-    changes: createChangeFeed({ url: env.DATABASE_URL, logger, signal }),
+    changes: createChangeFeed({ url: env.DATABASE_URL, logger, signal, onCancel: cancellations.cancel }),
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
@@ -72,6 +78,7 @@ export async function startApiServer(
     isHealthy: () => isReachable(db),
     calls,
     releases: env.CLIENT_RELEASES,
+    console: builtConsole,
     limits: createLimits(redis, limits),
   });
   return serve(context, env, app, internalApp(deps, registry));
@@ -83,14 +90,16 @@ async function startTasks(context: ServiceContext, env: ApiEnv, db: Database) {
   const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
   context.onStop("gateway", () => gateway.close());
   const runner = await holdRunnerLock(env.DATABASE_URL, context, "apiServer tasks");
-  const tasks = createTaskRunner({ db, gateway, runner, logger });
+  const cancellations = createCancellations(db);
+  const tasks = createTaskRunner({ db, gateway, runner, cancellations, logger });
+  watchCancellations(cancellations, { logger, signal });
   context.onStop("tasks", () => tasks.stop());
   const sweep = startLoop({ name: "task_sweep", logger, signal, interval: 30_000 }, async () => {
     const swept = await sweepTasks(db, runner);
     if (swept > 0) logger.warn({ event: "tasks_swept", swept });
   });
   context.onStop("task sweep", () => sweep.done);
-  return { gateway, tasks, runner };
+  return { gateway, tasks, runner, cancellations };
 }
 
 function networkOf(env: ApiEnv): ApiDeps["network"] {
@@ -111,7 +120,9 @@ function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
   const handler = requireTarget(app);
-  const server = refuseMalformedRequests(createHttpServer(handler, { requireHostHeader: false }), handler);
+  const options = { requireHostHeader: false, shouldUpgradeCallback: isForWebSocket };
+  const server = refuseMalformedRequests(createHttpServer(handler, options), handler);
+  serveUpgrades(server, handler);
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);
   context.logger.info({ event: "api_listening", url, internalUrl: internal.url });
   return { url };

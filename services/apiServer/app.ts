@@ -3,6 +3,7 @@ import type { Express } from "express";
 import { identify } from "./access.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
+import { consolePages } from "./consolePages.ts";
 import { cors } from "./cors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
@@ -18,15 +19,21 @@ import { authorizationRoutes } from "./routes/authorizations.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { depositRoutes } from "./routes/deposits.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { execRoutes } from "./routes/exec.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { logRoutes } from "./routes/logs.ts";
 import { marketRoutes } from "./routes/market.ts";
+import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
+import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
+import { statementRoutes } from "./routes/statement.ts";
+import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
@@ -39,6 +46,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...authRoutes(deps),
     ...keyRoutes(deps),
     ...accountRoutes(deps),
+    ...statementRoutes(deps),
     ...authorizationRoutes(deps),
     ...depositRoutes(deps),
     ...faucetRoutes(deps),
@@ -46,12 +54,17 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
     ...eventRoutes(deps),
+    ...logRoutes(deps),
+    ...statsRoutes(deps),
+    ...execRoutes(deps),
     ...orderRoutes(deps),
     ...updateRoutes(deps),
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...marketSummaryRoutes(deps),
     ...marketRoutes(deps),
+    ...nodeHistoryRoutes(deps),
     ...matchRoutes(deps),
     ...placementRoutes(deps),
     ...rewardRoutes(deps),
@@ -71,6 +84,8 @@ export function createApiApp(
     limits: ReturnType<typeof createLimits>;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
+    /** Directory with the built console; undefined: none is served. */
+    console: string | undefined;
   },
 ): Express {
   const app = createPublicApp();
@@ -90,6 +105,7 @@ export function createApiApp(
   app.use("/docs", docsRouter());
   app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
+  if (parts.console !== undefined) app.use(consolePages(parts.console, deps.network.rpcUrls));
   app.use("/v1", parts.calls.record, identify(deps.db));
   serveEndpoints(app, endpoints, parts.limits);
   app.use(openAiErrorHandler(deps.logger));

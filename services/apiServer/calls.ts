@@ -49,7 +49,8 @@ async function store(
   const route = String(response.locals.route ?? "unknown");
   const duration = performance.now() - started;
   // 499: the client disconnected before the response was sent.
-  const status = response.writableFinished ? response.statusCode : 499;
+  const isSent = response.writableFinished || response.statusCode === 101;
+  const status = isSent ? response.statusCode : 499;
   onEnd(route, status, duration / 1000);
   const partner = partnerIn(response);
   const header = response.getHeader("x-ngpu-node-id");

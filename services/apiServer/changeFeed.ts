@@ -1,6 +1,7 @@
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { eventNotice } from "@ngpu/queries/workspaceEvents";
 import type { Logger } from "@ngpu/runtime/logger";
+import { cancelNotice } from "./store/taskCancel.ts";
 import { historyTables } from "./store/workspaceHistory.ts";
 
 /** Changes of one workspace's history. */
@@ -20,7 +21,13 @@ export type ChangeFeed = {
 };
 
 /** Listens to Postgres on one connection for all subscriptions. */
-export function createChangeFeed(options: { url: string; logger: Logger; signal: AbortSignal }): ChangeFeed {
+export function createChangeFeed(options: {
+  url: string;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Called with the id of a task that was cancelled at any instance. */
+  onCancel: (taskId: string) => void;
+}): ChangeFeed {
   const subscribed = new Map<string, Set<() => void>>();
   const wakeAll = () => {
     for (const wakes of subscribed.values()) for (const wake of wakes) wake();
@@ -29,7 +36,8 @@ export function createChangeFeed(options: { url: string; logger: Logger; signal:
     ...options,
     channels: [appChannel, chainChannel],
     onNotice: (channel, payload) => {
-      if (payload?.startsWith(eventNotice)) {
+      if (payload?.startsWith(cancelNotice)) options.onCancel(payload.slice(cancelNotice.length));
+      else if (payload?.startsWith(eventNotice)) {
         for (const wake of subscribed.get(payload.slice(eventNotice.length)) ?? []) wake();
       } else if (payload === undefined || (channel === chainChannel && concernsHistory(payload))) wakeAll();
     },

@@ -50,7 +50,12 @@ export type EndpointFacts = Shapes & {
   /** True when a container's response passes with its own status, headers and body. */
   passes?: boolean;
   /** The response when it is not JSON. */
-  streams?: { contentType: string; description: string };
+  streams?: {
+    contentType: string;
+    description: string;
+    /** It is never JSON: `answer` describes one entry of the stream. */
+    always?: true;
+  };
   /** Errors have OpenAI's format instead of ours. */
   openAiErrors?: boolean;
 };
@@ -102,11 +107,17 @@ export class Reply<Body> {
   }
 }
 
+/** Most invalid fields that an answer lists. */
+const maxErrors = 50;
+
 function read(location: string, schema: z.ZodType | undefined, value: unknown): unknown {
   if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => fieldErrors(location, issue));
+  const errors = parsed.error.issues
+    .slice(0, maxErrors)
+    .flatMap((issue) => fieldErrors(location, issue))
+    .slice(0, maxErrors);
   const [first] = errors;
   const where =
     first === undefined || first.pointer === "" ? location : `${location} ${first.pointer.slice(1)}`;

@@ -3,6 +3,7 @@ import { toJson } from "@ngpu/runtime/json";
 import type { Response } from "express";
 import type { ApiDeps } from "./deps.ts";
 import { type Cursor, cursorText, readHistory, shownEvent } from "./history.ts";
+import { taken } from "./taken.ts";
 
 /** Times of a stream, ms. */
 const times = {
@@ -34,7 +35,9 @@ export async function streamEvents(
   let lastWrite = Date.now();
   const write = async (text: string) => {
     lastWrite = Date.now();
-    await writeOrCut(response, text, ended);
+    if (ended.aborted || response.destroyed || response.write(text)) return;
+    // The loop sees that the stream has ended.
+    await taken(response, ended, times.stalled).catch(() => undefined);
   };
   try {
     await write("retry: 2000\n\n");
@@ -60,21 +63,4 @@ export async function streamEvents(
     subscription.close();
     response.end();
   }
-}
-
-/** Writes and waits until the reader took it. A reader that takes nothing for a minute is cut. */
-async function writeOrCut(response: Response, text: string, ended: AbortSignal): Promise<void> {
-  if (ended.aborted || response.destroyed || response.write(text)) return;
-  const drained = Promise.withResolvers<void>();
-  const stalled = setTimeout(() => {
-    response.destroy();
-    drained.resolve();
-  }, times.stalled);
-  const wake = () => drained.resolve();
-  response.once("drain", wake);
-  ended.addEventListener("abort", wake, { once: true });
-  await drained.promise;
-  clearTimeout(stalled);
-  response.off("drain", wake);
-  ended.removeEventListener("abort", wake);
 }

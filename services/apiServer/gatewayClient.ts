@@ -1,5 +1,6 @@
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as SecureAgent } from "node:https";
+import type { Readable } from "node:stream";
 import { json } from "node:stream/consumers";
 import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
@@ -18,6 +19,15 @@ export type GatewayRequest = {
   silence: number;
 };
 
+export type NodeRequest = Pick<GatewayRequest, "workspaceId" | "method" | "signal" | "silence"> & {
+  replica: number;
+  /** `/<kind>…`, with the query. */
+  path: string;
+  headers?: ForwardedHeaders;
+  /** Sent while the answer is read. */
+  body?: Readable;
+};
+
 /** A container's response with its body unread. */
 export type GatewayAnswer = { message: IncomingMessage; nodeId: number; replica: number; lease: number };
 
@@ -28,6 +38,12 @@ export type Gateway = {
    * @throws InputError or RetryableError with the gateway's code: `replica_unavailable`, `replica_timeout`, `replica_connection_lost`, …
    */
   call(request: GatewayRequest): Promise<GatewayAnswer>;
+  /**
+   * Sends a request to the node that has a replica, which answers it itself.
+   *
+   * @throws InputError or RetryableError with the gateway's code: `replica_not_placed`, `node_outdated`, `node_disconnected`, …
+   */
+  node(request: NodeRequest): Promise<GatewayAnswer>;
   close(): void;
 };
 
@@ -35,50 +51,76 @@ const failure = z.object({
   error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
 });
 
-export function createGateway(options: { url: string; token: string; idle?: number }): Gateway {
-  const base = new URL(options.url);
-  const secure = base.protocol === "https:";
+type Options = { url: string; token: string; idle?: number };
+
+export function createGateway(options: Options): Gateway {
+  const { protocol } = new URL(options.url);
+  const isSecure = protocol === "https:";
   // The agent closes a connection that is idle for this long.
   const kept = { keepAlive: true, timeout: options.idle ?? idleTimes.client };
-  const agent = secure ? new SecureAgent(kept) : new Agent(kept);
-  const send = secure ? httpsRequest : httpRequest;
+  const agent = isSecure ? new SecureAgent(kept) : new Agent(kept);
   return {
-    call: async (request) => {
-      const answered = Promise.withResolvers<IncomingMessage>();
-      const outgoing = send({
-        agent,
-        host: base.hostname,
-        port: base.port,
-        method: request.method,
-        path: `${base.pathname.replace(/\/$/, "")}/v1/route/${request.workspaceId}${request.path}`,
-        headers: {
-          ...request.headers,
-          ...(request.body === undefined ? {} : { "content-length": String(request.body.length) }),
-          authorization: `Bearer ${options.token}`,
-        },
-        maxHeaderSize: acceptedHeaderBytes,
-        timeout: request.silence,
-        signal: request.signal,
+    call: async ({ workspaceId, path, body, headers, ...rest }) => {
+      const length = body === undefined ? {} : { "content-length": String(body.length) };
+      const sent = send({ ...options, agent }, `/v1/route/${workspaceId}${path}`, {
+        ...rest,
+        headers: { ...headers, ...length },
       });
-      outgoing.once("timeout", () => outgoing.destroy(new Error(`no byte for ${request.silence} ms`)));
-      outgoing.once("response", answered.resolve);
-      // A connection may fail again after its first error.
-      outgoing.on("error", answered.reject);
-      outgoing.end(request.body);
-      const message = await answered.promise.catch((error: unknown) => {
-        throw request.signal.aborted ? request.signal.reason : unreachable(error);
+      sent.outgoing.end(body);
+      return answerOf(await sent.answer);
+    },
+    node: async ({ workspaceId, replica, path, body, headers = {}, ...rest }) => {
+      const sent = send({ ...options, agent }, `/v1/node/${workspaceId}/${replica}${path}`, {
+        ...rest,
+        headers,
       });
-      return answerOf(message);
+      if (body === undefined) sent.outgoing.end();
+      else {
+        // The node answers before the first byte of the body.
+        sent.outgoing.flushHeaders();
+        body.pipe(sent.outgoing);
+      }
+      return answerOf(await sent.answer, nodeStatuses);
     },
     close: () => agent.destroy(),
   };
 }
 
+type Sent = Pick<GatewayRequest, "method" | "headers" | "signal" | "silence">;
+
+function send(
+  options: Options & { agent: Agent },
+  path: string,
+  { method, headers, signal, silence }: Sent,
+): { outgoing: ClientRequest; answer: Promise<IncomingMessage> } {
+  const base = new URL(options.url);
+  const answered = Promise.withResolvers<IncomingMessage>();
+  const outgoing = (base.protocol === "https:" ? httpsRequest : httpRequest)({
+    agent: options.agent,
+    host: base.hostname,
+    port: base.port,
+    method,
+    path: `${base.pathname.replace(/\/$/, "")}${path}`,
+    headers: { ...headers, authorization: `Bearer ${options.token}` },
+    maxHeaderSize: acceptedHeaderBytes,
+    timeout: silence,
+    signal,
+  });
+  outgoing.once("timeout", () => outgoing.destroy(new Error(`no byte for ${silence} ms`)));
+  outgoing.once("response", answered.resolve);
+  // A connection may fail again after its first error.
+  outgoing.on("error", answered.reject);
+  const answer = answered.promise.catch((error: unknown) => {
+    throw signal.aborted ? signal.reason : unreachable(error);
+  });
+  return { outgoing, answer };
+}
+
 /** @throws NgpuError when the gateway answered itself. */
-async function answerOf(message: IncomingMessage): Promise<GatewayAnswer> {
+async function answerOf(message: IncomingMessage, passed: readonly number[] = []): Promise<GatewayAnswer> {
   const nodeId = message.headers["x-ngpu-node-id"];
-  // Only the response of a container has this header.
-  if (nodeId === undefined) throw await errorOf(message);
+  // Only the response of a container or a node has this header.
+  if (nodeId === undefined) throw await errorOf(message, passed);
   return {
     message,
     nodeId: Number(nodeId),
@@ -87,7 +129,10 @@ async function answerOf(message: IncomingMessage): Promise<GatewayAnswer> {
   };
 }
 
-async function errorOf(message: IncomingMessage): Promise<NgpuError> {
+/** Statuses of a request to a node that the caller sees as they are. */
+const nodeStatuses = [400, 404, 409, 410, 429, 501];
+
+async function errorOf(message: IncomingMessage, passed: readonly number[]): Promise<NgpuError> {
   const parsed = failure.safeParse(await json(message).catch(() => undefined));
   const status = message.statusCode ?? 502;
   const {
@@ -100,7 +145,11 @@ async function errorOf(message: IncomingMessage): Promise<NgpuError> {
     hint: "Try again in a few seconds.",
   };
   if (status === 503) return new RetryableError(text, { code, hint });
-  return new InputError(text, { code, hint, status: status === 504 ? 504 : 502 });
+  return new InputError(text, {
+    code,
+    hint,
+    status: status === 504 || passed.includes(status) ? status : 502,
+  });
 }
 
 function unreachable(cause: unknown): RetryableError {

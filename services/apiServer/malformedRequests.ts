@@ -26,6 +26,13 @@ const malformed = () =>
     hint: "Use an HTTP client that follows RFC 9112.",
   });
 
+const noTunnel = () =>
+  new InputError("The API is not a proxy.", {
+    code: "method_not_allowed",
+    status: 405,
+    hint: "Send the request without a proxy, or with one that forwards it.",
+  });
+
 /** Refuses a request of HTTP/1.1 without `host`. Node's own answer to it has neither a body nor a request id. */
 export const requireHost: RequestHandler = (request, _response, next) => {
   if (request.httpVersion === "1.1" && request.headers.host === undefined) throw malformed();
@@ -44,6 +51,11 @@ export const requireTarget =
 /** Answers what is no valid HTTP with a problem (RFC 9457), and closes the connection. An `expect` header changes nothing. */
 export function refuseMalformedRequests(server: Server, app: RequestListener): Server {
   server.on("checkExpectation", app);
+  server.on("connect", (_request, socket: Duplex) => {
+    // Nothing else listens on the socket of such a request.
+    socket.on("error", () => socket.destroy());
+    socket.end(problemText(noTunnel()));
+  });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === "ECONNRESET" || !socket.writable || hasBegun(socket)) {
       socket.destroy();

@@ -49,11 +49,14 @@ const errorTexts: Record<number, string> = {
   404: "It does not exist, or belongs to another account",
   406: "The request accepts no type that the API can send",
   409: "The request conflicts with the current state",
+  410: "It has ended, or is not kept any more",
   413: "The body is too large; `details.limitBytes` is the limit",
   415: "The body's type, encoding or charset is not supported",
   422: "The container's response is too large to store; the task ran",
+  426: "The endpoint is a WebSocket",
   429: "Too many requests",
   500: "An error of this API",
+  501: "The client of the replica's node is too old for this request",
   502: "The container's response is invalid or broke off, or the connection to it was lost",
   503: "A part that the API needs does not answer, or no replica is reachable; try again",
   504: "The container did not respond by the deadline",
@@ -143,15 +146,17 @@ export function responsesOf(one: Endpoint): ZodOpenApiResponsesObject {
   return responses;
 }
 
+/** OpenAPI 3.1 has no schema for a sequence, so the one of an entry takes its place. */
+function streamSchema(one: Endpoint, { always, description }: NonNullable<Endpoint["streams"]>) {
+  return always === true ? one.answer : { type: "string" as const, description };
+}
+
 function success(one: Endpoint, description: string): ZodOpenApiResponseObject {
   const { streams } = one;
   const stream =
-    streams === undefined
-      ? {}
-      : {
-          [streams.contentType]: { schema: { type: "string" as const, description: streams.description } },
-        };
-  const json = streams?.contentType === "*/*" ? {} : { "application/json": { schema: one.answer } };
+    streams === undefined ? {} : { [streams.contentType]: { schema: streamSchema(one, streams) } };
+  const isNeverJson = streams?.contentType === "*/*" || streams?.always === true;
+  const json = isNeverJson ? {} : { "application/json": { schema: one.answer } };
   const headers = one.tag === "Tasks" || one.passes === true ? taskHeaders : {};
   return {
     description,

@@ -1,8 +1,8 @@
+import { drained } from "@ngpu/runtime/drained";
 import { flushHead } from "@ngpu/runtime/flushHead";
 import type { Response } from "express";
 import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
-import { drained } from "./drained.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
@@ -27,7 +27,7 @@ export async function passResponse(
     await tasks.end(work, started, end);
     response.end();
   } catch (error) {
-    const failure = tasks.errorOf(error, disconnected, state.served !== undefined);
+    const failure = tasks.errorOf(work, error, disconnected, state.served !== undefined);
     const { served, lastByteAt } = state;
     const isAborted = failure.code === "client_disconnected";
     await tasks.end(work, started, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);
@@ -58,7 +58,7 @@ async function stream(
   for await (const part of message as AsyncIterable<Buffer>) {
     state.lastByteAt = performance.now();
     transcript.add(part);
-    if (!response.write(part)) await drained(response, disconnected);
+    if (!response.write(part)) await drained(response, { signal: disconnected });
   }
   return { ...endOf(message.statusCode ?? 0), served, result: await transcript.result() };
 }

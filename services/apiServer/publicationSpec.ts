@@ -74,11 +74,10 @@ function configOf(
 function expiryOf({ expiresAt }: NewWorkspace, now: number): number {
   if (expiresAt === undefined) return 0;
   const seconds = Math.floor(Date.parse(expiresAt) / 1000);
-  // 0 stands for no expiry on the chain.
-  if (seconds === 0 || seconds > now) return seconds;
+  if (seconds > now) return seconds;
   throw new InputError("expiresAt has passed.", {
     code: "expiry_in_past",
-    hint: "Set expiresAt to a later time, in Unix seconds, or omit it.",
+    hint: "Set expiresAt to a later time, or omit it.",
     details: { expiresAt },
   });
 }

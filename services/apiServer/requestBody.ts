@@ -1,29 +1,44 @@
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
-import { InputError } from "@ngpu/runtime/errors";
+import { InputError, messageOf } from "@ngpu/runtime/errors";
 import express, { type RequestHandler } from "express";
+import { shapeOf } from "./payload.ts";
 
 const jsonTypes = ["application/json", "application/*+json"];
 /** Deepest nesting of a body. Deeper values cannot be serialized again. */
 const maxDepth = 500;
+/** Most members of a body's object. No endpoint has nearly as many, and each one that is not known is an error of its own. */
+const maxMembers = 1_000;
 
 /**
  * Reads a JSON body.
  *
- * @param limit Maximum size, in bytes or such as `256kb`.
- * @returns Handlers that pass InputError `media_type_unsupported` (415) or `json_invalid` (400), or the parser's error.
+ * @param limit Maximum size in bytes.
+ * @returns Handlers that pass InputError `media_type_unsupported` (415), `body_too_large` (413) or `json_invalid` (400), or the
+ *   parser's error.
  */
-export function readJson(limit: string | number): RequestHandler[] {
-  return [requireJson, express.json({ limit, type: jsonTypes, verify: keepText }), requireShallow];
+export function readJson(limit: number): RequestHandler[] {
+  const parse = express.json({ limit, type: jsonTypes, strict: false, verify: checkText });
+  return [requireJson, atOnce(limit, parse), requireObject];
 }
 
 type WithText = IncomingMessage & { bodyText?: Buffer };
 
-/** Keeps the body's own bytes, for routes that pass them on. */
-function keepText(request: WithText, _response: unknown, bytes: Buffer, charset: string): void {
-  if (charset.toLowerCase() === "utf-8") request.bodyText = bytes;
+/** Checks the text before it is parsed, and keeps its bytes for routes that pass them on. */
+function checkText(request: WithText, _response: unknown, bytes: Buffer, charset: string): void {
+  if (charset.toLowerCase() !== "utf-8") throw notJson();
+  if (!isUtf8(bytes)) throw invalid("The body is not UTF-8.", "Encode the JSON in UTF-8.");
+  const { depth, members } = shapeOf(bytes);
+  if (depth > maxDepth) {
+    throw invalid(`The body is nested more than ${maxDepth} levels deep.`, "Send a body with fewer levels.");
+  }
+  if (members > maxMembers) {
+    throw invalid(`The body has more than ${maxMembers} members.`, "Send the members that /docs lists.");
+  }
+  request.bodyText = bytes;
 }
 
-/** The bytes of a request's body, decoded; undefined when they are not UTF-8. */
+/** The bytes of a request's body, decompressed; undefined when it has none. */
 export function bodyTextOf(request: IncomingMessage): Buffer | undefined {
   return (request as WithText).bodyText;
 }
@@ -31,25 +46,68 @@ export function bodyTextOf(request: IncomingMessage): Buffer | undefined {
 const requireJson: RequestHandler = (request, _response, next) => {
   const isEmpty = request.headers["content-length"] === "0";
   if (isEmpty || request.is(jsonTypes) !== false) return next();
-  throw new InputError("The body is not JSON.", {
+  throw notJson();
+};
+
+/** The parser's own check says that `null` is not valid JSON. */
+const requireObject: RequestHandler = (request, _response, next) => {
+  const body: unknown = request.body;
+  if (body === undefined || (typeof body === "object" && body !== null)) return next();
+  throw invalid("The body is JSON, but not an object.", "Send a JSON object.");
+};
+
+/**
+ * Refuses a body as soon as it is longer than the limit. The parser alone would first read the rest, however long and slow. The
+ * rest is discarded after the answer.
+ */
+function atOnce(limit: number, parse: RequestHandler): RequestHandler {
+  return (request, response, next) => {
+    let received = 0;
+    const count = (part: Buffer) => {
+      received += part.length;
+      if (received > limit) done(tooLarge(limit));
+    };
+    const done = (error?: unknown) => {
+      request.off("data", count);
+      const first = next;
+      next = () => undefined;
+      if (error === undefined) first();
+      else first(decodingError(request, error));
+    };
+    if (Number(request.headers["content-length"] ?? 0) > limit) return done(tooLarge(limit));
+    request.on("data", count);
+    parse(request, response, done);
+  };
+}
+
+/** An error of the decompression has no type of its own. */
+function decodingError(request: IncomingMessage, error: unknown): unknown {
+  const coding = request.headers["content-encoding"] ?? "identity";
+  const isKnown = error instanceof InputError || !(error instanceof Error) || "type" in error;
+  if (isKnown || coding === "identity") return error;
+  return new InputError(`The body is not valid ${coding}: ${messageOf(error)}.`, {
+    code: "body_encoding_invalid",
+    hint: "Send the body in the coding that content-encoding names, or uncompressed without this header.",
+  });
+}
+
+function notJson(): InputError {
+  return new InputError("The body is not JSON in UTF-8.", {
     code: "media_type_unsupported",
     status: 415,
     hint: "Send it with `Content-Type: application/json`.",
   });
-};
+}
 
-const requireShallow: RequestHandler = (request, _response, next) => {
-  let level: unknown[] = [request.body];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth) {
-      throw new InputError(`The body is nested more than ${maxDepth} levels deep.`, {
-        code: "json_invalid",
-        hint: "Send a body with fewer levels.",
-      });
-    }
-    level = level.flatMap((value) =>
-      typeof value === "object" && value !== null ? Object.values(value) : [],
-    );
-  }
-  next();
-};
+function invalid(message: string, hint: string): InputError {
+  return new InputError(message, { code: "json_invalid", hint });
+}
+
+function tooLarge(limitBytes: number): InputError {
+  return new InputError(`The body is larger than ${limitBytes} bytes.`, {
+    code: "body_too_large",
+    status: 413,
+    hint: "Send a shorter body.",
+    details: { limitBytes },
+  });
+}

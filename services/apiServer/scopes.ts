@@ -5,6 +5,8 @@ export const scopeTexts = {
   read: "read the account, its workspaces, tasks and balance",
   tasks: "run tasks and call OpenAI's endpoints, and read tasks",
   workspaces: "publish, change and delete workspaces, register images, and read them",
+  logs: "read what the containers of workspaces write",
+  exec: "run commands in the containers of workspaces",
   payments: "deposit and authorize what the wallet has signed, and read the balance",
   keys: "list, create, rotate and revoke keys",
 } as const;
@@ -20,8 +22,16 @@ const byTag: Readonly<Record<string, Scope>> = {
   "OpenAI-compatible": "tasks",
 };
 
+/** Parts that only a scope of their own opens: what a container writes may be secret. */
+const ownScopes: readonly (readonly [RegExp, Scope])[] = [
+  [/^\/v1\/workspaces\/[^/]+\/logs$/, "logs"],
+  [/^\/v1\/workspaces\/[^/]+\/exec(\/|$)/, "exec"],
+];
+
 /** The scopes of which a key needs one for an endpoint: that of its part of the API, and for reads also `read`. */
 export function scopesOf({ tag, method, path }: { tag: string; method: string; path: string }): Scope[] {
+  const byPath = ownScopes.find(([pattern]) => pattern.test(path));
+  if (byPath !== undefined) return [byPath[1]];
   if (path === "/v1/keys" || path.startsWith("/v1/keys/")) return ["keys"];
   const own = byTag[tag];
   return [...(method === "get" ? ["read" as const] : []), ...(own === undefined ? [] : [own])];

@@ -7,6 +7,9 @@ import { payloadLimit } from "./payload.ts";
 import { readJson } from "./requestBody.ts";
 import { requireScope, type Scope, scopesOf } from "./scopes.ts";
 
+/** Largest body of a request that no container receives, in bytes. */
+const bodyLimit = 256 << 10;
+
 /** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
 export function serveEndpoints(
   app: Express,
@@ -24,7 +27,7 @@ export function serveEndpoints(
       ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
       // Task inputs may be images; all other bodies are small.
       ...(one.method === "post"
-        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : "256kb")
+        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : bodyLimit)
         : []),
       one.handler,
     );
@@ -75,8 +78,11 @@ const requireKey =
   };
 
 function requireAcceptable(one: Endpoint): RequestHandler {
-  const types = ["application/json", "application/problem+json"];
-  if (one.streams !== undefined) types.push(one.streams.contentType);
+  const types = [
+    ...(one.streams?.always === true ? [] : ["application/json"]),
+    ...(one.streams === undefined ? [] : [one.streams.contentType]),
+    "application/problem+json",
+  ];
   return (request, _response, next) => {
     if (one.streams?.contentType === "*/*") return next();
     if (request.accepts(types) !== false) return next();

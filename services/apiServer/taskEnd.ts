@@ -17,10 +17,13 @@ function containerError(httpStatus: number): TaskError {
   });
 }
 
+/** Errors that the partner caused. */
+const endedByPartner = ["client_disconnected", "task_cancelled"];
+
 /** The end of a task without a complete response. */
 export function failureEnd(failure: NgpuError): Omit<TaskEnd, "durationMs"> {
   return {
-    status: failure.code === "client_disconnected" ? "aborted" : "failed",
+    status: endedByPartner.includes(failure.code) ? "aborted" : "failed",
     served: undefined,
     httpStatus: undefined,
     result: undefined,
@@ -33,10 +36,18 @@ type ErrorFacts = {
   stopping: AbortSignal;
   /** Whether the container's response had begun. */
   hasBegun: boolean;
+  isCancelled: boolean;
 };
 
 /** Translates an error into the one that the partner sees and the task records. */
-export function taskError(error: unknown, { disconnected, stopping, hasBegun }: ErrorFacts): NgpuError {
+export function taskError(error: unknown, facts: ErrorFacts): NgpuError {
+  const { disconnected, stopping, hasBegun, isCancelled } = facts;
+  if (isCancelled)
+    return new InputError("The task was cancelled.", {
+      code: "task_cancelled",
+      hint: "Send it again if you need its result.",
+      status: 409,
+    });
   if (stopping.aborted)
     return new TaskError("The server stopped before the task ended.", {
       code: "task_interrupted",
@@ -51,10 +62,11 @@ export function taskError(error: unknown, { disconnected, stopping, hasBegun }: 
     });
   if (error instanceof NgpuError) return error;
   if (hasBegun) {
-    return new InputError(`The container's response broke off: ${messageOf(error)}.`, {
+    return new InputError("The container's response broke off before its end.", {
       code: "response_cut",
       status: 502,
       hint: "See the workspace's logs. Send the task again if it is safe to run twice.",
+      cause: error,
     });
   }
   return new TaskError(`The response was interrupted: ${messageOf(error)}`, {

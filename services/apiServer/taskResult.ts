@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type ErrorOptions, NgpuError } from "@ngpu/runtime/errors";
 import { createBodyDecoder } from "./decodeBody.ts";
+import { shapeOf } from "./payload.ts";
 
 /** Maximum size of a stored response, in bytes, as sent and decoded. */
 export const maxResultBytes = 8 << 20;
@@ -55,9 +56,17 @@ async function shownOf({ bytes, contentType = "", contentEncoding }: RawResult):
   const text =
     isJson || contentType === "" || /^text\//i.test(contentType) ? utf8Of(decoded, contentType) : undefined;
   if (text === undefined) return { base64: decoded.toString("base64"), contentType };
-  if (!isJson) return text;
+  return isJson ? parsedOf(text) : text;
+}
+
+/** Deepest nesting of a result that is shown as JSON. A deeper one cannot be serialized again. */
+const maxDepth = 500;
+
+/** The value of a JSON text; the text itself when it is not JSON, or nested too deep. */
+export function parsedOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    const { depth } = shapeOf(Buffer.from(text));
+    return depth > maxDepth ? text : (JSON.parse(text) as unknown);
   } catch {
     return text;
   }

@@ -3,6 +3,7 @@ import type { NgpuError } from "@ngpu/runtime/errors";
 import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
+import type { Cancellations } from "./cancellations.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
@@ -21,8 +22,6 @@ const stopDeadline = 3_000;
 export type TaskWork = Omit<NewTask, "runner"> & {
   /** Id of the request that created it. */
   requestId: string;
-  /** The body that the container receives; undefined: none. */
-  payload: Buffer | undefined;
   /** Further headers for the container. */
   headers?: ForwardedHeaders;
   /** Longest time without a byte, and in all, in seconds. */
@@ -43,7 +42,7 @@ export type TaskRunner = {
   /** Makes `stop` wait for a caller's work. */
   watch<Result>(work: Promise<Result>): Promise<Result>;
   /** Translates an error into the one that the partner sees and the task records. */
-  errorOf(error: unknown, disconnected: AbortSignal, hasBegun: boolean): NgpuError;
+  errorOf(work: TaskWork, error: unknown, disconnected: AbortSignal, hasBegun: boolean): NgpuError;
   /** Waits for running tasks until a deadline, then aborts them. All ends are recorded when it resolves. */
   stop(): Promise<void>;
 };
@@ -53,6 +52,7 @@ type RunnerDependencies = {
   gateway: Gateway;
   /** The advisory lock that this process holds. */
   runner: bigint;
+  cancellations: Cancellations;
   logger: Logger;
 };
 
@@ -81,8 +81,10 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
     open: (work, signal) => open(state, work, signal),
     end: (work, started, how, ended) => end(state, work, started, how, ended),
     watch: (work) => watch(state, work),
-    errorOf: (error, disconnected, hasBegun) =>
-      taskError(error, { disconnected, stopping: stopping.signal, hasBegun }),
+    errorOf: (work, error, disconnected, hasBegun) => {
+      const isCancelled = deps.cancellations.isCancelled(work.id);
+      return taskError(error, { disconnected, stopping: stopping.signal, hasBegun, isCancelled });
+    },
     stop: async () => {
       const deadline = setTimeout(() => stopping.abort(new Error("the server is stopping")), stopDeadline);
       await Promise.allSettled(inProgress);
@@ -92,11 +94,13 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
 }
 
 async function open(
-  { db, gateway, stopping }: RunnerState,
+  { db, gateway, stopping, cancellations }: RunnerState,
   work: TaskWork,
   signal: AbortSignal,
 ): Promise<GatewayAnswer> {
-  await markTaskRunning(db, work.id);
+  const cancelled = cancellations.signalOf(work.id);
+  if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
+  cancelled.throwIfAborted();
   const body = work.payload;
   return gateway.call({
     workspaceId: work.workspaceId,
@@ -112,19 +116,23 @@ async function open(
       "x-ngpu-timeout": String(work.timeouts.progress),
       "x-ngpu-total-timeout": String(work.timeouts.total),
     },
-    signal: AbortSignal.any([signal, stopping.signal]),
+    signal: AbortSignal.any([signal, stopping.signal, cancelled]),
     silence: 1000 * work.timeouts.progress + gatewayGrace,
   });
 }
 
-function end(
-  { db }: RunnerState,
+async function end(
+  { db, cancellations }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
   ended = performance.now(),
 ): Promise<void> {
-  return endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
+  try {
+    await endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
+  } finally {
+    cancellations.forget(work.id);
+  }
 }
 
 async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
@@ -142,7 +150,9 @@ async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Pro
     });
     return undefined;
   } catch (error) {
-    const failure = taskError(error, { disconnected: signal, stopping: state.stopping.signal, hasBegun });
+    const isCancelled = state.cancellations.isCancelled(work.id);
+    const { signal: stopping } = state.stopping;
+    const failure = taskError(error, { disconnected: signal, stopping, hasBegun, isCancelled });
     // Nothing was delivered, so the task costs nothing.
     await end(state, work, started, failureEnd(failure));
     return failure;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import { z } from "zod";
 import { createBodyDecoder } from "./decodeBody.ts";
+import { parsedOf } from "./taskResult.ts";
 
 /** Collects the response of a chat without storing every event of its stream. */
 export type Transcript = {
@@ -49,11 +50,8 @@ function fullTranscript(): Reader {
       if (text.length < storedLength) text += decoder.write(part);
     },
     result: () => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        return text.slice(0, storedLength);
-      }
+      const parsed = parsedOf(text);
+      return parsed === text ? text.slice(0, storedLength) : parsed;
     },
   };
 }

@@ -18,6 +18,7 @@ type BuildParts = {
   definitions: Definitions;
   deployment: Pick<Deployment, "chainId" | "startBlock" | "contracts" | "previous">;
   logger: Logger;
+  signal: AbortSignal;
 };
 
 /**
@@ -28,12 +29,12 @@ type BuildParts = {
  * build it from.
  */
 export async function planBuild(
-  { client, definitions, deployment, logger }: BuildParts,
+  { client, definitions, deployment, logger, signal }: BuildParts,
   db: Connection,
 ): Promise<{ isEmpty: boolean; build: () => Promise<void> }> {
   const stored = await readOrigin(db, chainSchema);
   const history = { addresses: sourceAddresses(definitions.tables, deployment) };
-  if (stored === undefined) await requireHistory(client, history, deployment.startBlock);
+  if (stored === undefined) await requireHistory(client, history, deployment.startBlock, signal);
   const start = await readHeader(client, deployment.startBlock);
   const wanted: Origin = {
     chainId: deployment.chainId,
@@ -47,7 +48,7 @@ export async function planBuild(
   if (plan.type === "leave") throw builtByNewer(stored?.version ?? 0, wanted.version);
   if (plan.type === "keep") return { isEmpty: false, build: async () => undefined };
   // The rows of an earlier version are dropped only if they can be read again.
-  if (stored !== undefined) await requireHistory(client, history, deployment.startBlock);
+  if (stored !== undefined) await requireHistory(client, history, deployment.startBlock, signal);
   const build = async () => {
     const since = performance.now();
     await inTransaction(db, () => buildSchema(db, definitions, wanted, reader));

@@ -10,7 +10,7 @@ type AssignItem = {
   workspaceId: bigint;
   replica: number;
   nodeId: number;
-  /** The block of the decision, and the node's price at it. A node that has become dearer is refused. */
+  /** The block of the decision, and the node's price at it. A node whose price has risen since is refused. */
   decidedAt: bigint;
   pricePerSecond: bigint;
 };

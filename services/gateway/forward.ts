@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { pipeline } from "node:stream/promises";
+import { nodeKindsHeader } from "@ngpu/protocol/nodeRequests";
 import { messageOf } from "@ngpu/runtime/errors";
 import { flushHead } from "@ngpu/runtime/flushHead";
 import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
@@ -11,6 +12,7 @@ import type { ForwardFailure, Replica } from "./decide.ts";
 
 export type Outgoing = {
   replica: Replica;
+  /** Path in the tunnel. */
   path: string;
   requestId: string;
   request: IncomingMessage;
@@ -23,7 +25,14 @@ export type Outgoing = {
 /** `answered`: the complete response was sent. `cut`: only a part of it. `client_gone`: the client disconnected. */
 export type Outcome =
   | { end: "answered" | "cut" | "client_gone" }
-  | { end: "failure"; failure: ForwardFailure; reason: string; detail?: string };
+  | {
+      end: "failure";
+      failure: ForwardFailure;
+      reason: string;
+      detail?: string;
+      /** The node serves requests of its own, so it is not older than they are. */
+      servesNodeRequests?: boolean;
+    };
 
 /** Headers that are not forwarded: `authorization` is the secret shared by apiServer and the gateway. */
 const excludedRequest = new Set(["authorization", requestIdHeader, "x-ngpu-timeout", "x-ngpu-total-timeout"]);
@@ -34,6 +43,7 @@ const excludedResponse = new Set([
   "x-ngpu-lease",
   "x-ngpu-error",
   "x-ngpu-reason",
+  nodeKindsHeader,
 ]);
 
 /** Error codes of a node that did not pass the request to a container. */
@@ -50,7 +60,7 @@ export async function forward(session: ClientHttp2Session, outgoing: Outgoing): 
         ...forwardedHeaders(request.rawHeaders, excludedRequest),
         ":method": request.method ?? "GET",
         ":authority": `ws-${replica.workspaceId}`,
-        ":path": `/w/${replica.workspaceId}/${replica.replica}/${replica.lease}${outgoing.path}`,
+        ":path": outgoing.path,
         [requestIdHeader]: outgoing.requestId,
       },
       { endStream: body?.length === 0 },
@@ -126,7 +136,14 @@ async function passResponse(
 ): Promise<Outcome> {
   if (error !== undefined) {
     const failure = undelivered.has(error) ? "not_delivered" : "broken";
-    return { end: "failure", failure, reason: error, detail: detailIn(raw) };
+    const servesNodeRequests = headerIn(raw, nodeKindsHeader) !== undefined;
+    return {
+      end: "failure",
+      failure,
+      reason: error,
+      detail: headerIn(raw, "x-ngpu-reason") ?? "",
+      servesNodeRequests,
+    };
   }
   try {
     if (status < 200 || status > 599) throw new Error(`its status is ${status}, not 200 to 599`);
@@ -160,10 +177,14 @@ async function passResponse(
   }
 }
 
-function detailIn(raw: readonly string[]): string {
-  const index = raw.findIndex((name, at) => at % 2 === 0 && name === "x-ngpu-reason");
-  return index === -1 ? "" : String(raw[index + 1]);
+function headerIn(raw: readonly string[], wanted: string): string | undefined {
+  const index = raw.findIndex((name, at) => at % 2 === 0 && name === wanted);
+  return index === -1 ? undefined : String(raw[index + 1]);
 }
+
+/** Path of a task in the tunnel. */
+export const taskPath = ({ workspaceId, replica, lease }: Replica, path: string) =>
+  `/w/${workspaceId}/${replica}/${lease}${path}`;
 
 function reasonOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);

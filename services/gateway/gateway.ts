@@ -14,8 +14,9 @@ import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
 import { createLoads, type Loads } from "./loads.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "./metrics.ts";
+import { createNodeRouteHandler } from "./nodeRoute.ts";
 import { createRouteHandler } from "./route.ts";
-import { findRunningReplicas, reconcileTunnels } from "./store.ts";
+import { findPlacedReplica, findRunningReplicas, reconcileTunnels } from "./store.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 
 /**
@@ -50,13 +51,28 @@ export async function startGateway(
     onEnd: (outcome, seconds) => metrics.requests.observe({ outcome }, seconds),
   });
   app.use("/v1/route", handleRoute);
+  app.use(
+    "/v1/node",
+    createNodeRouteHandler({
+      token: env.GATEWAY_TOKEN,
+      placedReplica: (workspaceId, replica) => findPlacedReplica(db, workspaceId, replica),
+      sessionOf: (nodeId) => tunnels.find(nodeId)?.session,
+      logger,
+      timeouts,
+      onEnd: (outcome, seconds) => metrics.requests.observe({ outcome }, seconds),
+    }),
+  );
   app.use(errorHandler(logger));
   const { server, url } = await listen(
     createHttpServer(app, { maxHeaderSize: acceptedHeaderBytes, requestTimeout: longestTimeouts.total }),
     { host: env.HOST, port: env.PORT },
     context,
   );
-  server.on("upgrade", (request, socket, head) => void tunnels.accept(request, socket, head));
+  server.on("upgrade", (request, socket, head) => {
+    // A tunnel that is opened while the gateway stops would keep its port open.
+    if (signal.aborted) socket.destroy();
+    else void tunnels.accept(request, socket, head);
+  });
   context.onStop("tunnels", async () => {
     await tunnels.closeAll();
     await rows.done;

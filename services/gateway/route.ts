@@ -8,7 +8,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
 import { type Timeouts, timeoutsIn } from "./deadline.ts";
 import { mayTryNext, parseRoute, type Replica, rankReplicas } from "./decide.ts";
-import { forward, type Outcome } from "./forward.ts";
+import { forward, type Outcome, taskPath } from "./forward.ts";
 import type { Loads } from "./loads.ts";
 
 export type RouteDependencies = {
@@ -65,7 +65,7 @@ async function tryReplicas(
   const { body } = buffered;
   const tried = new Set<Replica>();
   const timeouts = timeoutsIn(request.headers, deps.timeouts);
-  const common = { ...route, requestId: requestIdIn(response), request, body, response, timeouts };
+  const common = { requestId: requestIdIn(response), request, body, response, timeouts };
   let last: Outcome | undefined;
   for (;;) {
     const untried = deps.replicasOf(route.workspaceId).filter((replica) => !tried.has(replica));
@@ -78,7 +78,7 @@ async function tryReplicas(
     tried.add(replica);
     const done = deps.loads.begin(replica);
     try {
-      last = await forward(session, { ...common, replica });
+      last = await forward(session, { ...common, replica, path: taskPath(replica, route.path) });
     } finally {
       done();
     }
@@ -105,7 +105,8 @@ async function bufferBody(request: IncomingMessage): Promise<{ body: Buffer | un
   }
 }
 
-function requireToken(request: IncomingMessage, token: string): void {
+/** @throws InputError `token_invalid`. */
+export function requireToken(request: IncomingMessage, token: string): void {
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string) => createHash("sha256").update(text).digest();
   if (timingSafeEqual(digest(given), digest(token))) return;
@@ -151,7 +152,11 @@ function failureError(outcome: Extract<Outcome, { end: "failure" }>, workspaceId
       details,
     });
   }
-  return new InputError("The workspace's node closed the connection before it responded.", {
+  const message =
+    outcome.reason === "container_unreachable"
+      ? `The container ended the connection before it responded: ${outcome.detail}.`
+      : "The connection to the workspace's node ended before it responded.";
+  return new InputError(message, {
     code: "replica_connection_lost",
     hint: "The request may have run. Send it again if it is safe to run twice.",
     status: 502,

@@ -25,6 +25,29 @@ export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
   }));
 }
 
+/** The node that has a replica under its highest lease, running or not; undefined: none has. */
+export async function findPlacedReplica(
+  db: Queryable,
+  workspaceId: string,
+  replica: number,
+): Promise<Replica | undefined> {
+  const found = await db.query<{
+    lease: number | bigint;
+    node_id: number | bigint;
+    release_reason: string | null;
+  }>(
+    `select lease, node_id, release_reason
+     from chain.assignment
+     where workspace_id = $1::numeric and replica = $2
+     order by lease desc
+     limit 1`,
+    [workspaceId, replica],
+  );
+  const [row] = found.rows;
+  if (row === undefined || row.release_reason !== null) return undefined;
+  return { workspaceId, replica, lease: Number(row.lease), nodeId: Number(row.node_id) };
+}
+
 /** The id of the registered node with this key; undefined: no such node. */
 export async function findNodeId(db: Queryable, key: string): Promise<number | undefined> {
   const found = await db.query<{ node_id: number | bigint }>(

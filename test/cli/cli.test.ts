@@ -156,7 +156,7 @@ describe("the command line", function () {
       expect(unknown.code).to.equal(1);
       expect(unknown.stderr).to.include("There is no placement");
       const other = await cli(["verify", "placement", "7"]);
-      expect(other.stderr).to.include("7 is not the id of a placement");
+      expect(other.stderr).to.include("7 is neither a lease nor the id of a placement");
     });
   });
 

@@ -135,12 +135,19 @@ describe("a partner's work on the command line", function () {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(changes.map(({ kind, amount }) => [kind, amount])).to.deep.equal([
-      ["withdrawal", String(parseEther("1.5"))],
-      ["deposit", String(parseEther("5"))],
+    expect(changes.map(({ book, kind, amount }) => [book, kind, amount])).to.deep.equal([
+      ["wallet", "withdrawal", String(parseEther("1.5"))],
+      ["deposit", "withdrawal", String(-parseEther("1.5"))],
+      ["wallet", "deposit", String(-parseEther("5"))],
+      ["deposit", "deposit", String(parseEther("5"))],
+      ["wallet", "transfer", String(parseEther("100"))],
     ]);
-    expect(await done(["statement"])).to.include("Sum: 3.5 NGPU.");
-    expect((await done(["statement", "--csv"])).split("\n")[1]).to.match(/,withdrawal,1500000000000000000,/);
+    const statement = await done(["statement"]);
+    expect(statement).to.include("Sum of wallet: 96.5 NGPU.\nSum of deposit: 3.5 NGPU.");
+    expect(await done(["statement", "--wallet", wallet.address])).to.equal(statement);
+    const [, newest] = (await done(["statement", "--csv"])).split("\n");
+    expect(newest).to.match(/,wallet,withdrawal,1500000000000000000,0x/);
+    expect((await cli(["statement", "--wallet", "0x12"])).stderr).to.include("(address_invalid)");
     expect(await done(["claim"])).to.include("has nothing to claim");
     const { code, stdout } = await cli(["doctor", "--json"]);
     expect([code, JSON.parse(stdout).ok]).to.deep.equal([0, true]);

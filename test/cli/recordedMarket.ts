@@ -36,16 +36,23 @@ const spec = {
   total: resources,
 };
 const word = (digit: string): Hex => `0x${digit.repeat(64)}`;
-const blockAt = (time: number) => Math.ceil((time - genesis) / 2);
+export const blockAt = (time: number) => Math.ceil((time - genesis) / 2);
 
-type Placed = { block: number; log: ScriptedLog };
+export type Placed = { block: number; log: ScriptedLog };
+
+/** A log of one of the market's contracts in a block. */
+export const at = (
+  block: number,
+  contract: AbiName,
+  name: string,
+  args: Record<string, unknown>,
+): Placed => ({
+  block,
+  log: eventLog(contract, name, args, deploymentDocument.contracts[contract] as Address),
+});
 
 /** The logs of the market: registration, terms, a measurement, heartbeats and the root of epoch 1. */
 export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Placed[] {
-  const at = (block: number, contract: AbiName, name: string, args: Record<string, unknown>): Placed => ({
-    block,
-    log: eventLog(contract, name, args, deploymentDocument.contracts[contract] as Address),
-  });
   const first = Math.ceil(genesis / slotSeconds);
   const heartbeats = Array.from({ length: slots }, (_, place) => {
     const { encoding, bits } = encodeHeartbeats(1, new Set([1]));

@@ -77,7 +77,7 @@ describe("the command tree", () => {
     expect(words("de")).to.deep.equal(["deploy", "describe", "deposit"]);
     expect(words("market", "")).to.deep.equal(["nodes", "gpus", "node"]);
     expect(words("deploy", "--max")).to.deep.equal(["--max-price"]);
-    expect(words("--api", "http://127.0.0.1", "verify", "r")).to.deep.equal(["receipt", "reward"]);
+    expect(words("--api", "http://127.0.0.1", "verify", "r")).to.deep.equal(["receipt", "refund", "reward"]);
     expect(words("completion", "")).to.deep.equal(["bash", "zsh", "fish"]);
     expect(words("ps", "--j")).to.deep.equal(["--json"]);
     expect(words("deploy", "--image", "")).to.deep.equal([]);

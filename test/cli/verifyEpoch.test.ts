@@ -5,35 +5,16 @@ import type { Hex } from "viem";
 import { recomputeEpoch } from "../../cli/audit/recompute.ts";
 import { verifyEpoch, verifyReward } from "../../cli/audit/verifyEpoch.ts";
 import { account, earned, marketLogs, type RecordedMarket, serveMarket } from "./recordedMarket.ts";
+import { run, sourceOf } from "./runVerify.ts";
 
 const honest = claimTreeOf([{ account, cumulative: earned }]);
-
-/** What a command prints, and its exit code. */
-async function run(command: () => Promise<void>): Promise<{ code: number; output: Record<string, unknown> }> {
-  const write = process.stdout.write.bind(process.stdout);
-  const before = process.exitCode;
-  let text = "";
-  process.stdout.write = (chunk) => {
-    text += String(chunk);
-    return true;
-  };
-  try {
-    await command();
-    return { code: Number(process.exitCode), output: JSON.parse(text) };
-  } finally {
-    process.stdout.write = write;
-    process.exitCode = before;
-  }
-}
 
 describe("verify epoch and verify reward, from an RPC endpoint alone", () => {
   let market: RecordedMarket | undefined;
 
   const serve = async (root: Hex, total: bigint, dataHash?: Hex) => {
     market = await serveMarket(marketLogs(root, total, dataHash));
-    const { rpcUrl, deployment } = market;
-    // Nothing listens there: the API is not asked.
-    return { api: "http://127.0.0.1:9", rpcUrl, deployment, json: true };
+    return sourceOf(market);
   };
   afterEach(async () => {
     await market?.close();

@@ -224,7 +224,7 @@ describe("Attacks on leases: a silent node", () => {
   });
 });
 
-describe("Attacks on leases: a node that becomes dearer", () => {
+describe("Attacks on leases: a node that raises its price", () => {
   it("is refused at more than the price that it was chosen at", async () => {
     const market = await loadStrict();
     const { workspaceId, spec } = await publish(market, { maxPricePerSecond: 5_000n });

@@ -21,8 +21,8 @@ describe("the network of workspaces on a real engine", function () {
     const left = await named();
     expect(left).to.have.length(1);
     // A lease may have got a network that was removed since. Its container cannot start, and the next one can.
-    expect(await ensureNetwork(engine)).to.equal(left[0]);
-    expect(ids).to.include(left[0]);
+    expect((await ensureNetwork(engine)).id).to.equal(left[0]);
+    expect(ids.map(({ id }) => id)).to.include(left[0]);
   });
 
   it("is the oldest of several", async () => {
@@ -35,7 +35,7 @@ describe("the network of workspaces on a real engine", function () {
       });
       ids.push(id);
     }
-    expect(await ensureNetwork(engine)).to.equal(ids[0]);
+    expect((await ensureNetwork(engine)).id).to.equal(ids[0]);
     expect(await named()).to.deep.equal([ids[0]]);
   });
 });

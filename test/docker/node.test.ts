@@ -115,7 +115,7 @@ describe("a node on a real engine", function () {
       Memory: 256 * 2 ** 20,
       MemorySwap: 256 * 2 ** 20,
       NanoCpus: 1_000_000_000,
-      PidsLimit: 4096,
+      PidsLimit: 512,
       Init: true,
     });
     expect(HostConfig.CapDrop).to.deep.equal(["ALL"]);

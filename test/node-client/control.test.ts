@@ -20,11 +20,28 @@ import { currentOffer, type NodeStatus } from "../../node-client/operator/status
 import { createOutbox } from "../../node-client/outbox.ts";
 import type { NodeParts } from "../../node-client/parts.ts";
 import { ensureRegistered } from "../../node-client/registration.ts";
+import type { WallsStatus } from "../../node-client/walls/walls.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
 const logger = createLogger("test", "silent");
 const account = privateKeyToAccount(generatePrivateKey());
 const deployment = parseDeployment(deploymentDocument);
+const now = Date.now();
+const walls: WallsStatus = {
+  state: "up",
+  checkedAt: now,
+  downSince: null,
+  repairs: 0,
+  repairedAt: null,
+  failure: null,
+};
+/** What the status says of the walls in each of their states. */
+const wallsLines: [Partial<WallsStatus>, RegExp][] = [
+  [{}, /^Walls +up$/m],
+  [{ state: "unused" }, /^Walls +put up with the first lease$/m],
+  [{ state: "down", failure: "No iptables." }, /^Walls +down, no lease starts: No iptables\.$/m],
+  [{ repairs: 2, repairedAt: now - 60_000 }, /^Walls +up; put back 2 times after another program/m],
+];
 const gpu = { name: "NVIDIA A10", uuid: "GPU-1", memoryMib: 23_028, computeCapability: 86 };
 
 describe("the control socket of a running client", () => {
@@ -78,6 +95,7 @@ describe("the control socket of a running client", () => {
       session: { isOpen: () => true },
       tunnels: { open: () => 2 },
       reconciler: { running: () => new Map([["3/0/2", 32_768]]) },
+      walls: { status: () => walls },
       lastContact: { last: () => 0 },
       context: { logger, onStop: (_name: string, undo: () => void) => stops.push(undo) },
     } as unknown as NodeParts;
@@ -147,7 +165,10 @@ describe("the control socket of a running client", () => {
       ports: 64,
       region: "DE",
     });
-    const text = describeStatus(status, { node: null, reward: null, failure: null }, Date.now());
+    const market = { node: null, reward: null, failure: null };
+    const text = describeStatus(status, market, now);
+    for (const [changed, line] of wallsLines)
+      expect(describeStatus({ ...status, walls: { ...walls, ...changed } }, market, now)).to.match(line);
     expect(text)
       .to.match(/^Node +7 \(0x/)
       .and.to.match(/^Leases +3\/0\/2 {2}running on port 32768$/m);

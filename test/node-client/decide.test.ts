@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { fencedKey } from "../../node-client/leases.ts";
+import { decide } from "../../node-client/decide.ts";
+import { type Assignment, fencedKey } from "../../node-client/leases.ts";
 import { runs } from "../support/runs.ts";
 import { World } from "./simulatedNode.ts";
 
@@ -186,6 +187,22 @@ describe("a node's decisions", () => {
     expect(world.containers).to.have.length(1);
     expect(world.containers[0]?.status).to.equal("running");
     expect(world.containers[0]?.gpuUuids).to.not.include(card);
+  });
+
+  it("stop a container while nothing separates it from the machine's networks", () => {
+    const world = new World({ policy: "available" });
+    world.event("Assigned", 1n);
+    world.settle();
+    world.isExposed = true;
+    const [running] = world.containers;
+    expect(decide(world.facts())).to.deep.equal([
+      {
+        type: "stop",
+        containerId: running?.id,
+        key: fencedKey(world.live[0] as Assignment),
+        reason: "exposed",
+      },
+    ]);
   });
 
   it("report gpu_lost for a lease that no healthy card is left for, and start it under a new order once the card recovers", () => {

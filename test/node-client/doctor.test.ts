@@ -169,6 +169,16 @@ const cases: Case[] = [
     seed: (machine) => machine.program("iptables", "echo '-P PREROUTING ACCEPT'"),
     cure: (machine) => machine.program("iptables", "echo '-N DOCKER'"),
   },
+  {
+    code: "firewall_missing",
+    seed: (machine) => machine.remove("bin/iptables"),
+    cure: (machine) => machine.program("iptables", "echo '-N DOCKER'"),
+  },
+  {
+    code: "bridge_filter_off",
+    seed: (machine) => machine.file("proc/sys/net/bridge/bridge-nf-call-iptables", "0\n"),
+    cure: (machine) => machine.file("proc/sys/net/bridge/bridge-nf-call-iptables", "1\n"),
+  },
   { code: "engine_proxy_failing", seed: info({ HttpsProxy: dead }), cure: info({ HttpsProxy: "" }) },
   {
     code: "mtu_too_large",
@@ -362,12 +372,15 @@ const entry = (values: Record<string, unknown>) => ({
 });
 
 /** Problems of a running client: its answer on the control socket, and the market's entry of its node. */
+const walls = { state: "up", checkedAt: 1, downSince: null, repairs: 0, repairedAt: null, failure: null };
 const clientCases: { code: ProblemCode; status?: Record<string, unknown>; node?: unknown }[] = [
   { code: "node_not_registered", status: { nodeId: null } },
   { code: "node_drained", status: { drained: true } },
   { code: "session_closed", status: { session: false } },
   { code: "node_out_of_sync", status: { current: false } },
   { code: "tunnel_closed", status: { tunnels: 0 } },
+  { code: "walls_down", status: { walls: { ...walls, state: "down", failure: "No iptables." } } },
+  { code: "walls_flushed", status: { walls: { ...walls, repairs: 2, repairedAt: Date.now() } } },
   { code: "node_offline", node: entry({ status: "offline" }) },
   { code: "measurement_missing", node: entry({ measurement: null }) },
   {

@@ -207,6 +207,7 @@ const healthyStatus = {
   gpus: [],
   sickGpus: [],
   leases: [],
+  walls: { state: "up", checkedAt: 1, downSince: null, repairs: 0, repairedAt: null, failure: null },
 };
 
 /** A block header as an endpoint returns it. @param time Unix seconds. */

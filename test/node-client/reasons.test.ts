@@ -246,6 +246,7 @@ describe("a node's reports of reasons", () => {
     now: 100_000,
     lastContactAt: 0,
     sickGpuIds: new Set(),
+    isExposed: false,
     assignments: [lease],
     plans: new Map([[publicationKey(lease), plan]]),
     containers: [container],

@@ -1,6 +1,11 @@
 import { expect } from "chai";
-import { userOf, workspaceContainer } from "../../node-client/docker/sandbox.ts";
+import fc from "fast-check";
+import { sandbox, userOf, workspaceContainer } from "../../node-client/docker/sandbox.ts";
 import { memoryVolumes, quotaVolumes, volumePaths } from "../../node-client/docker/volumes.ts";
+
+type Options = Parameters<typeof workspaceContainer>;
+
+const extremes = (max: number) => fc.oneof(fc.constantFrom(0, 1, max), fc.nat(max));
 
 describe("the user of a container", () => {
   it("is never root, however the image writes it", () => {
@@ -14,8 +19,66 @@ describe("the user of a container", () => {
   });
 });
 
+describe("the limits of a container", () => {
+  it("are limits whatever the workspace asks for: the engine reads 0 as none", () => {
+    for (const [memoryMib, cpuMilli] of [
+      [0, 0],
+      [1, 1],
+      [5, 9],
+    ] as const) {
+      const { Memory, MemorySwap, NanoCpus } = sandbox({ memoryMib, cpuMilli, pids: 1, tmpMib: 16 });
+      expect({ Memory, MemorySwap, NanoCpus }).to.deep.equal({
+        Memory: 6 * 2 ** 20,
+        MemorySwap: 6 * 2 ** 20,
+        NanoCpus: 10_000_000,
+      });
+    }
+    const { Memory, NanoCpus } = sandbox({ memoryMib: 512, cpuMilli: 1_500, pids: 1, tmpMib: 16 });
+    expect([Memory, NanoCpus]).to.deep.equal([512 * 2 ** 20, 1_500_000_000]);
+  });
+});
+
+describe("the container of a workspace", () => {
+  it("is limited whatever resources and configuration the chain has", () => {
+    fc.assert(
+      fc.property(
+        extremes(2 ** 24 - 1),
+        extremes(2 ** 24 - 1),
+        extremes(2 ** 16 - 1),
+        fc.array(
+          fc.webPath().map((path) => `/v${path}`),
+          { maxLength: 40 },
+        ),
+        fc.constantFrom("disk", "memory"),
+        (cpuMilli, memoryMib, diskGib, declared, storage) => {
+          const plan = { reference: "r", cpuMilli, memoryMib, diskGib, config: { env: {}, ports: [80] } };
+          const { HostConfig } = workspaceContainer(
+            { market: "m", node: "0x1" } as Options[0],
+            {
+              lease: { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" },
+              plan,
+              gpuUuids: [],
+              user: "65534:65534",
+              network: "ngpu",
+              volumes: { paths: volumePaths(declared), storage },
+            } as unknown as Options[1],
+          );
+          expect(HostConfig?.Memory).to.be.at.least(6 * 2 ** 20);
+          expect(HostConfig?.MemorySwap).to.equal(HostConfig?.Memory);
+          expect(HostConfig?.NanoCpus).to.be.at.least(10_000_000);
+          expect(HostConfig).to.include({ Privileged: false, ReadonlyRootfs: true, PidsLimit: 512 });
+          const quotas =
+            HostConfig?.Mounts?.map((one) => one.VolumeOptions?.DriverConfig.Options?.size) ?? [];
+          for (const size of [...Object.values(HostConfig?.Tmpfs ?? {}), ...quotas]) {
+            expect(size).to.match(/(^|size=)[1-9]\d*m$/);
+          }
+        },
+      ),
+    );
+  });
+});
+
 describe("the command of a container", () => {
-  type Options = Parameters<typeof workspaceContainer>;
   const containerWith = (command?: string[]) =>
     workspaceContainer(
       { market: "m", node: "0x1" } as Options[0],

@@ -29,6 +29,7 @@ export class World {
   started: string[] = [];
   gpuUuids = ["GPU-a", "GPU-b"];
   sickGpuIds = new Set<string>();
+  isExposed = false;
   private fork = 0;
   private height = 1n;
   private numbers = new Map<string, number>();
@@ -206,6 +207,7 @@ export class World {
       progress: this.progress,
       gpuUuids: this.gpuUuids,
       sickGpuIds: this.sickGpuIds,
+      isExposed: this.isExposed,
     };
   }
 

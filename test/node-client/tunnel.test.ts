@@ -1,7 +1,12 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { connect } from "node:http2";
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { connect, performServerHandshake } from "node:http2";
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from "node:net";
 import { text } from "node:stream/consumers";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createLogger } from "@ngpu/runtime/logger";
@@ -125,11 +130,66 @@ describe("a node's tunnel to a real gateway", function () {
 });
 
 describe("the node's end of a tunnel", () => {
+  /** The node's end, whose gateway asks for a path, and a container that writes raw bytes to each request. */
+  async function openEnd(answer: string) {
+    const container = createTcpServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.end(answer));
+    });
+    const server = createTcpServer();
+    for (const one of [container, server]) await once(one.listen(0, "127.0.0.1"), "listening");
+    const portOf = (one: TcpServer) => (one.address() as AddressInfo).port;
+    const gateway = connect(`http://127.0.0.1:${portOf(server)}`);
+    const [socket] = (await once(server, "connection")) as [Socket];
+    const session = performServerHandshake(socket);
+    session.on("stream", (stream, headers, _flags, rawHeaders) =>
+      proxyStream(stream, headers, rawHeaders, {
+        portOf: () => portOf(container),
+        logger: createLogger("test", "silent"),
+      }),
+    );
+    return {
+      ask: async () => {
+        const stream = gateway.request({ ":path": "/w/1/0/1/x" });
+        const [headers] = (await once(stream, "response")) as [Record<string, string | number>];
+        return { headers, body: await text(stream) };
+      },
+      close: () => {
+        gateway.destroy();
+        for (const one of [container, server]) one.close();
+      },
+    };
+  }
+
+  it("refuses a response after too many interim ones, and a length that HTTP/2 cannot carry", async () => {
+    const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (const [answer, status, reason, body] of [
+      [`${"HTTP/1.1 102 Processing\r\n\r\n".repeat(100)}${ok}`, 200, undefined, "ok"],
+      [
+        `${"HTTP/1.1 102 Processing\r\n\r\n".repeat(101)}${ok}`,
+        502,
+        "it sends more than 100 interim responses",
+        "",
+      ],
+      ["HTTP/1.1 103 Hints\r\n\r\n".repeat(20_000), 502, "it sends more than 100 interim responses", ""],
+      [ok.replace("Length: 2", `Length: ${2n ** 63n}`), 502, `its content-length is ${2n ** 63n}`, ""],
+    ] as const) {
+      const end = await openEnd(answer);
+      const seen = await end.ask();
+      expect([seen.headers[":status"], seen.headers["x-ngpu-reason"], seen.body]).to.deep.equal([
+        status,
+        reason,
+        body,
+      ]);
+      expect(seen.headers["x-ngpu-error"]).to.equal(status === 502 ? "response_invalid" : undefined);
+      end.close();
+    }
+  });
+
   it("returns an error code for an unknown lease and for an unreachable container", async () => {
     const sockets: Socket[] = [];
     const server = createTcpServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
     await once(server, "listening");
-    const { performServerHandshake } = await import("node:http2");
     const gateway = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     await once(server, "connection");
     const session = performServerHandshake(sockets[0] as Socket);

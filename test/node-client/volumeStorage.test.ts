@@ -16,6 +16,7 @@ import { createObservedState } from "../../node-client/observedState.ts";
 import { createOutbox } from "../../node-client/outbox.ts";
 import { createReasonReporter } from "../../node-client/reasons/reasonReporter.ts";
 import { createReconciler } from "../../node-client/reconcile.ts";
+import { createWalls } from "../../node-client/walls/walls.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 import { type Created, type Said, startFakeEngine } from "../support/fakeEngine.ts";
@@ -72,6 +73,13 @@ describe("the volumes of an image on an engine", () => {
       signal: new AbortController().signal,
       gpus: () => [],
       sickGpus: () => [],
+      walls: createWalls({
+        engine: client,
+        shell: async () => {
+          throw new Error("Nothing starts here.");
+        },
+        logger,
+      }),
       reasons: createReasonReporter({
         engine: client,
         logger,

@@ -49,7 +49,7 @@ describe("the release", function () {
     }
     const refused = program("ngpu", "verify", "placement", "none");
     expect(refused.status).to.equal(1);
-    expect(refused.stderr).to.match(/none is not the id of a placement/);
+    expect(refused.stderr).to.match(/none is neither a lease nor the id of a placement/);
   });
 
   it("gives a command line whose commands load what they need", () => {

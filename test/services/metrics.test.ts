@@ -19,7 +19,11 @@ function registries() {
     return { component, registry };
   };
   const node = nodeMetrics();
-  node.watch(() => ({ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 }));
+  const walls = { state: "up", repairs: 0 };
+  node.watch(() => ({
+    ...{ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 },
+    walls,
+  }));
   return [
     build("export", (registry) => {
       createWatch(registry);

@@ -11,8 +11,9 @@ export type CliOptions = {
   cwd?: string;
   /** When it resolves, the program gets the signal of Ctrl-C. */
   interrupted?: Promise<unknown>;
-  /** Gets what the program writes to stderr, as it arrives. */
+  /** Get what the program writes, as it arrives. */
   onStderr?: (text: string) => void;
+  onStdout?: (text: string) => void;
 };
 /** A run of the CLI. */
 export type CliRun = { code: number | null; stdout: string; stderr: string };
@@ -26,6 +27,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   });
   running.stdin.end(input);
   running.stderr.on("data", (chunk: Buffer) => options.onStderr?.(chunk.toString()));
+  running.stdout.on("data", (chunk: Buffer) => options.onStdout?.(chunk.toString()));
   interrupted?.then(() => running.kill("SIGINT"));
   const stdout = text(running.stdout);
   const stderr = text(running.stderr);

@@ -15,6 +15,9 @@ import type { World } from "../world.ts";
 /** @deadline The market to describe its newest client to the doctor. Nothing is known then. */
 const manifestDeadline = 5_000;
 
+/** Milliseconds for which a repair of the firewall's rules is a problem. */
+const recentRepair = 3_600_000;
+
 /** The node's files, the running client and what the market says of it. */
 export const clientChecks: Record<string, Check> = {
   "node's directory": (world) => directoryProblems(world),
@@ -73,7 +76,7 @@ async function clientProblems({ env }: World): Promise<Problem[]> {
   return [...ownProblems(status), ...(await marketsProblems(status))];
 }
 
-function ownProblems({ nodeId, drained, current, session, tunnels }: NodeStatus): Problem[] {
+function ownProblems({ nodeId, drained, current, session, tunnels, walls }: NodeStatus): Problem[] {
   const problems: Problem[] = [];
   if (nodeId === null)
     problems.push(found("node_not_registered", "The registry does not list the node's key."));
@@ -82,6 +85,12 @@ function ownProblems({ nodeId, drained, current, session, tunnels }: NodeStatus)
   if (nodeId !== null && !current)
     problems.push(found("node_out_of_sync", "The client has not reached the chain's head."));
   if (nodeId !== null && tunnels === 0) problems.push(found("tunnel_closed", "No tunnel is open."));
+  if (walls.state === "down")
+    problems.push(found("walls_down", walls.failure ?? "The client gives no reason."));
+  if (walls.repairedAt !== null && Date.now() - walls.repairedAt < recentRepair) {
+    const last = new Date(walls.repairedAt).toISOString();
+    problems.push(found("walls_flushed", `The rules were put back ${walls.repairs} times, last at ${last}.`));
+  }
   return problems;
 }
 

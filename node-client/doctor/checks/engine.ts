@@ -24,6 +24,7 @@ export const engineChecks: Record<string, Check> = {
   ),
   "engine's limits": withEngine((_world, info) => limitProblems(info)),
   "engine's firewall rules": withEngine((world) => chainProblems(world)),
+  "tenants' firewall": (world) => firewallProblems(world),
   "packet forwarding": ({ file }) =>
     file("proc/sys/net/ipv4/ip_forward")?.trim() === "0"
       ? [found("ip_forward_off", "/proc/sys/net/ipv4/ip_forward is 0.")]
@@ -81,6 +82,16 @@ async function chainProblems(world: World): Promise<Problem[]> {
   if (rules === undefined || rules.failure !== undefined) return [];
   if (/^-N DOCKER$/m.test(rules.stdout)) return [];
   return [found("engine_chains_missing", "iptables -t nat -S lists no chain DOCKER.", {}, "likely")];
+}
+
+/** What the walls between tenants and this machine need. */
+async function firewallProblems({ tool, file }: World): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  if ((await tool("iptables", ["--version"])) === undefined)
+    problems.push(found("firewall_missing", "There is no program iptables on PATH."));
+  if (file("proc/sys/net/bridge/bridge-nf-call-iptables")?.trim() === "0")
+    problems.push(found("bridge_filter_off", "/proc/sys/net/bridge/bridge-nf-call-iptables is 0."));
+  return problems;
 }
 
 function mtuProblems({ file }: World): Problem[] {

@@ -151,6 +151,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/accounts/{address}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every change of a wallet's money, newest first
+         * @description Each entry adds `amount` to one book, so that the entries of a book add up to its balance on the chain. Money that moves between the wallet's books is two entries. With `accept: text/csv` or `format=csv` the entries are CSV, and the header `link` names the next page. Everything here is public on the chain.
+         */
+        get: operations["getV1AccountsAddressStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/nonce": {
         parameters: {
             query?: never;
@@ -493,6 +513,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/market": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the market at a glance
+         * @description Nodes, GPUs, prices, regions and presence in figures. The answer is at most two seconds old.
+         */
+        get: operations["getV1Market"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/match/explain": {
         parameters: {
             query?: never;
@@ -601,6 +641,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/{id}/measurements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a node's measurement rounds, newest first */
+        get: operations["getV1NodesIdMeasurements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{id}/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show in which heartbeat slots a node was present */
+        get: operations["getV1NodesIdSlots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/placements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the decided placements, newest first */
+        get: operations["getV1Placements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/placements/{id}": {
         parameters: {
             query?: never;
@@ -681,6 +772,28 @@ export interface paths {
         get: operations["getV1TasksId"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a task
+         * @description Closes the container's request, wherever the task runs, and answers with the task. A task that has ended stays as it is.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1TasksIdCancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -805,6 +918,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workspaces/{id}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the commands that were run in a workspace, newest first
+         * @description The newest 100, with the key that ran each and how it ended.
+         *
+         *     Scope: exec.
+         */
+        get: operations["getV1WorkspacesIdExec"];
+        put?: never;
+        /**
+         * Run a command in the container of a replica
+         * @description Starts the command as the container's user and within its limits. Its input and output go over the WebSocket of the session. It is recorded who ran what.
+         *
+         *     Scope: exec.
+         */
+        post: operations["postV1WorkspacesIdExec"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/exec/{session}/attach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attach to a command over a WebSocket
+         * @description Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.
+         *
+         *     Scope: exec.
+         */
+        get: operations["getV1WorkspacesIdExecSessionAttach"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what the container of a replica writes
+         * @description The lines of both streams as JSON lines, oldest first: each has a `cursor`, and `cursor` of a later request continues after it. Nothing that the node keeps is left out or repeated. An entry with `gap` shows lines that are not kept any more. With `follow` the answer stays open for further lines, for up to 15 minutes; empty lines keep its connection. After it has ended or broken off, ask again with the last cursor.
+         *
+         *     Scope: logs.
+         */
+        get: operations["getV1WorkspacesIdLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces/{id}/start": {
         parameters: {
             query?: never;
@@ -821,6 +1006,28 @@ export interface paths {
          *     Scope: workspaces.
          */
         post: operations["postV1WorkspacesIdStart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what the container of a replica uses
+         * @description The node reads it when it is asked, which takes about a second.
+         *
+         *     Scope: read or workspaces.
+         */
+        get: operations["getV1WorkspacesIdStats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -904,6 +1111,11 @@ export interface components {
             txHash: string;
             workspaceId: string | null;
         };
+        /**
+         * @description wallet: the wallet's own tokens; deposit: what it deposited and no lease has locked; lock: what its open leases have locked; rewards: granted and not claimed; bond: withheld of its nodes' rewards; tasks: the part of its lease payments that task receipts account for
+         * @enum {string}
+         */
+        Book: "wallet" | "deposit" | "lock" | "rewards" | "bond" | "tasks";
         /** @description OpenAI's request body; all other fields are passed to the container */
         ChatRequest: {
             messages: ({
@@ -935,6 +1147,150 @@ export interface components {
              * @example 1000000000000000000
              */
             total: string;
+        };
+        ExecSession: {
+            command: string[];
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            endedAt: string | null;
+            endReason: ("exited" | "ended_by_client" | "client_away" | "container_stopped" | "lease_ended" | "node_restarted" | "not_started") | null;
+            exitCode: number | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The API key that began it */
+            keyId: string;
+            lease: number | null;
+            nodeId: number | null;
+            replica: number;
+            tty: boolean;
+        };
+        LogEntry: components["schemas"]["LogLine"] | components["schemas"]["LogGap"];
+        LogGap: {
+            cursor: string;
+            gap: {
+                /** @description Time of the last line before the gap; null: unknown */
+                after: string | null;
+                /**
+                 * @description `rotated`: the node keeps the last 20 to 30 MB of a container. `replaced`: the rest was removed with its container
+                 * @enum {string}
+                 */
+                reason: "rotated" | "replaced";
+                /** @description Time of the first line after it; null: unknown */
+                until: string | null;
+            };
+            lease: number;
+            replica: number;
+        };
+        LogLine: {
+            /** @description The bytes of a line that is not UTF-8 */
+            base64?: string;
+            cursor: string;
+            lease: number;
+            /**
+             * @description The line continues with the next one of its stream: the engine splits lines of 16 KiB
+             * @constant
+             */
+            partial?: true;
+            replica: number;
+            /** @enum {string} */
+            stream: "stdout" | "stderr";
+            /** @description The line without its end; absent if it is not UTF-8 */
+            text?: string;
+            /** @description When the node received the line, RFC 3339 with nanoseconds */
+            time: string;
+        };
+        Market: {
+            /** @description Cores */
+            cpu: {
+                free: number;
+                total: number;
+            };
+            gpus: {
+                /** @description Not reserved, on online nodes */
+                free: number;
+                total: number;
+            };
+            /**
+             * @description Total that the newest epoch's contract has granted
+             * @example 1000000000000000000
+             */
+            granted: string;
+            /** @description Newest exported block of each tier */
+            heads: {
+                block: string;
+                tier: components["schemas"]["Tier"];
+                /**
+                 * Format: date-time
+                 * @description Time, ISO 8601
+                 * @example 2030-01-01T00:00:00.000Z
+                 */
+                time: string;
+            }[];
+            memoryMib: {
+                /** @description Not reserved, on online nodes */
+                free: number;
+                total: number;
+            };
+            /** @description By GPU, those of most nodes first; at most 100 */
+            models: {
+                /** @description Not reserved, on online nodes */
+                freeGpus: number;
+                gpus: number;
+                lowestPrice: string | null;
+                medianPrice: string | null;
+                /** @description As the driver prints it; null: nodes without a GPU */
+                name: string | null;
+                nodes: number;
+                online: number;
+                /** @description Smallest memory of one GPU among its nodes */
+                vramMib: number;
+            }[];
+            nodes: {
+                /** @description Nodes with an open tunnel to a gateway */
+                connected: number;
+                maintenance: number;
+                /** @description Nodes with a measurement that has not expired */
+                measured: number;
+                offline: number;
+                online: number;
+                total: number;
+            };
+            periods: {
+                epochSeconds: number;
+                /**
+                 * @description Unix time in seconds
+                 * @example 1800000000
+                 */
+                genesis: number;
+                slotSeconds: number;
+            };
+            /** @description The newest committed heartbeat slots, oldest first; at most 120 */
+            presence: {
+                /** @description Nodes that the slot's commit covers */
+                listed: number;
+                present: number;
+                slot: number;
+                /**
+                 * @description Unix time in seconds
+                 * @example 1800000000
+                 */
+                startsAt: number;
+            }[];
+            /** @description By region, those of most nodes first; at most 250 */
+            regions: {
+                nodes: number;
+                online: number;
+                region: string | null;
+            }[];
+            workspaces: {
+                open: number;
+                replicas: number;
+                running: number;
+            };
         };
         Measurement: {
             /**
@@ -1060,7 +1416,7 @@ export interface components {
             graceSeconds?: number;
             /** @default /healthz */
             health?: string;
-            /** @example docker.io/library/nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000 */
+            /** @example docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 */
             image: string;
             /** @description Maximum number of replicas that are down at the same time during an update; default: 1 */
             maxDown?: number;
@@ -1179,6 +1535,17 @@ export interface components {
              */
             withheld: string;
         };
+        NodeSlots: {
+            firstSlot: number;
+            nodeId: number;
+            /**
+             * @description One character for each slot, oldest first: 1 present, 0 absent, - no record of the node in the slot
+             * @example --1111011
+             */
+            slots: string;
+            /** @description Slot n begins at Unix time n × slotSeconds */
+            slotSeconds: number;
+        };
         OpenAiError: {
             error: {
                 code: string | null;
@@ -1219,6 +1586,21 @@ export interface components {
             replica: number;
             /** @description Time, ISO 8601 */
             requestedAt: string;
+            /** @enum {string} */
+            status: "requested" | "answered" | "impossible" | "used" | "refused";
+            workspaceId: string;
+        };
+        PlacementEntry: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            answeredAt: string;
+            block: string | null;
+            id: string;
+            nodeId: number | null;
+            replica: number;
             /** @enum {string} */
             status: "requested" | "answered" | "impossible" | "used" | "refused";
             workspaceId: string;
@@ -1373,7 +1755,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "isolation_unavailable" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -1388,6 +1770,44 @@ export interface components {
              * @example 2030-01-01T00:00:00.000Z
              */
             since: string;
+        };
+        ReplicaStats: {
+            cpu: {
+                /** @description Cores in use over about a second */
+                cores: number;
+                /** @description Cores that it may use; null: not known */
+                limit: number | null;
+                /** @description Time that it waited because of the limit */
+                throttledSeconds: number;
+            };
+            disk: {
+                readBytes: number;
+                writtenBytes: number;
+            };
+            /** @description The replica's GPUs; null: the driver does not say */
+            gpus: {
+                id: string;
+                memoryBytes: number | null;
+                memoryLimitBytes: number | null;
+                percent: number | null;
+            }[];
+            lease: number;
+            memory: {
+                bytes: number;
+                limitBytes: number;
+            };
+            network: {
+                receivedBytes: number;
+                sentBytes: number;
+            };
+            nodeId: number;
+            processes: number;
+            replica: number;
+            /**
+             * Format: date-time
+             * @description When the node read it
+             */
+            time: string;
         };
         Reward: {
             account: string;
@@ -1444,6 +1864,41 @@ export interface components {
             nodeId: number;
             /** @description One sentence for each term, with its figures */
             sentences: string[];
+        };
+        StatementEntry: {
+            /**
+             * @description What it adds to the book, token units
+             * @example -1000000000000000000
+             */
+            amount: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            at: string;
+            /** @description Tasks only: the batch of receipts */
+            batch: string | null;
+            block: string;
+            book: components["schemas"]["Book"];
+            /** @description The other account of a transfer, a deposit or a withdrawal */
+            counterparty: string | null;
+            /** @description Refunds only: day of the downtime, Unix time divided by the length of a day */
+            day: string | null;
+            /** @description Rewards and bonds only: the epoch */
+            epoch: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "transfer" | "mint" | "burn" | "deposit" | "withdrawal" | "lock" | "unlock" | "lease_payment" | "refund" | "payout" | "fee_burn" | "reward" | "claim" | "bond_withheld" | "bond_returned" | "task";
+            lease: number | null;
+            /** @description The node that was paid, was down or is bonded */
+            nodeId: number | null;
+            replica: number | null;
+            tier: components["schemas"]["Tier"];
+            /** @description Null for bonds: the epoch's document states them */
+            txHash: string | null;
+            /** @description The lease */
+            workspaceId: string | null;
         };
         Task: {
             /**
@@ -1646,7 +2101,7 @@ export interface components {
                 [key: string]: string;
             };
             health?: string;
-            /** @example docker.io/library/nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000 */
+            /** @example docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 */
             image?: string;
             /** @description Maximum number of replicas that are down at the same time during the update; default: 1 */
             maxDown?: number;
@@ -1719,6 +2174,18 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description It has ended, or is not kept any more */
+        Gone: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description An error of this API */
         InternalServerError: {
             headers: {
@@ -1755,6 +2222,18 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The client of the replica's node is too old for this request */
+        NotImplemented: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The container's response is invalid or broke off, or the connection to it was lost */
         OpenAiBadGateway: {
             headers: {
@@ -1771,6 +2250,20 @@ export interface components {
         };
         /** @description A parameter, a header or the body is invalid; `errors` names each invalid field */
         OpenAiBadRequest: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-ngpu-node-id": components["headers"]["NodeId"];
+                "x-ngpu-task-id": components["headers"]["TaskId"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OpenAiError"];
+            };
+        };
+        /** @description The request conflicts with the current state */
+        OpenAiConflict: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -1989,6 +2482,18 @@ export interface components {
         };
         /** @description The body's type, encoding or charset is not supported */
         UnsupportedMediaType: {
+            headers: {
+                ratelimit: components["headers"]["RateLimit"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The endpoint is a WebSocket */
+        UpgradeRequired: {
             headers: {
                 ratelimit: components["headers"]["RateLimit"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2441,6 +2946,102 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1AccountsAddressStatement: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this id (`next` of the previous page) */
+                after?: string;
+                /** @description Format of the response; default: what `accept` prefers */
+                format?: "json" | "csv";
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The sum of all entries of each book, computed from the contracts' states */
+                        balances: {
+                            /** @description The block of these balances, the newest one that is exported */
+                            block: string;
+                            blockHash: string;
+                            /**
+                             * @description Withheld of its nodes' rewards
+                             * @example 1000000000000000000
+                             */
+                            bond: string;
+                            /**
+                             * @description Escrow.balanceOf less Escrow.lockedOf, over all escrow contracts
+                             * @example 1000000000000000000
+                             */
+                            deposit: string;
+                            /**
+                             * @description Escrow.lockedOf, over all escrow contracts
+                             * @example 1000000000000000000
+                             */
+                            lock: string;
+                            /**
+                             * @description Granted by the newest posted epochs, less Pomc.claimedOf
+                             * @example -1000000000000000000
+                             */
+                            rewards: string;
+                            /**
+                             * @description Pomc.receiptsOfPayer
+                             * @example 1000000000000000000
+                             */
+                            tasks: string;
+                            /**
+                             * @description wallet + deposit + lock: all tokens of the wallet. Debt that is not settled yet is not deducted
+                             * @example 1000000000000000000
+                             */
+                            total: string;
+                            /**
+                             * @description Token.balanceOf
+                             * @example 1000000000000000000
+                             */
+                            wallet: string;
+                        };
+                        entries: components["schemas"]["StatementEntry"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                        wallet: string;
+                    };
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     postV1AuthNonce: {
         parameters: {
             query?: never;
@@ -2663,6 +3264,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -2724,6 +3326,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -2909,6 +3512,7 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
             429: components["responses"]["OpenAiTooManyRequests"];
@@ -3290,7 +3894,7 @@ export interface operations {
                             lastUsedAt: string | null;
                             name: string;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
                         }[];
                     };
                 };
@@ -3330,8 +3934,8 @@ export interface operations {
                      */
                     expiresAt?: string;
                     name: string;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "payments" | "keys")[];
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[];
                 };
             };
         };
@@ -3353,7 +3957,7 @@ export interface operations {
                         id: string;
                         name: string;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "payments" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
                     };
                 };
             };
@@ -3458,6 +4062,44 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Market: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Market"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3800,6 +4442,149 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1NodesIdMeasurements: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this id (`next` of the previous page) */
+                after?: string;
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        measurements: components["schemas"]["Measurement"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1NodesIdSlots: {
+        parameters: {
+            query?: {
+                /** @description Number of newest slots */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeSlots"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Placements: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this one (`next` of the previous page) */
+                after?: string;
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                        placements: components["schemas"]["PlacementEntry"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getV1PlacementsId: {
         parameters: {
             query?: never;
@@ -4058,6 +4843,57 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1TasksIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The task is being cancelled */
+            202: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -4409,6 +5245,223 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1WorkspacesIdExec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sessions: components["schemas"]["ExecSession"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WorkspacesIdExec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Width of the terminal */
+                    columns?: number;
+                    /** @description The program and its arguments; no shell splits them */
+                    command: string[];
+                    /** @default 0 */
+                    replica?: number;
+                    /** @description Height of the terminal */
+                    rows?: number;
+                    /**
+                     * @description With a terminal, as an interactive shell needs
+                     * @default false
+                     */
+                    tty?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdExecSessionAttach: {
+        parameters: {
+            query?: {
+                /** @description The client acknowledges output; the node then keeps it until it does */
+                acks?: "true" | "false";
+                /** @description Bytes of output that the client has */
+                output?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+                /** @description Id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            101: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdLogs: {
+        parameters: {
+            query?: {
+                /** @description Continue after the line that has this cursor */
+                cursor?: string;
+                /** @description Wait for further lines */
+                follow?: "true" | "false";
+                /** @description Number of the replica, from 0 */
+                replica?: string;
+                /** @description Without a cursor: begin at the first line of at least this time */
+                since?: string;
+                /** @description Only the lines of this stream */
+                stream?: "stdout" | "stderr";
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": components["schemas"]["LogEntry"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     postV1WorkspacesIdStart: {
         parameters: {
             query?: never;
@@ -4456,6 +5509,56 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WorkspacesIdStats: {
+        parameters: {
+            query?: {
+                /** @description Number of the replica, from 0 */
+                replica?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Workspace id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplicaStats"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };

@@ -6,7 +6,7 @@ import { leastUsed } from "./leastUsed.ts";
 import { locality } from "./locality.ts";
 import { mostReliable } from "./mostReliable.ts";
 
-/** The strategies of packages/protocol/placement/preferences.ts, by name. */
+/** The strategies of packages/protocol/placement/strategies.ts, by name. */
 export const strategies = {
   cheapest,
   mostReliable,

@@ -44,6 +44,7 @@ const details = {
   image_pull_failed: pull,
   image_registry_unreachable: pull,
   image_volumes_exceeded: z.strictObject({ volumes: count, most: count }),
+  isolation_unavailable: z.strictObject({ message }),
   out_of_memory: z.strictObject({ memoryMib: count, exitCode, starts: count, log }),
 } as const satisfies Partial<Record<ReasonCode, z.ZodType>>;
 

@@ -151,6 +151,12 @@ export const reasons = {
     hint: "Remove VOLUME lines from the Dockerfile, push the image, and update the workspace with its digest.",
     details: { volumes: "Volumes that the image declares", most: "Volumes that are allowed" },
   },
+  isolation_unavailable: {
+    source: "node",
+    message: "The node cannot separate the container from its own network or disk, and does not start it.",
+    hint: "Wait: the market replaces the replica.",
+    details: { message: "What the node cannot set up" },
+  },
   lock_spent: {
     source: "market",
     message: "The replica was stopped until its lock was spent, so its node freed its place.",

@@ -1,7 +1,7 @@
 import { createProgram } from "@ngpu/cli/program";
 import { exitCodes } from "@ngpu/cli/shared/exitCodes";
 import type { Argument, Command, Option } from "commander";
-import { code, item, pageHead, plain } from "../markdown.ts";
+import { code, item, pageHead, plain, wrapped } from "../markdown.ts";
 import type { Page } from "./page.ts";
 
 const HEAD = `Every command of \`ngpu\`, as \`ngpu <command> --help\` prints it. [The command line](../cli.md) explains how to use them.
@@ -46,7 +46,7 @@ function commandSection({ path, command }: { path: readonly string[]; command: C
     ...command.options.map(optionItem),
   ];
   const list = items.length === 0 ? "" : `\n${items.join("\n")}\n`;
-  return `\n## ${path.join(" ")}\n\n${code(`ngpu ${usage}`)}: ${plain(says)}.\n${list}`;
+  return `\n## ${path.join(" ")}\n\n${wrapped(`${code(`ngpu ${usage}`)}: ${plain(says)}.`)}\n${list}`;
 }
 
 function argumentText(argument: Argument): string {

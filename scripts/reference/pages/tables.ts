@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { code, codes, compare, item, pageHead, plain, wrapped } from "../markdown.ts";
 import { piecesOf } from "../sql/statements.ts";
@@ -123,6 +123,7 @@ function usersOf({ grants }: Table, components: ReadonlySet<string>): string {
 function serviceOf(role: string, components: ReadonlySet<string>): string {
   const short = role.replace(/^ngpu_/, "");
   const names = [...components]
+    .filter((each) => dirname(each) === "services")
     .map((each) => basename(each))
     .filter((name) => name.toLowerCase().startsWith(short));
   return names.find((name) => name.toLowerCase() === short) ?? names[0] ?? role;

@@ -1,4 +1,3 @@
-import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
@@ -6,13 +5,11 @@ import { streamEvents } from "../eventStream.ts";
 import { cursorText, parseCursor, readHistory, shownEvent, start } from "../history.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { eventList, eventsHeaders, eventsQuery } from "../schemas/reasons.ts";
+import { createStreamCounts } from "../streamCounts.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
-/** Streams of one wallet that an instance serves at the same time. */
-const maxStreams = 32;
-
 export function eventRoutes(deps: ApiDeps): Endpoint[] {
-  const streams = new Map<string, number>();
+  const streams = createStreamCounts();
   return [
     endpoint(
       {
@@ -35,16 +32,9 @@ export function eventRoutes(deps: ApiDeps): Endpoint[] {
         const after = given === undefined ? start : parseCursor(given);
         const wanted = request.accepts(["application/json", "text/event-stream"]);
         if (wanted === "text/event-stream" && request.method === "GET") {
-          const open = streams.get(partner.wallet) ?? 0;
-          if (open >= maxStreams) throw tooManyStreams();
-          streams.set(partner.wallet, open + 1);
-          try {
-            await streamEvents(deps, response, { workspaceId: id, after, disconnected });
-          } finally {
-            const left = (streams.get(partner.wallet) ?? 1) - 1;
-            if (left === 0) streams.delete(partner.wallet);
-            else streams.set(partner.wallet, left);
-          }
+          await streams.during(partner.wallet, () =>
+            streamEvents(deps, response, { workspaceId: id, after, disconnected }),
+          );
           return undefined;
         }
         const page = await readHistory(deps.db, id, after, query.limit);
@@ -57,12 +47,4 @@ export function eventRoutes(deps: ApiDeps): Endpoint[] {
       },
     ),
   ];
-}
-
-function tooManyStreams(): InputError {
-  return new InputError(`You have ${maxStreams} streams of events open.`, {
-    code: "too_many_streams",
-    status: 429,
-    hint: "Close one, or read the events page by page.",
-  });
 }

@@ -3,6 +3,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { type ApiDeps, apiVersion } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { measurementOf } from "../measurementView.ts";
 import { nextAfter } from "../paging.ts";
 import { nodeIdText, page, workspaceIdText } from "../schemas/common.ts";
 import { measurementEntry, networkAnswer, nodeAnswer, nodeList } from "../schemas/market.ts";
@@ -13,7 +14,6 @@ import {
   findSession,
   lastMeasurement,
   listNodes,
-  type MeasurementRow,
   type NodeRow,
   type SessionRow,
 } from "../store/market.ts";
@@ -170,25 +170,6 @@ function nodeHead(row: NodeRow) {
     },
     pricePerSecond: String(row.price_per_second),
     connected: row.connected,
-    tier: row.tier,
-  };
-}
-
-function measurementOf(row: MeasurementRow) {
-  return {
-    id: row.id,
-    nodeId: row.node_id,
-    status: row.status,
-    opensAt: row.opens_at,
-    closesAt: row.closes_at,
-    submissions: row.submissions,
-    downMbps: row.down_mbps,
-    upMbps: row.up_mbps,
-    latencyMs: row.latency_tenth_ms === null ? null : row.latency_tenth_ms / 10,
-    portsReachable: row.ports_reachable,
-    diskFreeGib: row.disk_free_gib,
-    diskWriteMibps: row.disk_write_mibps,
-    expiresAt: row.expires_at,
     tier: row.tier,
   };
 }

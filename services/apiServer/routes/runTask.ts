@@ -70,17 +70,15 @@ function workOf(call: {
     kind: "task",
     method: body.method,
     path: body.path,
-    ...payloadOf(body, bodyTextOf(request)),
+    payload: payloadOf(body, bodyTextOf(request)),
     timeouts: { progress: body.timeoutSeconds, total: body.totalTimeoutSeconds },
     idempotencyKey,
   };
 }
 
 /** The input as the container receives it: the bytes of the request's own text. */
-function payloadOf(body: z.output<typeof newTask>, text: Buffer | undefined) {
-  if (body.method === "GET" || body.input === undefined) return { input: undefined, payload: undefined };
-  const payload = text && memberValue(text, "input");
-  return { input: body.input, payload: payload ?? Buffer.from(JSON.stringify(body.input)) };
+function payloadOf({ method }: z.output<typeof newTask>, text: Buffer | undefined): Buffer | undefined {
+  return method === "GET" || text === undefined ? undefined : memberValue(text, "input");
 }
 
 async function isRepetition({ db }: ApiDeps, { wallet, idempotencyKey }: TaskWork): Promise<boolean> {

@@ -1,16 +1,49 @@
 import { InputError } from "@ngpu/runtime/errors";
+import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
-import { type Endpoint, endpoint } from "../endpoint.ts";
+import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { nextAfter } from "../paging.ts";
 import { taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
+import { requestCancel } from "../store/taskCancel.ts";
 import { findResult, listTasks } from "../store/tasks.ts";
 import { requireTask, taskOf } from "../taskView.ts";
 import { runTask } from "./runTask.ts";
 
 export function taskRoutes(deps: ApiDeps): Endpoint[] {
-  return [runTask(deps), showTask(deps), showResult(deps), showTasks(deps)];
+  return [runTask(deps), showTask(deps), showResult(deps), cancelTask(deps), showTasks(deps)];
 }
+
+/** Milliseconds that a cancellation waits for the task's end, and between two looks. */
+const cancelWait = { longest: 5_000, pause: 100 };
+
+const cancelTask = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "post",
+      path: "/v1/tasks/:id/cancel",
+      tag: "Tasks",
+      summary: "Cancel a task",
+      description:
+        "Closes the container's request, wherever the task runs, and answers with the task. A task that has ended stays as it is.",
+      access: "partner",
+      params: z.object({ id: z.uuid() }),
+      otherStatuses: { 202: "The task is being cancelled" },
+      answer: taskAnswer,
+    },
+    async ({ partner, params, disconnected }) => {
+      await requireTask(deps.db, partner.wallet, params.id);
+      await requestCancel(deps.db, partner.wallet, params.id);
+      const deadline = performance.now() + cancelWait.longest;
+      for (;;) {
+        const task = await requireTask(deps.db, partner.wallet, params.id);
+        const hasEnded = task.status !== "queued" && task.status !== "running";
+        if (hasEnded) return taskOf(task);
+        if (disconnected.aborted || performance.now() > deadline) return new Reply(202, taskOf(task));
+        await rest(cancelWait.pause, disconnected);
+      }
+    },
+  );
 
 const showTask = (deps: ApiDeps) =>
   endpoint(

@@ -1,13 +1,14 @@
 import { policies } from "@ngpu/contracts-sdk/enumNames";
+import { leastResources } from "@ngpu/protocol/leastResources";
 import { newHealthPath, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
 import { text, uint } from "./common.ts";
 
-const integer = (max: number) => z.number().int().min(0).max(max);
-const decimal = (max: number, step: number) =>
+const integer = (max: number, min = 0) => z.number().int().min(min).max(max);
+const decimal = (min: number, max: number, step: number) =>
   z
     .number()
-    .min(0)
+    .min(min)
     .max(max)
     .refine((n) => Math.abs(n / step - Math.round(n / step)) < 1e-6, `is not a multiple of ${step}`);
 
@@ -31,6 +32,13 @@ export const gpuRequirement = z.strictObject({
     .meta({ description: "CUDA compute capability", example: "9.0" }),
 });
 
+/** Docker's grammar of a reference: a host with its port, parts between slashes, and a tag. */
+const hostPart = /[a-z0-9](?:[a-z0-9-]*[a-z0-9])?/.source;
+const namePart = /[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/.source;
+const imageReference = new RegExp(
+  `^(?=.{1,255}@)(?:${hostPart}(?:\\.${hostPart})*(?::\\d{1,5})?/)?${namePart}(?:/${namePart})*(?::[\\w][\\w.-]{0,127})?@sha256:[0-9a-f]{64}$`,
+);
+
 export const newWorkspace = z
   .strictObject({
     authorizationId: z
@@ -44,15 +52,21 @@ export const newWorkspace = z
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "is not 1 to 63 of a–z 0–9 . _ -")
+      // As a model, such a name stands for the workspace with this id.
+      .refine((name) => !/^(ws-)?\d{1,20}$/.test(name), "reads as the id of a workspace")
       .optional(),
     image: z
       .string()
-      .regex(
-        /^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/,
-        "is not a reference with a digest: name@sha256:…",
-      )
-      .meta({ example: `docker.io/library/nginx@sha256:${"0".repeat(64)}` }),
-    command: workspaceConfig.shape.command,
+      .regex(imageReference, "is not a reference with a digest: name@sha256:…")
+      .refine((text) => !/@sha256:0+$/.test(text), "has no digest but zeros")
+      .meta({
+        example:
+          "docker.io/library/nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      }),
+    command: workspaceConfig.shape.command.refine(
+      (command) => command?.[0] !== "",
+      "begins with an empty text, which is no program",
+    ),
     env: workspaceConfig.shape.env.meta({
       description: "Public, because it is stored on the chain. Do not put secrets here",
     }),
@@ -74,8 +88,11 @@ export const newWorkspace = z
     }),
     maxPricePerSecond: uint(64, "Maximum price of one replica, token units (1e-18) per second"),
     gpu: gpuRequirement.optional().meta({ description: "Default: no GPU" }),
-    cpu: decimal(16_000, 0.001).meta({ description: "Cores of one replica", example: 0.5 }),
-    memoryMib: integer(2 ** 24 - 1),
+    cpu: decimal(leastResources.cpuMilli / 1000, 16_000, 0.001).meta({
+      description: "Cores of one replica",
+      example: 0.5,
+    }),
+    memoryMib: integer(2 ** 24 - 1, leastResources.memoryMib),
     diskGib: integer(65_535),
     region: z
       .string()

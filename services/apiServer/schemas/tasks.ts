@@ -106,13 +106,28 @@ export const receiptAnswer = z
   })
   .meta({ id: "TaskReceipt" });
 
+const message = z.looseObject({ role: z.string() });
+const isMessage = (value: unknown) =>
+  typeof value === "object" && value !== null && "role" in value && typeof value.role === "string";
+
+/** Messages are checked up to the first one that is wrong: a body may have a million. */
+const messages = z
+  .array(z.unknown())
+  .min(1)
+  .superRefine((list, context) => {
+    const index = list.findIndex((one) => !isMessage(one));
+    if (index === -1) return;
+    context.addIssue({ code: "custom", path: [index], message: "is not an object with a role" });
+  })
+  .meta({ override: z.toJSONSchema(z.array(message).min(1)) as object });
+
 export const chatRequest = z
   .looseObject({
     model: text(1, 300).meta({
       description:
         "A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it",
     }),
-    messages: z.array(z.looseObject({ role: z.string() })).min(1),
+    messages,
     stream: z.boolean().optional(),
   })
   .meta({

@@ -112,6 +112,21 @@ export async function lastMeasurement(db: Queryable, nodeId: number): Promise<Me
   return rows[0];
 }
 
+/** A node's measurement rounds, newest first; only those before `before`. */
+export async function listMeasurements(
+  db: Queryable,
+  nodeId: number,
+  limit: number,
+  before: string | undefined,
+): Promise<MeasurementRow[]> {
+  const { rows } = await db.query<MeasurementRow>(
+    `${measurementSelect} where node_id = $1 and ($3::numeric is null or round_id < $3::numeric)
+     order by round_id desc limit $2`,
+    [nodeId, limit, before ?? null],
+  );
+  return rows;
+}
+
 /** A node's presence in the newest heartbeat slots; without slots committed before its registration. */
 export async function findPresence(db: Queryable, nodeId: number, slots: number): Promise<Presence> {
   const facts = await readPresence(db, newest, await newestSlots(db, newest, slots), nodeId);

@@ -32,10 +32,14 @@ export type NewTask = {
   kind: "task" | "chat";
   method: string;
   path: string;
-  input: unknown;
+  /** The body that the container receives, JSON; undefined: none. */
+  payload: Buffer | undefined;
   runner: bigint;
   idempotencyKey: string | undefined;
 };
+
+/** Without a byte order mark, which Postgres does not accept in JSON. */
+const utf8 = new TextDecoder();
 
 /** Stores a task as queued. False when a task with the partner's Idempotency-Key exists. */
 export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
@@ -50,7 +54,8 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
       task.kind,
       task.method,
       task.path,
-      task.input === undefined ? null : toJson(task.input),
+      // Its own text: serialized again, large numbers and repeated names would change.
+      task.payload === undefined ? null : utf8.decode(task.payload),
       task.runner,
       task.idempotencyKey ?? null,
     ],
@@ -58,15 +63,18 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
   return rowCount === 1;
 }
 
-export async function markTaskRunning(db: Queryable, id: string): Promise<void> {
-  await db.query(
-    "update app.task set status = 'running', started_at = now() where id = $1 and status = 'queued'",
+/** @returns Whether the task was cancelled before. */
+export async function markTaskRunning(db: Queryable, id: string): Promise<boolean> {
+  const { rows } = await db.query<{ is_cancelled: boolean }>(
+    `update app.task set status = 'running', started_at = now() where id = $1 and status = 'queued'
+     returning cancelled_at is not null as is_cancelled`,
     [id],
   );
+  return rows[0]?.is_cancelled === true;
 }
 
 export type TaskEnd = {
-  /** `aborted`: the client left before the end. */
+  /** `aborted`: the client left before the end, or the task was cancelled. */
   status: "succeeded" | "failed" | "aborted";
   served: { nodeId: number; replica: number; lease: number } | undefined;
   httpStatus: number | undefined;

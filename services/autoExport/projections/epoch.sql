@@ -10,6 +10,7 @@ create table epoch (
   activates_at bigint not null,
   disabled boolean not null
 );
+create index on event_epoch_posted (number);
 
 -- on EpochPosted
 select number, generation, block_number, log_index, jsonb_build_object(

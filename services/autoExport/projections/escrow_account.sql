@@ -18,6 +18,11 @@ create index on event_authorized (authorization_id);
 create index on event_authorized (owner);
 create index on event_lease_opened (authorization_id);
 create index on event_settled (workspace_id, replica, lease);
+create index on event_deposited (account);
+create index on event_withdrawn (account);
+create index on event_refunded (owner);
+create index on event_transfer ("from");
+create index on event_transfer ("to");
 
 -- on Deposited
 select account, generation, block_number, log_index, '{}'::jsonb as patch, amount as deposited, 0 as withdrawn, 0 as settled,

@@ -2,12 +2,12 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { byContract } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
 import { uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
+import { uptimeLeaves } from "@ngpu/rewards/uptime";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Sender } from "@ngpu/tx-sender/send";
 import { type Address, keccak256, stringToHex } from "viem";
 import { firstBlockTime, lastBlockBefore, safeTime } from "../store.ts";
-import { uptimeLeaves } from "./decide.ts";
 import {
   dayFacts,
   dayToPost,

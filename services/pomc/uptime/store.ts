@@ -2,9 +2,9 @@ import { type Database, transaction } from "@ngpu/db/pool";
 import type { LeaseDowntime } from "@ngpu/protocol/uptimeTree";
 import { readPresence } from "@ngpu/queries/presence";
 import { slotsOfDay } from "@ngpu/rewards/epochs";
+import type { DayFacts } from "@ngpu/rewards/uptime";
 import type { Hex } from "viem";
 import type { BlockRef } from "../store.ts";
-import type { DayFacts } from "./decide.ts";
 
 /** Maximum number of refunds in one transaction. */
 const maxRefunds = 100;

@@ -18,6 +18,8 @@ import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReasonReporter } from "../../../node-client/reasons/reasonReporter.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
+import { openHostShell } from "../../../node-client/walls/hostShell.ts";
+import { createWalls } from "../../../node-client/walls/walls.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
 import { deploymentDocument } from "../../services/support/deployment.ts";
 
@@ -71,6 +73,7 @@ async function run(order: AgentOrder): Promise<void> {
     gpus: () => [],
     reasons: createReasonReporter({ engine, send: (message) => reasons.push(message) > 0, logger }),
     sickGpus: () => [],
+    walls: createWalls({ engine, shell: openHostShell(engine), logger }),
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
@@ -84,6 +87,8 @@ async function run(order: AgentOrder): Promise<void> {
   });
   const isAwaited = () =>
     "awaits" in order && !reasons.some((one) => one.type === "reason" && one.code === order.awaits);
+  // The reconciler's pauses keep no process running.
+  using _alive = setInterval(() => undefined, 1_000);
   const deadline = Date.now() + 60_000;
   while (Date.now() - lastStep < 2_500 || (isAwaited() && Date.now() < deadline)) {
     await reconciler.round();

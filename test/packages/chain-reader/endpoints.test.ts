@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { createChainClient } from "@ngpu/chain-reader/client";
+import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { createEndpoints, type EndpointsOptions } from "@ngpu/chain-reader/endpoints/endpoints";
 import { FatalError, RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
@@ -177,6 +177,30 @@ describe("a group of endpoints", () => {
       await until("its connections are closed", async () => silent.open() === 0);
     });
   }
+
+  it("reads the chain at the start again after answers that are no JSON-RPC, and names them", async () => {
+    const contract = "0x0000000000000000000000000000000000000001";
+    const deployment = { chainId: 10, contracts: { ComputeNode: contract } } as unknown as Parameters<
+      typeof requireChain
+    >[1];
+    for (const text of ["{}", "[]", "7"]) {
+      let asked = 0;
+      const odd = await serve((response, [call]) => {
+        asked += 1;
+        const result = call?.method === "eth_chainId" ? "0xa" : "0x01";
+        response.end(asked % 2 === 1 ? text : JSON.stringify({ jsonrpc: "2.0", id: call?.id, result }));
+      });
+      await requireChain(createChainClient({ rpcUrls: [odd.url], chainId: 10 }), deployment);
+      const lost = await serve((response) => void response.end(text));
+      const refused = await requireChain(
+        createChainClient({ rpcUrls: [lost.url], chainId: 10 }),
+        deployment,
+      ).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(FatalError);
+      expect((refused as FatalError).code).to.equal("chain_unreachable");
+      expect((refused as FatalError).message).to.include("no JSON-RPC");
+    }
+  });
 
   it("sends batches as large as an endpoint accepts", async () => {
     const server = await serve((response, calls, body) => {

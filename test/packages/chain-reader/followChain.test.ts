@@ -270,6 +270,31 @@ describe("following the chain", () => {
     expect(held(consumer.stored())).to.deep.equal(expected(chain));
   });
 
+  it("keeps every block while the endpoint serves another chain, and goes on when it is back", async () => {
+    for (const blocks of [1, 5]) {
+      const chain = createScriptedChain();
+      chain.mine([log(1)], [log(2)], [log(3)]);
+      let served = 10;
+      let asked = 0;
+      const request: FollowOptions["client"]["request"] = (async (given: { method: string }) => {
+        if (given.method !== "eth_chainId") return chain.client.request(given as never);
+        asked += 1;
+        return numberToHex(served);
+      }) as never;
+      const consumer = createConsumer(chain, { client: { ...chain.client, request, chain: { id: 10 } } });
+      await consumer.run(consumer.upToDate);
+      const before = held(consumer.stored());
+      served = 11;
+      chain.rewind(3);
+      chain.mine(...Array.from({ length: blocks }, (_none, index) => [log(10 + index)]));
+      await consumer.run(() => asked > 3);
+      expect(held(consumer.stored())).to.deep.equal(before);
+      served = 10;
+      await consumer.run(consumer.upToDate);
+      expect(held(consumer.stored())).to.deep.equal(expected(chain));
+    }
+  });
+
   it("waits while an endpoint lags", async () => {
     const chain = createScriptedChain();
     chain.mine(...Array.from({ length: 10 }, (_, index) => [log(index)]));

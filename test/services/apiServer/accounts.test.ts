@@ -13,7 +13,7 @@ describe("apiServer: accounts and keys", () => {
     this.timeout(90_000);
     api = await setup({ limits: { signIn: 1_000 } });
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("issues a key for a signed message and stores only the hash of its secret", async () => {
     const account = newAccount();
@@ -121,7 +121,7 @@ describe("apiServer: limits", () => {
     this.timeout(90_000);
     api = await setup({ limits: { signIn: 3, perKey: 4, writes: 2 } });
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("counts sign-ins by address and other calls by key", async () => {
     const partner = await signIn(api.client, newAccount());

@@ -135,7 +135,7 @@ describe("apiServer: small decisions", () => {
       maxPricePerSecond: "1",
       gpu: { model: "RTX 4090", minVramGib: 23.9 },
       cpu: 1,
-      memoryMib: 1,
+      memoryMib: 6,
       diskGib: 1,
     });
     const one = publication(workspace, 0);

@@ -30,7 +30,7 @@ describe("apiServer: edges", function () {
     api = await setup({ limits: { signIn: 1_000, perKey: 100_000, perAddress: 100_000, writes: 1_000 } });
     ({ partner } = await join(api, newAccount()));
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   const refused = (answer: Answer<Problem>) => [answer.status, answer.body.code];
 

@@ -25,7 +25,7 @@ describe("apiServer: the faucet of a market with test tokens", function () {
     api = await setup({ faucetKey: privateKeyOf("relayer"), limits: { signIn: 1_000 } });
     await giveFaucet("350");
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("sends tokens and ETH to a new wallet", async () => {
     const wallet = freshWallet();

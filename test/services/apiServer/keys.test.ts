@@ -17,7 +17,7 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
     api = await setup({ limits: { signIn: 1_000, perKey: 10_000, writes: 10_000 } });
     partner = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   const create = async (body: Record<string, unknown>, by: Client = partner) => {
     const answer = await by.post<Created>("/v1/keys", { name: "test", ...body });

@@ -14,7 +14,7 @@ describe("apiServer: public data", () => {
     this.timeout(90_000);
     api = await setup();
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("returns the settings a node needs to join", async () => {
     const { body } = await api.client.get("/v1/network");

@@ -6,6 +6,12 @@ import { expect } from "chai";
 import { runToEnd } from "../../../scripts/embedded/command.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
+/** A WebSocket has no answer but 101. */
+const ignored = `openapi.json:
+  operation-2xx-response:
+    - '#/paths/~1v1~1workspaces~1{id}~1exec~1{session}~1attach/get/responses'
+`;
+
 type Responses = Record<string, { $ref?: string; headers?: object; content?: object }>;
 
 describe("apiServer: OpenAPI document", function () {
@@ -14,13 +20,14 @@ describe("apiServer: OpenAPI document", function () {
   before(async () => {
     api = await setup();
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("has no error and no warning of Redocly's recommended rules", async () => {
     const folder = mkdtempSync(join(tmpdir(), "ngpu-openapi-"));
     const file = join(folder, "openapi.json");
     writeFileSync(file, await (await api.client.raw("/openapi.json")).text());
     writeFileSync(join(folder, "redocly.yaml"), "extends: [recommended]\n");
+    writeFileSync(join(folder, ".redocly.lint-ignore.yaml"), ignored);
     const redocly = fileURLToPath(import.meta.resolve("@redocly/cli/bin/cli.js"));
     const args = [redocly, "lint", "--config", join(folder, "redocly.yaml"), "--format", "json", file];
     const { code, output } = await runToEnd(process.execPath, args, {
@@ -34,7 +41,7 @@ describe("apiServer: OpenAPI document", function () {
       problems: { message: string }[];
     };
     expect(report.problems).to.deep.equal([]);
-    expect(report.totals).to.deep.equal({ errors: 0, warnings: 0, ignored: 0 });
+    expect(report.totals).to.deep.equal({ errors: 0, warnings: 0, ignored: 1 });
     expect(code).to.equal(0);
   });
 

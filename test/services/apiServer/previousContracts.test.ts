@@ -70,7 +70,7 @@ describe("apiServer: a market with replaced contracts", function () {
     await api.market.exported();
     partner = await signIn(api.client, accounts.owner);
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   /** Stores a closed epoch, as pomc does. */
   async function keep(epoch: PostedEpoch, leaves: { account: string; cumulative: bigint }[]) {

@@ -91,7 +91,7 @@ describe("apiServer: tasks and chat", () => {
       return answer.status === 200;
     });
   });
-  after(() => api.stop());
+  after(() => api?.stop());
 
   it("returns and records the container's response, the node and the duration", async () => {
     const { status, body, headers } = await partner.post<Task>("/v1/tasks", {

@@ -231,6 +231,9 @@ describe("projections of money", function () {
       { workspace_id: -1n, replica: 1, lease: 2n ** 32n - 1n, amount: 2n },
       { workspace_id: 3n, replica: 1, lease: 2n ** 32n - 1n, amount: 7n },
     ]);
+    expect(await rows("select account, number, amount from payer_receipt")).to.deep.equal([
+      { account: `0x${"0".repeat(40)}`, number: 1n, amount: 15n },
+    ]);
     expect(await current("receipt_batch")).to.deep.equal([
       { number: 1n, root: word(5), total: 9n, block_number: 1n },
     ]);

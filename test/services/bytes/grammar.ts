@@ -187,6 +187,10 @@ const heads = fc.constantFrom(
   "",
   "\r\n\r\n\r\n",
   "HTTP/1.1 100 Continue\r\n\r\n".repeat(50),
+  `${"HTTP/1.1 102 Processing\r\n\r\n".repeat(101)}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`,
+  `${"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n".repeat(5_000)}`,
+  "HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775808\r\n\r\n",
+  "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n",
 );
 
 /** Responses that no client may take for one of the container. */

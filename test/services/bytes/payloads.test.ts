@@ -1,8 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { expect } from "chai";
 import fc from "fast-check";
-import { membersOf, memberValue, withMember } from "../../../services/apiServer/payload.ts";
+import { membersOf, memberValue, shapeOf, withMember } from "../../../services/apiServer/payload.ts";
 import { runs } from "../../support/runs.ts";
+import { eventually } from "../support/context.ts";
 import { chatBody, headerOf, send } from "./client.ts";
 import { afterRequest, answerOk, type ByteMarket, openByteMarket } from "./market.ts";
 
@@ -70,6 +71,20 @@ describe("the text of a payload", () => {
           const value = Buffer.from(text).subarray(span.from, span.to);
           expect(changed.includes(value)).to.equal(true);
         }
+      }),
+    );
+  });
+});
+
+const depthOf = (value: unknown): number =>
+  typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+
+describe("the shape of a JSON text", () => {
+  it("is that of its value", () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue({ maxDepth: 4 }), { minLength: 1 }), fc.nat(2), (value, indent) => {
+        const shape = shapeOf(Buffer.from(JSON.stringify(value, undefined, indent)));
+        expect(shape).to.deep.equal({ depth: depthOf(value), members: value.length });
       }),
     );
   });
@@ -197,6 +212,38 @@ describe("payloads between partner and container", function () {
       });
       expect(body.result).to.deep.equal(shown);
     }
+  });
+
+  it("shows a JSON that is nested too deep as its text, and records that it succeeded", async () => {
+    for (const [open, close] of [
+      ["[", "]"],
+      ['{"a":', "}"],
+    ] as const) {
+      const text = `${open.repeat(60_000)}1${close.repeat(60_000)}`;
+      const answer = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+      void received(answer);
+      const { body } = await market.partner.post<{ status: string; result: unknown }>("/v1/tasks", {
+        workspaceId: first().id,
+        path: "/",
+      });
+      expect([body.status, body.result === text]).to.deep.equal(["succeeded", true]);
+      void received(answer);
+      const seen = await send(market, "/v1/chat/completions", chatBody(first().id)).seen;
+      expect([seen.end, seen.body.toString() === text]).to.deep.equal(["complete", true]);
+      const task = await eventually("the record", async () => {
+        const path = `/v1/tasks/${headerOf(seen, "x-ngpu-task-id")}`;
+        const { body: record } = await market.partner.get<{ status: string; result: unknown }>(path);
+        return record.status === "running" ? undefined : record;
+      });
+      expect([task.status, task.result === text]).to.deep.equal(["succeeded", true]);
+    }
+  });
+
+  it("says that the container ended the connection when it did", async () => {
+    first().container.serve = (socket) => afterRequest(socket, () => socket.end("HTTP/1.1 200"));
+    const seen = await send(market, "/v1/chat/completions", chatBody(first().id)).seen;
+    expect(seen.status).to.equal(502);
+    expect(seen.body.toString()).to.include("The container ended the connection before it responded");
   });
 
   it("refuses a body above the limit the same way every time, and names the limit", async () => {

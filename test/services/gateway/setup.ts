@@ -26,7 +26,7 @@ export async function openGateway(options: { timeouts?: Timeouts; port?: number 
   const folder = mkdtempSync(join(tmpdir(), "ngpu-gateway-"));
   const file = join(folder, "deployment.json");
   writeFileSync(file, JSON.stringify(deploymentDocument));
-  const context = createTestContext("gateway");
+  let context = createTestContext("gateway");
   const { port } = options;
   const env = {
     LOG_LEVEL: "silent" as const,
@@ -41,7 +41,14 @@ export async function openGateway(options: { timeouts?: Timeouts; port?: number 
   const { url } = await startGateway(context, env, options.timeouts);
   return {
     db,
+    databaseUrl: database.url,
     url,
+    /** Stops the gateway and starts it again, at the same port if it was given. */
+    restart: async () => {
+      await context.stop();
+      context = createTestContext("gateway");
+      await startGateway(context, env, options.timeouts);
+    },
     /** Stores leases in schema chain and notifies, as autoExport does. */
     addAssignments: async (rows: Record<string, unknown>[]) => {
       for (const row of rows) await insertAssignment(db, { state: "running", ...row });

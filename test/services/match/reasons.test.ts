@@ -133,10 +133,15 @@ describe("match: why leases do not run", function () {
   });
 
   it("cannot fill the database: a flood is set aside, and only the newest of a workspace are kept", async () => {
-    for (let port = 0; port < 250; port += 1) {
-      node.peer.send(report({ code: "health_failing", details: { path: "/", port, status: 500 }, count: 1 }));
+    // A loaded market handles a burst slowly, and then the burst is no flood.
+    for (let port = 0; (await setAside("rate")) === 0; ) {
+      for (const end = port + 250; port < end; port += 1) {
+        node.peer.send(
+          report({ code: "health_failing", details: { path: "/", port, status: 500 }, count: 1 }),
+        );
+      }
+      await handled(node);
     }
-    await handled(node);
     const found = await rows();
     expect(found.length).to.be.within(1, 200);
     expect(await setAside("rate")).to.be.greaterThan(0);

@@ -146,9 +146,11 @@ describe("match: sessions and relayed messages", function () {
       const { rows } = await test.db.query("select key from app.session where subject_id = $1", [nodeId]);
       return rows.length === 1 && rows[0]?.key === next.key;
     });
-    const { rows } = await test.db.query("select from app.absence where node_id = $1 and back_at is null", [
-      nodeId,
-    ]);
+    // A loaded machine may be late with heartbeats, which is another signal.
+    const { rows } = await test.db.query(
+      "select from app.absence where node_id = $1 and back_at is null and signal = 'session'",
+      [nodeId],
+    );
     expect(rows).to.deep.equal([]);
   });
 

@@ -14,6 +14,7 @@ import { loadSpecs } from "@ngpu/queries/workspaceSpecs";
 import { closeEpoch } from "@ngpu/rewards/close";
 import { windowOf } from "@ngpu/rewards/epochs";
 import { currentRewardContract } from "@ngpu/rewards/rewardContracts";
+import { uptimeLeaves } from "@ngpu/rewards/uptime";
 import { createLogger } from "@ngpu/runtime/logger";
 import { createKey } from "../../../services/apiServer/access.ts";
 import { createApiApp } from "../../../services/apiServer/app.ts";
@@ -35,7 +36,6 @@ import { epochToPost, owedByPrevious } from "../../../services/pomc/epochStore.t
 import { epochFacts } from "../../../services/pomc/facts/index.ts";
 import { lastBlockBefore, safeTime } from "../../../services/pomc/store.ts";
 import { leasesToSettle, servedTasks } from "../../../services/pomc/taskReceipts/store.ts";
-import { uptimeLeaves } from "../../../services/pomc/uptime/decide.ts";
 import { dayFacts } from "../../../services/pomc/uptime/store.ts";
 import { decide as decideSteps } from "../../../services/workspace/decide.ts";
 import { findDue } from "../../../services/workspace/due.ts";
@@ -74,7 +74,8 @@ export async function readAll(
 ): Promise<unknown> {
   const isHealthy = (nodeId: number) => nodes.includes(nodeId);
   const all = [...workspaces, ...others.map(BigInt)];
-  const steps = await Promise.all(all.map(async (id) => stepsOf(db, id)));
+  const steps = [];
+  for (const id of all) steps.push(await stepsOf(db, id));
   await loadSpecs(db, all);
   return {
     placements: await placements(db, { nodes, workspaces, owner }, all),
@@ -199,6 +200,7 @@ export async function startApi(db: Database, owner: string): Promise<Api> {
     calls: { record: pass, flush: async () => undefined } as never,
     limits: { general: pass, signIn: pass, writes: pass } as never,
     releases: undefined,
+    console: undefined,
   });
   const keys: Record<string, string> = {};
   for (const [name, wallet] of Object.entries({ owner, outsider })) {

@@ -68,6 +68,7 @@ describe("match: popular images after contracts were replaced", () => {
         replica: 0,
         lease: 1,
         fence: "0x",
+        decided_at: generation,
         price_per_second: 0,
         start: true,
       });

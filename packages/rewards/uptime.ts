@@ -1,6 +1,6 @@
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import type { LeaseDowntime, UptimeLeaf } from "@ngpu/protocol/uptimeTree";
-import { slotsOfDay } from "@ngpu/rewards/epochs";
+import { slotsOfDay } from "./epochs.ts";
 
 /** Chain data of a day. A day's number is its Unix time divided by `daySeconds`. Times are Unix seconds. */
 export type DayFacts = Omit<PresenceFacts, "firstSlot" | "endSlot"> & {

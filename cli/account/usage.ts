@@ -1,0 +1,50 @@
+import type { Schema } from "@ngpu/api-client/client";
+import { json, print } from "../shared/output.ts";
+import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
+import { table } from "../shared/table.ts";
+import { parseSeconds, tokens } from "../shared/units.ts";
+
+type Change = Schema<"BalanceChange">;
+type Options = GlobalOptions & { since?: string };
+
+/** Shows what each workspace has cost in a period, refunds deducted. */
+export async function showUsage(options: Options): Promise<void> {
+  const settings = settingsOf(options);
+  const changes = (await read(settings, options.since)).filter(
+    ({ kind }) => kind === "settlement" || kind === "refund",
+  );
+  const usage = [...Map.groupBy(changes, ({ workspaceId }) => workspaceId ?? "")]
+    .map(([workspaceId, own]) => ({ workspaceId, ...costs(own) }))
+    .sort((a, b) => (a.cost < b.cost ? 1 : -1));
+  if (settings.json) return print(json(usage));
+  const total = usage.reduce((sum, { cost }) => sum + cost, 0n);
+  const columns = ["WORKSPACE", "PAYMENTS", "PAID", "REFUNDED", "COST"].map((title) => ({
+    title,
+    right: title !== "WORKSPACE",
+  }));
+  const rows = usage.map(({ workspaceId, payments, paid, refunded, cost }) => [
+    ...[workspaceId, String(payments), tokens(paid), tokens(refunded), tokens(cost)],
+  ]);
+  print(`${table(columns, rows)}\n\nTotal: ${tokens(total)} NGPU since ${options.since} ago.`);
+}
+
+function costs(changes: Change[]) {
+  const sumOf = (kind: Change["kind"]) =>
+    changes.filter((one) => one.kind === kind).reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  const paid = sumOf("settlement");
+  const refunded = sumOf("refund");
+  const payments = changes.filter(({ kind }) => kind === "settlement").length;
+  return { payments, paid, refunded, cost: paid - refunded };
+}
+
+async function read(settings: Settings, since: string | undefined): Promise<Change[]> {
+  const from = since === undefined ? 0 : Date.now() - parseSeconds(since) * 1000;
+  const changes: Change[] = [];
+  for await (const change of partnerApi(settings).list("GET /v1/account/history", {
+    query: { limit: 200 },
+  })) {
+    if (Date.parse(change.at) < from) break;
+    changes.push(change);
+  }
+  return changes;
+}

@@ -1,0 +1,3 @@
+import type { Schema } from "@ngpu/api-client/client";
+
+export type Market = Schema<"Market">;

@@ -1,0 +1,104 @@
+import { type SortDirection, useTable } from "@tanstack/react-table";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useMemo, useRef } from "react";
+import { useSettings } from "../../app/settings.tsx";
+import { columnsOf } from "./columns.tsx";
+import { features, type Node } from "./types.ts";
+
+const rowHeight = 40;
+
+/** All nodes, of which only the rows in view are in the document. The next page is read when the end comes near. */
+export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () => unknown }) {
+  const { t, format, language } = useSettings();
+  const columns = useMemo(() => columnsOf({ t, format, language }), [t, format, language]);
+  const table = useTable({ features, columns, data: given.nodes, getRowId: (node) => String(node.id) });
+  const rows = table.getRowModel().rows;
+  const area = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => area.current,
+    estimateSize: () => rowHeight,
+    overscan: 8,
+  });
+  const items = virtual.getVirtualItems();
+  const { more, loadMore } = given;
+  const end = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (more && end >= rows.length - 20) loadMore();
+  }, [more, loadMore, end, rows.length]);
+  const before = items[0]?.start ?? 0;
+  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  return (
+    <div className="panel">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys. */}
+      <section className="virtual" ref={area} tabIndex={0} aria-label={t("nodes.title")}>
+        <table aria-rowcount={more ? -1 : rows.length + 1}>
+          <thead>
+            {table.getHeaderGroups().map((group) => (
+              <tr key={group.id}>
+                {group.headers.map(({ id, column }) => (
+                  <th
+                    key={id}
+                    scope="col"
+                    className={column.columnDef.meta?.number === true ? "number" : undefined}
+                    aria-sort={sortOf(column.getIsSorted())}
+                  >
+                    <button
+                      type="button"
+                      className="sort"
+                      onClick={() => column.toggleSorting(undefined, false)}
+                    >
+                      {String(column.columnDef.header)}
+                      <SortMark direction={column.getIsSorted()} />
+                    </button>
+                  </th>
+                ))}
+              </tr>
+            ))}
+          </thead>
+          <tbody>
+            <Spacer height={before} />
+            {items.map(({ index }) => {
+              const row = rows[index];
+              if (row === undefined) return null;
+              return (
+                <tr key={row.id} aria-rowindex={index + 2}>
+                  {row.getAllCells().map((cell) => (
+                    <td
+                      key={cell.id}
+                      className={cell.column.columnDef.meta?.number === true ? "number" : undefined}
+                    >
+                      <table.FlexRender cell={cell} />
+                    </td>
+                  ))}
+                </tr>
+              );
+            })}
+            <Spacer height={after} />
+          </tbody>
+        </table>
+      </section>
+      <p className="panel-body panel-note" role="status">
+        {t(more ? "nodes.loaded" : "nodes.all", { count: format.count(rows.length) })}
+      </p>
+    </div>
+  );
+}
+
+function Spacer({ height }: { height: number }) {
+  if (height <= 0) return null;
+  return (
+    <tr className="spacer">
+      <td style={{ height }} />
+    </tr>
+  );
+}
+
+function sortOf(direction: false | SortDirection) {
+  if (direction === false) return "none" as const;
+  return direction === "asc" ? "ascending" : "descending";
+}
+
+const SortMark = ({ direction }: { direction: false | SortDirection }) => (
+  <span aria-hidden="true">{direction === false ? "" : direction === "asc" ? " ↑" : " ↓"}</span>
+);

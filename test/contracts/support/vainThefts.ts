@@ -1,0 +1,70 @@
+import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import {
+  concatHex,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  parseEther,
+  toFunctionSelector,
+  toHex,
+} from "viem";
+import { keyOf } from "./market.ts";
+import { bindWallet } from "./nodes.ts";
+import { expectRevert } from "./reverts.ts";
+import { asManager, type Robbed } from "./thieves.ts";
+import { partner } from "./workspaces.ts";
+
+const day = 86_400;
+
+/** Keys that move nobody's money: what each may do, tried in full. Everything that its account has afterwards is loot. */
+export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
+  "node, wallet bound": async (market) => {
+    const { address } = market.honest.key;
+    await bindWallet(market, market.honest, keyOf("the operator's wallet"));
+    await market.escrow.write.collect([[market.honest.id]]);
+    const theft = bindWallet(market, market.honest, keyOf("the thief's wallet"), 2);
+    await theft.catch(() => undefined);
+    await market.escrow.write.collect([[market.honest.id]]);
+    return address;
+  },
+  committer: async ({ people, computeNode, time, deployment, honest, thief }) => {
+    const slot = BigInt(Math.floor((await time.latest()) / deployment.parameters.slotSeconds)) - 1n;
+    const { encoding, bits } = encodeHeartbeats(2, new Set());
+    const code = encoding === "bitmap" ? 0 : 1;
+    const account = people.committer;
+    await computeNode.write.commitHeartbeats([slot, code, 2, bits], { account });
+    await computeNode.write.markOffline([[honest.id, thief.id]], { account });
+    return account;
+  },
+  "receipts' poster": async ({ people, pomc, escrow, honest }) => {
+    const account = people.receiptsPoster;
+    const paid = await escrow.read.totalEarnedBy([honest.id]);
+    const lease = toHex((BigInt(honest.id) << 224n) | (1n << 160n) | (1n << 112n) | paid, { size: 32 });
+    const payer = concatHex([partner.address, toHex(paid, { size: 12 })]);
+    await pomc.write.commitReceipts([keccak256("0x"), [lease], [payer]], { account });
+    return account;
+  },
+  watcher: async ({ people, pomc }) => {
+    const account = people.watcher;
+    const attest = pomc.write.attestEpoch([1n, `0x${"1".repeat(40)}`], { account });
+    await expectRevert(attest, "EpochUnknown");
+    return account;
+  },
+  guardian: async ({ people, pausesOf }) => {
+    const account = people.guardian;
+    const settle = toFunctionSelector("settle((uint64,uint16,uint32)[])");
+    await pausesOf("Escrow").write.pause([[settle]], { account });
+    return account;
+  },
+  "ADMIN and governance": async (market) => {
+    const { Token } = market.deployment.contracts;
+    const manager = await asManager(market, market.admin);
+    const args = [market.admin, parseEther("1000000")] as const;
+    const data = encodeFunctionData({ abi: tokenAbi, functionName: "setMinter", args });
+    await manager.schedule(Token, data);
+    await market.time.increase(day);
+    await expectRevert(manager.execute(Token, data), "AccessManagerNotReady");
+    return market.admin;
+  },
+};

@@ -1,0 +1,141 @@
+import { escrowAbi, pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { expect } from "chai";
+import fc from "fast-check";
+import { runs } from "../../support/runs.ts";
+import { accounts } from "../workspace/chain.ts";
+import { type Act, anyLife, kinds } from "./anyLife.ts";
+import { createLife, wallet } from "./lives.ts";
+import { type ApiMarket, setup } from "./setup.ts";
+
+type Entry = { id: string; book: string; kind: string; amount: string; at: string; txHash: string | null };
+type Statement = { wallet: string; balances: Record<string, string>; entries: Entry[]; next: string | null };
+
+const path = `/v1/accounts/${accounts.owner.address}/statement`;
+const books = ["wallet", "deposit", "lock", "rewards", "bond", "tasks"];
+
+type Life = Awaited<ReturnType<typeof createLife>>;
+
+describe("apiServer: statements", function () {
+  this.timeout(900_000);
+  let api: ApiMarket;
+  let life: Life;
+  before(async () => {
+    api = await setup({ limits: { perAddress: 100_000 } });
+    life = await createLife(api);
+  });
+  after(() => api.stop());
+
+  /** Every entry, page by page, newest first. */
+  async function entriesOf(limit: number): Promise<{ balances: Record<string, string>; entries: Entry[] }> {
+    const entries: Entry[] = [];
+    let after = "";
+    for (;;) {
+      const { body } = await api.client.get<Statement>(`${path}?limit=${limit}${after}`);
+      entries.push(...body.entries);
+      if (body.next === null) return { balances: body.balances, entries };
+      after = `&after=${body.next}`;
+    }
+  }
+
+  /** What the contracts say that the wallet has. */
+  async function onChain() {
+    const { client, deployment } = api.chain;
+    const { Token, Escrow, Pomc } = deployment.contracts;
+    const args = [wallet] as const;
+    const escrow = { address: Escrow, abi: escrowAbi, args } as const;
+    const lock = await client.readContract({ ...escrow, functionName: "lockedOf" });
+    return {
+      wallet: await client.readContract({ address: Token, abi: tokenAbi, functionName: "balanceOf", args }),
+      deposit: (await client.readContract({ ...escrow, functionName: "balanceOf" })) - lock,
+      lock,
+      claimed: await client.readContract({ address: Pomc, abi: pomcAbi, functionName: "claimedOf", args }),
+      tasks: await client.readContract({
+        address: Pomc,
+        abi: pomcAbi,
+        functionName: "receiptsOfPayer",
+        args,
+      }),
+    };
+  }
+
+  /** Compares the statement, read in pages of `limit` entries, with the contracts, and returns its entries. */
+  async function compared(life: Life, limit: number): Promise<Entry[]> {
+    await api.market.exported();
+    const { balances, entries } = await entriesOf(limit);
+    const sumOf = (book: string) =>
+      entries.reduce((sum, entry) => (entry.book === book ? sum + BigInt(entry.amount) : sum), 0n);
+    const sums = Object.fromEntries(books.map((book) => [book, String(sumOf(book))]));
+    const { claimed, ...held } = await onChain();
+    const { cumulative, withheld } = life.granted;
+    const expected = { ...held, rewards: cumulative - claimed, bond: withheld };
+    const text = Object.fromEntries(Object.entries(expected).map(([book, sum]) => [book, String(sum)]));
+    expect(sums).to.deep.equal(text);
+    expect(balances).to.include({ ...text, total: String(held.wallet + held.deposit + held.lock) });
+    const ids = entries.map(({ id }) => BigInt(id));
+    expect(ids).to.deep.equal([...new Set(ids)].sort((a, b) => (a < b ? 1 : -1)));
+    return entries;
+  }
+
+  it("add up to what the contracts hold for a wallet after every kind of act, and name each", async () => {
+    const size = (type: string, amount: number) => ({ type, size: amount, choice: 0 }) as Act;
+    const every = [...kinds.map((type) => size(type, 300)), size("reward", 100), size("reward", 300)];
+    for (const step of every) await life.play(step);
+    // A contract may refuse an act at the time of its block.
+    for (const type of kinds) if (!life.done.has(type)) await life.play(size(type, 300));
+    expect([...life.done.keys()], "acts that a contract accepted").to.have.members([...kinds]);
+    const entries = await compared(life, 50);
+    expect([...new Set(entries.map(({ kind }) => kind))].sort()).to.deep.equal([
+      ...["bond_returned", "bond_withheld", "burn", "claim", "deposit", "fee_burn", "lease_payment", "lock"],
+      ...["payout", "refund", "reward", "task", "transfer", "unlock", "withdrawal"],
+    ]);
+  });
+
+  const histories = runs(2, 12);
+
+  it(`add up to what the contracts hold for a wallet, to the unit, whatever it did, ${histories} lives`, async () => {
+    await fc.assert(
+      fc.asyncProperty(anyLife, fc.integer({ min: 20, max: 200 }), async (acts, limit) => {
+        for (const step of acts) await life.play(step);
+        await compared(life, limit);
+      }),
+      { numRuns: histories, endOnFailure: true },
+    );
+  });
+
+  it("are CSV for a client that asks for it by format or accept, with the next page in the header link", async () => {
+    const { body } = await api.client.get<Statement>(`${path}?limit=3`);
+    for (const [query, headers] of [
+      ["&format=csv", {}],
+      ["", { accept: "text/csv" }],
+    ] as const) {
+      const response = await api.client.raw(`${path}?limit=3${query}`, { headers });
+      expect(response.headers.get("content-type")).to.equal("text/csv; charset=utf-8");
+      expect(response.headers.get("link")).to.equal(`<?format=csv&limit=3&after=${body.next}>; rel="next"`);
+      const [head = "", ...lines] = (await response.text()).split("\r\n");
+      const columns = head.split(",");
+      expect(lines.pop()).to.equal("");
+      expect(lines.map((line) => line.split(",")[columns.indexOf("id")])).to.deep.equal(
+        body.entries.map(({ id }) => id),
+      );
+      expect(lines.map((line) => line.split(",")[columns.indexOf("amount")])).to.deep.equal(
+        body.entries.map(({ amount }) => amount),
+      );
+    }
+  });
+
+  it("are empty for a wallet that the market does not know, and refuse what is no address, format or place", async () => {
+    const empty = await api.client.get<Statement>(`/v1/accounts/0x${"12".repeat(20)}/statement`);
+    expect(empty.body.entries).to.deep.equal([]);
+    expect(empty.body.balances).to.include({
+      wallet: "0",
+      deposit: "0",
+      lock: "0",
+      total: "0",
+      rewards: "0",
+    });
+    for (const wrong of ["/v1/accounts/0x12/statement", `${path}?format=pdf`, `${path}?after=x`]) {
+      const { status, body } = await api.client.get(wrong);
+      expect([status, body.code], wrong).to.deep.equal([400, "request_invalid"]);
+    }
+  });
+});
