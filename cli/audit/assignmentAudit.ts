@@ -6,6 +6,7 @@ import { strategyOf } from "@ngpu/placement/preferences";
 import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import { fleetOfLogs } from "./fleetLogs.ts";
+import { priceLimitOf } from "./priceLimit.ts";
 import { wantedOf } from "./workspaceLogs.ts";
 
 /** A better node that was not chosen, and why the chain says so; null: it does not. */
@@ -29,8 +30,9 @@ const failures = new Set<string>(["lost", "late", "silent", "replaced"]);
 /**
  * Recomputes an assignment from logs: the node must be the best one at the block of the decision, at no more than its price there.
  * A better one may be passed over only for a reason that the chain has: an earlier lease of the replica failed on it, or it no
- * longer fitted when the assignment reached the chain.
+ * longer fitted when the assignment reached the chain. A replacement of a lease that was taken away has a lower highest price.
  *
+ * @param logs With the times of the releases of the replica.
  * @param assigned The log of the assignment.
  * @param decided Its block of decision; undefined where the chain has none with this number.
  */
@@ -54,7 +56,14 @@ export function auditAssignment(
   const workspaceId = amount(args.workspaceId);
   const wanted = wantedOf(logs, { workspaceId, position, excluded: [], block: decidedAt });
   if (wanted === undefined) return { ...none, position, checks: failed };
-  const { request } = wanted;
+  const limit = priceLimitOf(
+    logs,
+    { workspaceId, replica: number(args.replica) },
+    { block: decidedAt, time: decided.time },
+  );
+  const { maxPricePerSecond: maximum } = wanted.request;
+  const maxPricePerSecond = limit !== undefined && limit < maximum ? limit : maximum;
+  const request = { ...wanted.request, maxPricePerSecond };
   const nodes = fleetOfLogs(logs, decided);
   const chosen = nodes.find((node) => node.nodeId === nodeId);
   const decision = decide({ block: decided, nodes }, request, strategyOf(wanted.preferences));

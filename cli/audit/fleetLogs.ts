@@ -18,7 +18,7 @@ export const placementEvents = {
   ],
   DockerContract: [
     ...["WorkspacePublished", "WorkspaceUpdated", "WorkspaceClosed"],
-    ...["Assigned", "StateChanged", "Released"],
+    ...["Assigned", "StateChanged", "DeleteRequested", "Released"],
   ],
   Measure: ["MeasureRequested", "MeasureFinalized"],
 } as const;

@@ -1,11 +1,12 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
-import { amount } from "@ngpu/rewards/chainLogs";
+import { amount, number } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import { InputError } from "@ngpu/runtime/errors";
 import { auditAssignment, type PassedOver } from "./assignmentAudit.ts";
 import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
 import { placementEvents } from "./fleetLogs.ts";
+import { withReleaseTimes } from "./priceLimit.ts";
 import { type SourceOptions, sourceOf } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
 
@@ -37,8 +38,9 @@ export async function verifyAssignment(
   }
   const decidedAt = amount(assigned.args.decidedAt);
   const decided = decidedAt > latest ? undefined : await readHeader(client, decidedAt);
+  const replica = { workspaceId: amount(assigned.args.workspaceId), replica: number(assigned.args.replica) };
   const audit = auditAssignment(
-    logs,
+    await withReleaseTimes(logs, replica, clock),
     assigned,
     decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
   );

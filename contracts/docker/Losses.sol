@@ -29,6 +29,11 @@ abstract contract Losses is Tenancies {
     uint256 private constant STATEMENT_SECONDS = 30;
     uint256 private constant WINDOW_SECONDS = 10 minutes;
 
+    /// @dev How long a replacement's price is limited. A lost lease's longer: the statement that takes it may be false, and a thief
+    /// of both keys who could repeat it at a higher price each hour would reach any price within a day.
+    uint256 private constant TAKEN_SECONDS = 1 hours;
+    uint256 private constant LOST_SECONDS = 1 days;
+
     uint16 private immutable _lossBasisPoints;
     uint32 private immutable _lossFloor;
     uint32 private immutable _silenceSeconds;
@@ -46,10 +51,10 @@ abstract contract Losses is Tenancies {
 
     /// @dev Remembers that a lease was taken away, so that its replacement costs at most a tenth more. One that never ran is placed
     /// again as a new lease is: its owner's highest price limits both.
-    function _markTaken(LeaseRef memory ref) internal {
+    function _markTaken(LeaseRef memory ref, bool isLost) internal {
         (,,, uint64 rate,,, IEscrowTypes.Clock clock) = _escrow.leaseOf(ref.workspaceId, ref.replica);
         if (clock == IEscrowTypes.Clock.New) return;
-        _lostMarks[Leases.keyOf(ref.workspaceId, ref.replica)].take(rate);
+        _lostMarks[Leases.keyOf(ref.workspaceId, ref.replica)].take(rate, isLost ? LOST_SECONDS : TAKEN_SECONDS);
     }
 
     /// @dev Whether a keeper may order the lease deleted. A lease whose workspace its owner changed is the owner's to replace; one
@@ -63,7 +68,7 @@ abstract contract Losses is Tenancies {
             || assignment.version != workspace.version;
         if (isUnwanted) return refusal;
         if (!assignment.isKept() || _isAway(assignment.nodeId)) {
-            _markTaken(ref);
+            _markTaken(ref, false);
             return refusal;
         }
         if (_escrow.review(ref) != IEscrowTypes.Verdict.None || _mayAct(workspace, false)) return refusal;
@@ -120,9 +125,11 @@ abstract contract Losses is Tenancies {
         _witnesses[account] = witness;
     }
 
-    /// @dev The highest price of a replica's next lease that a keeper assigns.
-    function _priceLimit(uint256 replicaKey) internal view returns (uint64) {
-        Assignments.LostMark memory mark = _lostMarks[replicaKey];
+    /// @dev The highest price of a replica's next lease that a keeper assigns. An update of the workspace since the last lease ends the
+    /// limit: its owner knows what it costs and chose the terms again.
+    function _priceLimit(uint256 replicaKey, bool isUpdated) internal returns (uint64) {
+        Assignments.LostMark storage mark = _lostMarks[replicaKey];
+        if (isUpdated) mark.limitedUntil = 0;
         return mark.isLimited() ? mark.priceLimit : type(uint64).max;
     }
 
@@ -130,11 +137,18 @@ abstract contract Losses is Tenancies {
         (uint256 lastHeard, uint256 statedAt) = (head.lastHeard(), head.statedAt());
         uint256 time = block.timestamp;
         if (statedAt + STATEMENT_SECONDS < time || statedAt > time + STATEMENT_SECONDS) {
-            return abi.encodeWithSelector(LossStale.selector, head.nodeId(), head.statedAt(), time);
+            return _refuseLoss(LossStale.selector, head, statedAt, time);
         }
         if (lastHeard + _silenceSeconds > time || lastHeard > statedAt) {
-            return
-                abi.encodeWithSelector(LossTooRecent.selector, head.nodeId(), head.lastHeard(), _silenceSeconds);
+            return _refuseLoss(LossTooRecent.selector, head, lastHeard, _silenceSeconds);
         }
+    }
+
+    function _refuseLoss(bytes4 selector, bytes32 head, uint256 stated, uint256 against)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(selector, head.nodeId(), stated, against);
     }
 }

@@ -66,7 +66,9 @@ abstract contract Placement is Losses {
             );
         }
         // Read only where the replica had a lease.
-        uint64 limit = isKeeper_ && assignment.lease != 0 ? _priceLimit(key) : type(uint64).max;
+        bool isReplacing = isKeeper_ && assignment.lease != 0;
+        uint64 limit =
+            isReplacing ? _priceLimit(key, assignment.version != workspace.version) : type(uint64).max;
         assignment.nodeId = item.nodeId;
         assignment.lease += 1;
         assignment.fence = _fenceOf(item, workspace.specHash, assignment.lease);

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {IDismissals} from "../interfaces/IDismissals.sol";
 import {IPowers} from "../interfaces/IPowers.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {HeartbeatBits} from "../libraries/HeartbeatBits.sol";
@@ -11,7 +12,7 @@ import {DockerState} from "./DockerState.sol";
 
 /// @title Keepers and witnesses, and the evidence against a witness
 abstract contract Powers is IPowers, DockerState {
-    using Assignments for Assignments.LostMark;
+    using Assignments for *;
     using HeartbeatBits for bytes;
     using PackedLosses for bytes32;
 
@@ -31,6 +32,18 @@ abstract contract Powers is IPowers, DockerState {
         if (allowed && _keepers[account]) revert AccountHasOtherPower(account);
         _witnesses[account].allowed = allowed;
         emit WitnessSet(account, allowed);
+    }
+
+    /// @inheritdoc IDismissals
+    function dismiss(address account) external restricted {
+        if (_keepers[account]) {
+            _keepers[account] = false;
+            emit KeeperSet(account, false);
+        }
+        if (_witnesses[account].allowed) {
+            _witnesses[account].allowed = false;
+            emit WitnessSet(account, false);
+        }
     }
 
     /// @inheritdoc IPowers
@@ -55,9 +68,11 @@ abstract contract Powers is IPowers, DockerState {
 
     /// @inheritdoc IPowers
     function priceLimitOf(uint64 workspaceId, uint16 replica) external view returns (uint64 limit, uint40 until) {
-        Assignments.LostMark memory mark = _lostMarks[Leases.keyOf(workspaceId, replica)];
-        if (!mark.isLimited()) return (type(uint64).max, 0);
-        return (mark.priceLimit, uint40(mark.takenAt + Assignments.LIMIT_SECONDS));
+        uint256 key = Leases.keyOf(workspaceId, replica);
+        Assignments.LostMark memory mark = _lostMarks[key];
+        bool isUpdated = _assignments[key].unpack().version != _workspaces[workspaceId].version;
+        if (isUpdated || !mark.isLimited()) return (type(uint64).max, 0);
+        return (mark.priceLimit, mark.limitedUntil);
     }
 
     /// @inheritdoc IPowers

@@ -64,9 +64,7 @@ abstract contract Releases is Losses {
         IEscrowTypes.Verdict verdict = _escrow.review(ref);
         if (verdict != IEscrowTypes.Verdict.None) return _releaseByPolicy(ref, spec, _reasonOf(verdict));
         if (loss.refusal.length != 0) return loss.refusal;
-        return abi.encodeWithSelector(
-            LossUnproven.selector, ref.workspaceId, ref.replica, ref.lease, assignment.nodeId
-        );
+        return _refuse(LossUnproven.selector, ref, assignment.nodeId);
     }
 
     /// @dev What does not serve and does not rest by its owner's order counts for nothing in the witness's limit: a keeper may
@@ -94,9 +92,7 @@ abstract contract Releases is Losses {
         }
         IEscrowTypes.Verdict verdict = _escrow.review(ref);
         if (verdict != IEscrowTypes.Verdict.None) return _releaseByPolicy(ref, spec, _reasonOf(verdict));
-        return abi.encodeWithSelector(
-            NotReleasable.selector, ref.workspaceId, ref.replica, ref.lease, spec.expiresAt
-        );
+        return _refuse(NotReleasable.selector, ref, spec.expiresAt);
     }
 
     /// @dev An expired workspace is not assigned again, so an exclusive lease must wait only here.
@@ -116,11 +112,7 @@ abstract contract Releases is Losses {
                 emit LeaseLost(ref.workspaceId, assignment.nodeId, ref.replica, ref.lease, releasableAt);
                 return refusal;
             }
-            if (time < releasableAt) {
-                return abi.encodeWithSelector(
-                    NotReleasable.selector, ref.workspaceId, ref.replica, ref.lease, releasableAt
-                );
-            }
+            if (time < releasableAt) return _refuse(NotReleasable.selector, ref, releasableAt);
         }
         _release(ref, reason);
     }
@@ -131,8 +123,13 @@ abstract contract Releases is Losses {
         _setAssignment(ref, assignment);
         bool isTaken =
             reason == ReleaseReason.Lost || reason == ReleaseReason.Replaced || reason == ReleaseReason.Late;
-        if (isTaken && assignment.desired != Desired.Delete) _markTaken(ref);
+        if (isTaken && assignment.desired != Desired.Delete) _markTaken(ref, reason == ReleaseReason.Lost);
         _free(ref, assignment, reason);
+    }
+
+    /// @dev For errors about a lease that end with a number.
+    function _refuse(bytes4 selector, LeaseRef calldata ref, uint256 value) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, ref.workspaceId, ref.replica, ref.lease, value);
     }
 
     /// @dev Of a verdict other than None.

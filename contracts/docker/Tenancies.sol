@@ -7,25 +7,10 @@ import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {DockerState} from "./DockerState.sol";
 
-/// @title What is stored of assignments
+/// @title The holders of replicas, for other contracts
 abstract contract Tenancies is IAssignments, DockerState {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
-
-    /// @inheritdoc IAssignments
-    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
-        uint256 key = Leases.keyOf(workspaceId, replica);
-        Assignments.Assignment memory assignment = _assignments[key].unpack();
-        return Assignment({
-            nodeId: assignment.nodeId,
-            lease: assignment.lease,
-            fence: assignment.fence,
-            state: assignment.state,
-            desired: assignment.desired,
-            sequence: assignment.sequence,
-            lostAt: assignment.lostAtOf(_lostMarks[key])
-        });
-    }
 
     /// @inheritdoc IAssignments
     function tenancyOf(uint64 workspaceId, uint16 replica)

@@ -2,12 +2,15 @@
 pragma solidity 0.8.37;
 
 import {IWorkspaces} from "../interfaces/IWorkspaces.sol";
+import {Assignments} from "../libraries/Assignments.sol";
+import {Leases} from "../libraries/Leases.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {Resources} from "../libraries/Types.sol";
 import {DockerState} from "./DockerState.sol";
 
 /// @title Images and workspaces that partners publish
 abstract contract Workspaces is IWorkspaces, DockerState {
+    using Assignments for *;
     using ResourceMath for Resources;
 
     /// @dev An exclusive lease without funds holds its node's capacity for the grace.
@@ -95,6 +98,21 @@ abstract contract Workspaces is IWorkspaces, DockerState {
     /// @inheritdoc IWorkspaces
     function workspaceCount() external view returns (uint64) {
         return _workspaceCount;
+    }
+
+    /// @inheritdoc IWorkspaces
+    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory) {
+        uint256 key = Leases.keyOf(workspaceId, replica);
+        Assignments.Assignment memory assignment = _assignments[key].unpack();
+        return Assignment({
+            nodeId: assignment.nodeId,
+            lease: assignment.lease,
+            fence: assignment.fence,
+            state: assignment.state,
+            desired: assignment.desired,
+            sequence: assignment.sequence,
+            lostAt: assignment.lostAtOf(_lostMarks[key])
+        });
     }
 
     /// @inheritdoc IWorkspaces

@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "./IComputeNode.sol";
+import {IDismissals} from "./IDismissals.sol";
 import {IDockerTypes} from "./IDockerTypes.sol";
 
 /// @title Keepers and witnesses: the accounts that act for all owners, and those without whose word no keeper takes a healthy lease
-interface IPowers is IDockerTypes {
+interface IPowers is IDockerTypes, IDismissals {
     /// @notice A slot's heartbeats as they were committed: ComputeNode stores their hash.
     struct CommittedSlot {
         IComputeNode.HeartbeatEncoding encoding;

@@ -67,6 +67,12 @@ interface IWorkspaces is IDockerTypes {
     /// @return The id.
     function workspaceCount() external view returns (uint64);
 
+    /// @notice The latest assignment of a replica; its lease is zero when there was none.
+    /// @param workspaceId The workspace.
+    /// @param replica The replica.
+    /// @return The assignment.
+    function assignmentOf(uint64 workspaceId, uint16 replica) external view returns (Assignment memory);
+
     /// @notice The owner is that of the authorization. `specHash` is the first 168 bits of keccak256(abi.encode(spec)).
     /// @param workspaceId The workspace.
     /// @return authorizationId The authorization that pays.

@@ -19,20 +19,17 @@ library Assignments {
         IDockerTypes.Desired desired;
     }
 
-    // | - 56 | priceLimit 64 | takenAt 40 | lostAt 40 | sequence 24 | lease 32 |
+    // | - 56 | priceLimit 64 | limitedUntil 40 | lostAt 40 | sequence 24 | lease 32 |
     /// @notice The mark of a lost exclusive lease. It holds while the assignment has that lease and sequence: any report of
-    /// the node clears it by raising the sequence. Also when a lease of the replica was last taken away, and the highest
-    /// price at which a keeper replaces it, for LIMIT_SECONDS.
+    /// the node clears it by raising the sequence. Also the highest price at which a keeper replaces a lease of the replica
+    /// that was taken away, and until when.
     struct LostMark {
         uint32 lease;
         uint24 sequence;
         uint40 lostAt;
-        uint40 takenAt;
+        uint40 limitedUntil;
         uint64 priceLimit;
     }
-
-    /// @notice The time in which a replacement costs at most a tenth more.
-    uint256 internal constant LIMIT_SECONDS = 1 hours;
 
     /// @dev The bits of sequence and state.
     uint256 private constant REPORTED = 0xffffff00f0;
@@ -106,15 +103,21 @@ library Assignments {
 
     /// @notice Whether the price of a replacement is limited.
     function isLimited(LostMark memory mark) internal view returns (bool) {
-        return block.timestamp < uint256(mark.takenAt) + LIMIT_SECONDS;
+        return block.timestamp < mark.limitedUntil;
     }
 
-    /// @notice Marks a lease as taken away. A limit that is still in force is never raised.
+    /// @notice Marks a lease as taken away: its replacement costs at most a tenth more. A limit that is still in force is never
+    /// raised or shortened.
     /// @param rate The price of the lease.
-    function take(LostMark storage mark, uint64 rate) internal {
+    /// @param limitSeconds How long the limit holds.
+    function take(LostMark storage mark, uint64 rate, uint256 limitSeconds) internal {
         uint256 limit = uint256(rate) + rate / 10;
+        uint256 until = block.timestamp + limitSeconds;
         if (limit > type(uint64).max) limit = type(uint64).max;
-        if (isLimited(mark) && mark.priceLimit < limit) limit = mark.priceLimit;
-        (mark.takenAt, mark.priceLimit) = (uint40(block.timestamp), uint64(limit));
+        if (isLimited(mark)) {
+            if (mark.priceLimit < limit) limit = mark.priceLimit;
+            if (mark.limitedUntil > until) until = mark.limitedUntil;
+        }
+        (mark.limitedUntil, mark.priceLimit) = (uint40(until), uint64(limit));
     }
 }

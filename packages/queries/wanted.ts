@@ -8,16 +8,19 @@ import { nullIfUnset, resourceColumns } from "./fleet.ts";
 export type Wanted = { request: Omit<PlacementRequest, "position">; preferences: PlacementPreferences };
 
 /**
- * SQL: the highest price of a replica whose lease was taken away within an hour before the block, as DockerContract limits it.
- * Parameters: 1 is the workspace, 2 the block, 4 the replica. The contract may limit it more where one replica was taken
- * away several times.
+ * SQL: the highest price of a replica whose lease was taken away before the block, as DockerContract limits it: for a day
+ * after a lost lease, for an hour after others, until the workspace is updated. Parameters: 1 is the workspace, 2 the block,
+ * 4 the replica. The contract may limit it more where one replica was taken away several times.
  */
 const priceLimit = `(select min(taken.price_per_second + div(taken.price_per_second, 10))
   from chain.assignment as taken join chain.lease using (workspace_id, replica, lease)
   join chain.block as released on released.number = taken.block_number
   where taken.workspace_id = $1 and taken.replica = $4 and taken.release_reason in ('lost', 'replaced', 'late')
     and taken.desired <> 'delete' and lease.settled > 0 and taken.block_number <= $2
-    and released.time > (select time from chain.block where number = $2) - interval '1 hour')`;
+    and released.time > (select time from chain.block where number = $2)
+      - case taken.release_reason when 'lost' then interval '1 day' else interval '1 hour' end
+    and not exists (select from chain.event_workspace_updated as updated where updated.workspace_id = $1
+      and updated.block_number <= $2 and updated.block_number >= taken.assigned_block))`;
 
 /**
  * The workspace's placement request as of a block.

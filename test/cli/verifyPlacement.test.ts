@@ -1,4 +1,4 @@
-import { codeOf, nodeStatuses, releaseReasons } from "@ngpu/contracts-sdk/enumNames";
+import { assignmentStates, codeOf, nodeStatuses, releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { expect } from "chai";
 import { pad } from "viem";
 import { verifyPlacement } from "../../cli/audit/verifyPlacement.ts";
@@ -20,14 +20,17 @@ const registered = (block: number, nodeId: number, pricePerSecond: bigint) =>
     ...{ nodeId, key: pad(`0x${nodeId}`, { size: 20 }), wallet: zero, isBound: false, pricePerSecond },
     ...{ spec: { ...noGpu, total }, gpuName: "", gpuUuids: [] },
   });
+const content = {
+  image: pad("0x1"),
+  spec: {
+    ...{ ...anySpec(1), maxPricePerSecond: 100n },
+    resources: { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
+  },
+  config: JSON.stringify({ image: "chat", placement: { strategy: "cheapest" } }),
+};
 const published = (block: number, workspaceId: bigint) =>
   at(block, "DockerContract", "WorkspacePublished", {
-    ...{ workspaceId, owner: zero, image: pad("0x1"), authorizationId: 1n, replicas: 3 },
-    spec: {
-      ...{ ...anySpec(1), maxPricePerSecond: 100n },
-      resources: { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
-    },
-    config: JSON.stringify({ image: "chat", placement: { strategy: "cheapest" } }),
+    ...{ workspaceId, owner: zero, authorizationId: 1n, replicas: 3, ...content },
   });
 type Lease = { workspaceId?: bigint; replica?: number; lease?: number; price?: bigint; decidedAt?: bigint };
 const assigned = (block: number, nodeId: number, { price = 10n, decidedAt = 5n, ...ref }: Lease = {}) =>
@@ -95,6 +98,24 @@ describe("verify placement of a lease, from an RPC endpoint alone", () => {
     expect(lost.code).to.equal(0);
     expect(lost.text).to.include("Node 1 ranks higher. Lease 1/0/1 ended on it as lost.");
     expect((await endedAs("deleted")).output.checks).to.deep.include({ best: false });
+  });
+
+  it("limits the price of a replacement as the contract does, unless the lease never ran or the workspace was updated", async () => {
+    const dear = assigned(9, 3, { lease: 2, price: 30n, decidedAt: 8n });
+    const running = at(6, "DockerContract", "StateChanged", {
+      ...{ workspaceId: 1n, nodeId: 2, replica: 0, lease: 1, state: codeOf(assignmentStates, "running") },
+      ...{ sequence: 1, detail: pad("0x") },
+    });
+    const before = [assigned(6, 2, { price: 20n })];
+    const fits = async (logs: Placed[]) => {
+      const { output } = await check([...before, ...logs, dear], "1/0/2");
+      return (output.checks as { fits: boolean }).fits;
+    };
+    expect(await fits([released(7, 2, "lost")])).to.equal(true);
+    expect(await fits([running, released(7, 2, "lost")])).to.equal(false);
+    expect(await fits([running, released(7, 2, "unfunded")])).to.equal(true);
+    const updated = at(7, "DockerContract", "WorkspaceUpdated", { workspaceId: 1n, ...content });
+    expect(await fits([running, released(7, 2, "lost"), updated])).to.equal(true);
   });
 
   it("accepts that a better node was passed over because it no longer fitted in the block of the assignment", async () => {

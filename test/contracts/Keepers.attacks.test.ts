@@ -193,6 +193,47 @@ describe("Attacks with a keeper's key: the price of what it takes away", () => {
     expect(refusalsOf(await assign(market, [item(placed, thief)]))).to.deep.equal([]);
   });
 
+  it("is a tenth more at most for a day where the lease was lost, and no later loss raises or shortens that", async () => {
+    const market = await load();
+    const { docker, time, computeNode } = market;
+    const placed = await serve(market);
+    const { workspaceId } = placed;
+    const thief = await addThief(market, 1_101n);
+    const [tenth] = await addNodes(market, ["dearer by a tenth"], { pricePerSecond: 1_100n });
+    if (tenth === undefined) throw new Error("The node was not registered.");
+    await releaseLost(market, [placed]);
+    const until = (await time.latest()) + 86_400;
+    expect(await docker.read.priceLimitOf([workspaceId, 0])).to.deep.equal([1_100n, until]);
+    await assign(market, [item(placed, tenth.id)]);
+    const { fence } = await docker.read.assignmentOf([workspaceId, 0]);
+    const again = { ...placed, ref: { ...placed.ref, lease: 2 } };
+    await report(market, { ref: again.ref, fence }, state.running, 1, {}, tenth.key);
+    await time.increase(3_600);
+    await report(market, { ref: again.ref, fence }, state.failed, 2, {}, tenth.key);
+    await releaseLost(market, [again], []);
+    expect(await docker.read.priceLimitOf([workspaceId, 0])).to.deep.equal([1_100n, until]);
+    await time.increaseTo(until - 2);
+    expectRefused(await assign(market, [item(placed, thief)]), "PriceAboveLimit", { limit: 1_100n });
+    await time.increaseTo(until);
+    expect(refusalsOf(await assign(market, [item(placed, thief)]))).to.deep.equal([]);
+    expect(await computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
+  });
+
+  it("is the owner's maximum again once it updated the workspace", async () => {
+    const market = await load();
+    const { docker, people } = market;
+    const placed = await serve(market);
+    const { workspaceId, spec } = placed;
+    const thief = await addThief(market, 50_000n);
+    await releaseLost(market, [placed]);
+    const dearer = { ...spec, maxPricePerSecond: 110_000n };
+    expectRefused(await assign(market, [item(placed, thief)]), "PriceAboveLimit", { limit: 1_100n });
+    await docker.write.updateWorkspace([workspaceId, spec, dearer, config], { account: people.delegate });
+    expect((await docker.read.priceLimitOf([workspaceId, 0]))[1]).to.equal(0);
+    expect(refusalsOf(await assign(market, [item({ ...placed, spec: dearer }, thief)]))).to.deep.equal([]);
+    expect((await docker.read.priceLimitOf([workspaceId, 0]))[1]).to.equal(0);
+  });
+
   it("is limited after an order to delete what does not run, and after a node left, and not for the owner", async () => {
     const market = await load();
     const { docker, people } = market;

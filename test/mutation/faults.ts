@@ -47,8 +47,14 @@ const invariantFaults: Seeded[] = [
   ),
   of(
     "invariant_replacementsCostATenthMoreAtMost",
+    "docker/Losses.sol",
+    "isLost ? LOST_SECONDS : TAKEN_SECONDS",
+    "TAKEN_SECONDS",
+  ),
+  of(
+    "invariant_replacementsCostATenthMoreAtMost",
     "libraries/Assignments.sol",
-    "if (isLimited(mark) && mark.priceLimit < limit) limit = mark.priceLimit;",
+    "if (mark.priceLimit < limit) limit = mark.priceLimit;",
     removed,
   ),
   of(

@@ -43,11 +43,11 @@ abstract contract Watch is LeaseBooks {
     mapping(Act kind => uint256) public done;
 
     IDockerTypes.Assignment[6] private _before;
-    /// @dev When a replica's lease was last taken away, and the highest price of its next one, for an hour.
-    uint256[6] private _takenAt;
+    /// @dev The highest price of the next lease of a replica whose lease was taken away, and until when.
+    uint256[6] private _limitedUntil;
     uint256[6] private _priceLimit;
-    /// @dev By the act itself: it was lost, replaced or late.
-    bool[6] private _wasTaken;
+    /// @dev By the act itself: how long the limit holds; zero unless it was lost, replaced or late.
+    uint256[6] private _limitSeconds;
     bool[6] private _hadRun;
     uint256 internal refusals;
 
@@ -89,16 +89,17 @@ abstract contract Watch is LeaseBooks {
         IDockerTypes.Assignment memory now_
     ) private {
         (,,, uint64 rate,,,) = escrow.leaseOf(uint64(i / 2 + 1), uint16(i % 2));
-        bool isLimited = block.timestamp < _takenAt[i] + 1 hours;
+        bool isLimited = block.timestamp < _limitedUntil[i];
         if (now_.lease != was.lease) {
             if (isLimited && rate > _priceLimit[i]) priceFault = "a lease that was taken away was replaced at more";
             return;
         }
         if (now_.state == was.state || now_.state != IDockerTypes.AssignmentState.Released) return;
-        if (!_wasTaken[i] || !_hadRun[i] || was.desired == IDockerTypes.Desired.Delete) return;
+        if (_limitSeconds[i] == 0 || !_hadRun[i] || was.desired == IDockerTypes.Desired.Delete) return;
         uint256 limit = uint256(rate) + rate / 10;
         _priceLimit[i] = isLimited && _priceLimit[i] < limit ? _priceLimit[i] : limit;
-        _takenAt[i] = block.timestamp;
+        uint256 until = block.timestamp + _limitSeconds[i];
+        if (until > _limitedUntil[i]) _limitedUntil[i] = until;
     }
 
     function _compare(Act kind, IDockerTypes.Assignment memory was, IDockerTypes.Assignment memory now_) private {
@@ -153,7 +154,7 @@ abstract contract Watch is LeaseBooks {
 
     function _readLogs(Vm.Log[] memory logs) private {
         refusals = 0;
-        delete _wasTaken;
+        delete _limitSeconds;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
             if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
@@ -165,8 +166,12 @@ abstract contract Watch is LeaseBooks {
     function _noteRelease(Vm.Log memory log) private {
         (uint16 replica,, IDockerTypes.ReleaseReason reason) =
             abi.decode(log.data, (uint16, uint32, IDockerTypes.ReleaseReason));
-        _wasTaken[(uint256(log.topics[1]) - 1) * 2 + replica] = reason == IDockerTypes.ReleaseReason.Lost
-            || reason == IDockerTypes.ReleaseReason.Replaced || reason == IDockerTypes.ReleaseReason.Late;
+        uint256 limitSeconds;
+        if (reason == IDockerTypes.ReleaseReason.Lost) limitSeconds = 1 days;
+        if (reason == IDockerTypes.ReleaseReason.Replaced || reason == IDockerTypes.ReleaseReason.Late) {
+            limitSeconds = 1 hours;
+        }
+        _limitSeconds[(uint256(log.topics[1]) - 1) * 2 + replica] = limitSeconds;
     }
 
     function _bookSettled(Vm.Log memory log) private {
