@@ -29,7 +29,7 @@ const constructedWith = {
     ...(["refundDays", "feeBasisPoints"] as const),
   ],
   Pomc: ["activationDelay", "attestedDelay", "settlementSeconds", "emissionPerEpoch", "rewardTerms"],
-  DockerContract: ["clockMarginSeconds"],
+  DockerContract: ["clockMarginSeconds", "lossBasisPoints", "lossFloor", "lossSilenceSeconds"],
   Measure: [
     ...(["quorum", "measureDraws", "openMeasurers"] as const),
     ...(["measureLeadSeconds", "measureWindowSeconds", "measureTtlSeconds"] as const),
