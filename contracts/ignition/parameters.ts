@@ -43,13 +43,13 @@ const givenSchema = z.strictObject({
   guardian: address,
   /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
-  /** Sets committers, receipts' signers, keepers, witnesses and the poster; default: the admin alone. */
+  /** Sets committers, receipts' signers, keepers, witnesses and posters, and dismisses them at once; default: the admin alone. */
   operations: address.optional(),
   /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
     .strictObject({
       admin: delay.default(172_800),
-      operations: delay.default(3_600),
+      operations: delay.default(86_400),
       unpauser: delay.default(86_400),
     })
     .prefault({}),

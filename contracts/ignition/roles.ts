@@ -38,6 +38,13 @@ const operations = {
   } as May,
 } as const;
 
+/** Given to the holder of operations, without a delay: powers end at once. */
+const dismissals = {
+  id: 5n,
+  label: "dismissals",
+  may: Object.fromEntries(Object.keys(operations.may).map((name) => [name, ["dismiss(address)"]])) as May,
+} as const;
+
 const pauses = each("pause(bytes4[])");
 const guardian = {
   id: 2n,
@@ -64,7 +71,7 @@ const governance = {
 } as const;
 
 /** Roles of the AccessManager other than role 0, ADMIN, which grants and revokes them. Table: docs/contracts/roles.md. */
-export const roles = [operations, guardian, unpauser, governance] as const;
+export const roles = [operations, guardian, unpauser, governance, dismissals] as const;
 
 /** The role whose holders may cancel what holders of the others have scheduled. */
 export const guardianRole = guardian.id;

@@ -81,6 +81,7 @@ export function holdersOf(parameters: NgpuParameters) {
     guardian: { account: guardian, delay: 0 },
     unpauser: { account: unpauser, delay: delays.unpauser },
     governance: { account: admin, delay: delays.admin },
+    dismissals: { account: operations, delay: 0 },
   } satisfies Record<RoleLabel, { account: string | undefined; delay: number }>;
 }
 

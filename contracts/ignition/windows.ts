@@ -21,7 +21,7 @@ const shortest: Record<string, { least: number; of: (p: NgpuParameters) => numbe
   epochSeconds: { least: 10 * minute, of: (p) => p.epochSeconds },
   clockMarginSeconds: { least: minute, of: (p) => p.clockMarginSeconds },
   "delays.admin": { least: 24 * hour, of: (p) => p.delays.admin },
-  "delays.operations": { least: 10 * minute, of: (p) => p.delays.operations },
+  "delays.operations": { least: 24 * hour, of: (p) => p.delays.operations },
   "delays.unpauser": { least: hour, of: (p) => p.delays.unpauser },
 };
 

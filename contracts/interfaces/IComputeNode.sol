@@ -4,12 +4,13 @@ pragma solidity 0.8.37;
 import {NodeSpec, Resources} from "../libraries/Types.sol";
 import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {IBatch} from "./IBatch.sol";
+import {IDismissals} from "./IDismissals.sol";
 import {IPauses} from "./IPauses.sol";
 
 /// @title Registry of compute nodes
 /// @notice Nodes hold no ETH: each act is an EIP-712 message signed by the node's key and relayed by anyone.
 /// Ids are dense from 1, so that a node is one bit of a heartbeat slot.
-interface IComputeNode is IBatch, IPauses {
+interface IComputeNode is IBatch, IDismissals, IPauses {
     enum NodeStatus {
         None,
         Online,

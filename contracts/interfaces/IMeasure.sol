@@ -2,12 +2,13 @@
 pragma solidity 0.8.37;
 
 import {IBatch} from "./IBatch.sol";
+import {IDismissals} from "./IDismissals.sol";
 import {IPauses} from "./IPauses.sol";
 
 /// @title Measurement nodes, their rounds and results
 /// @notice A round announces only its window, with a commitment to the salts and ports of its draws. A later block
 /// determines the measurer of each salt (Draws), and each draw is revealed with its result.
-interface IMeasure is IBatch, IPauses {
+interface IMeasure is IBatch, IDismissals, IPauses {
     /// @notice Fixed at deployment; durations are seconds.
     struct Settings {
         /// @dev Results of distinct operators that a median needs.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IDismissals} from "./IDismissals.sol";
 import {IPauses} from "./IPauses.sol";
 
 /// @title Reward epochs, claims, reward terms and task receipts
 /// @notice Each epoch posts one cumulative Merkle root (see ClaimTree). Anyone may submit a proof; the money goes to the
 /// account in the root. A root is active late, earlier if a watcher attests it. Grants are minted as they are claimed, within
 /// the schedule and within a budget per time, so that a false root takes a bounded amount.
-interface IPomc is IPauses {
+interface IPomc is IDismissals, IPauses {
     /// @notice How an epoch's emission is shared; see docs/rewards.md. Basis points are hundredths of a percent.
     struct Terms {
         /// @dev Part of the emission for measurers.

@@ -5,6 +5,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IDismissals} from "../interfaces/IDismissals.sol";
 import {IMeasure} from "../interfaces/IMeasure.sol";
 import {Draws} from "../libraries/Draws.sol";
 import {MeasureRecords} from "../libraries/MeasureRecords.sol";
@@ -63,6 +64,13 @@ abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
     function setMeasureKeeper(address account, bool allowed) external restricted {
         _keepers[account] = allowed;
         emit MeasureKeeperSet(account, allowed);
+    }
+
+    /// @inheritdoc IDismissals
+    function dismiss(address account) external restricted {
+        if (!_keepers[account]) return;
+        _keepers[account] = false;
+        emit MeasureKeeperSet(account, false);
     }
 
     /// @inheritdoc IMeasure

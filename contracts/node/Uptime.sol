@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {IDismissals} from "../interfaces/IDismissals.sol";
 import {UptimeTree} from "../libraries/UptimeTree.sol";
 import {Heartbeats} from "./Heartbeats.sol";
 
@@ -33,6 +34,23 @@ abstract contract Uptime is Heartbeats {
     function setUptimePoster(address account, bool allowed) external restricted {
         _posters[account] = allowed;
         emit UptimePosterSet(account, allowed);
+    }
+
+    /// @inheritdoc IDismissals
+    /// @dev Here, since this part knows the posters.
+    function dismiss(address account) external restricted {
+        if (_committers[account]) {
+            _committers[account] = false;
+            emit HeartbeatCommitterSet(account, false);
+        }
+        if (_receiptSigners[account]) {
+            _receiptSigners[account] = false;
+            emit ReceiptSignerSet(account, false);
+        }
+        if (_posters[account]) {
+            _posters[account] = false;
+            emit UptimePosterSet(account, false);
+        }
     }
 
     /// @inheritdoc IComputeNode

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Pauses} from "../Pauses.sol";
+import {IDismissals} from "../interfaces/IDismissals.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IPomc} from "../interfaces/IPomc.sol";
 
@@ -61,6 +62,24 @@ abstract contract Receipts is IPomc, Pauses {
         if (allowed && (account == _poster || account == _receiptsPoster)) revert AccountHasPower(account);
         _watchers[account] = allowed;
         emit WatcherSet(account, allowed);
+    }
+
+    /// @inheritdoc IDismissals
+    /// @dev The zero address posts nothing: no transaction is its own.
+    function dismiss(address account) external restricted {
+        if (account == address(0)) return;
+        if (account == _poster) {
+            _poster = address(0);
+            emit PosterSet(address(0));
+        }
+        if (account == _receiptsPoster) {
+            _receiptsPoster = address(0);
+            emit ReceiptsPosterSet(address(0));
+        }
+        if (_watchers[account]) {
+            _watchers[account] = false;
+            emit WatcherSet(account, false);
+        }
     }
 
     /// @inheritdoc IPomc

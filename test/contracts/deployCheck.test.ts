@@ -118,7 +118,7 @@ describe("Checking a deployment", () => {
     const { people, deployment, connection } = market;
     const callers = { ADMIN: people.admin, governance: people.admin, operations: people.operations };
     const call = ({ role, to, data }: RoleCall) =>
-      role === "guardian" || role === "unpauser"
+      role === "guardian" || role === "unpauser" || role === "dismissals"
         ? send(market, people.guardian, to, data)
         : act(market, callers[role], to, data, role === "operations" ? delays.operations : delays.admin);
     const ends = retirement("market", deployment.contracts);

@@ -20,6 +20,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
     "setHeartbeatCommitter",
     "setReceiptSigner",
     "setUptimePoster",
+    "dismiss",
     "disableUptime",
     "addDocker",
     "retireDocker",
@@ -29,10 +30,18 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
     "challengePresence",
   ],
   // An owner may always end what it began.
-  DockerContract: ["setKeeper", "setWitness", "disproveWitness", "closeWorkspace", "closeExpired"],
+  DockerContract: ["setKeeper", "setWitness", "dismiss", "disproveWitness", "closeWorkspace", "closeExpired"],
   Escrow: ["setDocker", "open", "setClock", "order", "review", "close", "revoke", "cancelAuthorization"],
-  Measure: ["setMeasureKeeper", "setMeasurersAdmitted"],
-  Pomc: ["setPoster", "setReceiptsPoster", "setWatcher", "setTerms", "attestEpoch", "disableEpoch"],
+  Measure: ["setMeasureKeeper", "setMeasurersAdmitted", "dismiss"],
+  Pomc: [
+    "setPoster",
+    "setReceiptsPoster",
+    "setWatcher",
+    "setTerms",
+    "dismiss",
+    "attestEpoch",
+    "disableEpoch",
+  ],
 };
 /** The values of IPauses.Pausability. */
 const entry = 1;

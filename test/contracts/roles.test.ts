@@ -63,7 +63,7 @@ describe("Roles", () => {
 
   it("leave the deployer no role", async () => {
     const { client, deployment, people } = await loadGoverned();
-    for (const role of [0n, 1n, 2n, 3n, 4n]) {
+    for (const role of [0n, 1n, 2n, 3n, 4n, 5n]) {
       const [isMember] = await client.readContract({
         address: deployment.contracts.AccessManager,
         abi: managerAbi,

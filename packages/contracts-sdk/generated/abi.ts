@@ -1572,6 +1572,19 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "dismiss",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "components": [
           {
             "internalType": "uint64",
@@ -4552,67 +4565,6 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "workspaceId",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint16",
-        "name": "replica",
-        "type": "uint16"
-      }
-    ],
-    "name": "assignmentOf",
-    "outputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint32",
-            "name": "nodeId",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "fence",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "enum IDockerTypes.AssignmentState",
-            "name": "state",
-            "type": "uint8"
-          },
-          {
-            "internalType": "enum IDockerTypes.Desired",
-            "name": "desired",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "sequence",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint40",
-            "name": "lostAt",
-            "type": "uint40"
-          }
-        ],
-        "internalType": "struct IDockerTypes.Assignment",
-        "name": "",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
     "inputs": [],
     "name": "authority",
     "outputs": [
@@ -5329,6 +5281,67 @@ export const dockerContractAbi = [
         "type": "uint64"
       },
       {
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      }
+    ],
+    "name": "assignmentOf",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "fence",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "enum IDockerTypes.AssignmentState",
+            "name": "state",
+            "type": "uint8"
+          },
+          {
+            "internalType": "enum IDockerTypes.Desired",
+            "name": "desired",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "sequence",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint40",
+            "name": "lostAt",
+            "type": "uint40"
+          }
+        ],
+        "internalType": "struct IDockerTypes.Assignment",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
         "components": [
           {
             "internalType": "bytes32",
@@ -5432,6 +5445,19 @@ export const dockerContractAbi = [
       }
     ],
     "name": "closeWorkspace",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "dismiss",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -7717,6 +7743,19 @@ export const measureAbi = [
       }
     ],
     "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "dismiss",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -11760,6 +11799,19 @@ export const pomcAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "dismiss",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "emissionPerEpoch",
     "outputs": [
@@ -14280,6 +14332,44 @@ export const pausesAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "authority",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedInvalidAuthority",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "internalType": "uint32",
+        "name": "delay",
+        "type": "uint32"
+      }
+    ],
+    "name": "AccessManagedRequiredDelay",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes4",
         "name": "selector",
         "type": "bytes4"
@@ -14314,6 +14404,19 @@ export const pausesAbi = [
     ],
     "name": "FunctionPaused",
     "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "authority",
+        "type": "address"
+      }
+    ],
+    "name": "AuthorityUpdated",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -14355,12 +14458,38 @@ export const pausesAbi = [
   },
   {
     "inputs": [],
+    "name": "authority",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "exitPauseSeconds",
     "outputs": [
       {
         "internalType": "uint40",
         "name": "",
         "type": "uint40"
+      }
+    ],
+    "stateMutability": "pure",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "isConsumingScheduledOp",
+    "outputs": [
+      {
+        "internalType": "bytes4",
+        "name": "",
+        "type": "bytes4"
       }
     ],
     "stateMutability": "view",
@@ -14401,7 +14530,7 @@ export const pausesAbi = [
         "type": "uint8"
       }
     ],
-    "stateMutability": "view",
+    "stateMutability": "pure",
     "type": "function"
   },
   {
@@ -14413,6 +14542,19 @@ export const pausesAbi = [
       }
     ],
     "name": "pause",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "newAuthority",
+        "type": "address"
+      }
+    ],
+    "name": "setAuthority",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

@@ -3,7 +3,7 @@ import { type Address, getAddress, parseEther } from "viem";
 import { opChain } from "./chain.ts";
 import { keyOf } from "./market.ts";
 
-export const delays = { admin: 86_400, operations: 3_600, unpauser: 7_200 };
+export const delays = { admin: 86_400, operations: 86_400, unpauser: 7_200 };
 
 /** A deployment with a separate account for each role and without roles of the deployer, as on a public chain. */
 export async function governedFixture() {
