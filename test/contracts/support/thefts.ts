@@ -1,36 +1,12 @@
-import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
-import { encodeFunctionData, type Hex, keccak256, parseEventLogs } from "viem";
+import { type Hex, keccak256, parseEventLogs } from "viem";
+import { keeperThefts } from "./keeperThefts.ts";
+import { day, earned, hour, type Play, watch } from "./loot.ts";
 import { expectRevert } from "./reverts.ts";
-import { asManager, honestLeases, loadRobbed, maxRate, price, type Robbed, refOf, runOn } from "./thieves.ts";
+import { honestLeases, loadRobbed, maxRate, price, type Robbed, refOf, runOn } from "./thieves.ts";
 import { commitDowntime, today } from "./uptime.ts";
 import { publish } from "./workspaces.ts";
-
-const hour = 3_600;
-const day = 86_400;
-
-/** What a thief has taken after an hour and after a day, token units. */
-type Loot = { hour: bigint; day: bigint };
-
-/** Calls `look` in the last second of an hour and of a day that begin with the chain's newest block. */
-async function watch({ time }: Robbed, look: () => Promise<bigint>): Promise<Loot> {
-  const start = await time.latest();
-  await time.setNextBlockTimestamp(start + hour - 1);
-  const afterHour = await look();
-  await time.setNextBlockTimestamp(start + day - 1);
-  return { hour: afterHour, day: await look() };
-}
-
-/** What leases have paid to the thief's node, when they are settled in the next block. */
-async function earned(
-  market: Robbed,
-  runs: { ref: { workspaceId: bigint; replica: number; lease: number } }[],
-) {
-  await market.escrow.write.settle([runs.map(refOf)]);
-  return market.escrow.read.earnedBy([market.thief.id]);
-}
-
-type Play = () => Promise<Loot>;
 
 /** Keys that move somebody's money. */
 export const moving: Record<string, Play> = {
@@ -48,31 +24,7 @@ export const moving: Record<string, Play> = {
     const runs = await runOn(market, market.thief, { workspaceId, spec, replicas: [0], account });
     return watch(market, () => earned(market, runs));
   },
-  // It releases healthy leases as lost, and gives one to its own node at the highest price.
-  keeper: async () => {
-    const market = await loadRobbed();
-    const { keeper } = market.people;
-    const own = await robLeases(market, await honestLeases(market), keeper);
-    return watch(market, () => earned(market, own));
-  },
-  // It appoints a keeper as soon as its delay allows.
-  operations: async () => {
-    const market = await loadRobbed();
-    const { deployment, people, time, operations, escrow, thief } = market;
-    const { DockerContract } = deployment.contracts;
-    const leases = await honestLeases(market);
-    const manager = await asManager(market, operations);
-    const args = [people.outsider, true] as const;
-    const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "setKeeper", args });
-    await manager.schedule(DockerContract, data);
-    const start = await time.latest();
-    await time.setNextBlockTimestamp(start + hour);
-    await manager.execute(DockerContract, data);
-    const atFirst = await escrow.read.earnedBy([thief.id]);
-    const own = await robLeases(market, leases, people.outsider);
-    await time.setNextBlockTimestamp(start + day);
-    return { hour: atFirst, day: await earned(market, own) };
-  },
+  ...keeperThefts,
   // It grants itself the whole schedule: the root is not active within a day.
   "epochs' poster": async () => {
     const { market, claim, account } = await falseRoot();
@@ -113,16 +65,6 @@ export const moving: Record<string, Play> = {
     return { hour: 0n, day: refunds.reduce((sum, { args }) => sum + args.amount, 0n) };
   },
 };
-
-/** The leases released, and one replica on the thief's node. */
-async function robLeases(
-  market: Robbed,
-  { workspaceId, spec, runs }: Awaited<ReturnType<typeof honestLeases>>,
-  account: Hex,
-) {
-  await market.docker.write.releaseLost([runs.map(refOf), runs.map(() => spec)], { account });
-  return runOn(market, market.thief, { workspaceId, spec, replicas: [0], account });
-}
 
 /** A market whose honest node worked for six whole days, and was never paid out. */
 async function paidNode() {

@@ -1,5 +1,6 @@
-import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { dockerContractAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { expect } from "chai";
 import {
   concatHex,
   encodeFunctionData,
@@ -9,10 +10,11 @@ import {
   toFunctionSelector,
   toHex,
 } from "viem";
+import { stateLoss, witness } from "./losses.ts";
 import { keyOf } from "./market.ts";
 import { bindWallet } from "./nodes.ts";
 import { expectRevert } from "./reverts.ts";
-import { asManager, type Robbed } from "./thieves.ts";
+import { asManager, honestLeases, type Robbed, refOf } from "./thieves.ts";
 import { partner } from "./workspaces.ts";
 
 const day = 86_400;
@@ -56,6 +58,30 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     const settle = toFunctionSelector("settle((uint64,uint16,uint32)[])");
     await pausesOf("Escrow").write.pause([[settle]], { account });
     return account;
+  },
+  witness: async (market) => {
+    const { runs } = await honestLeases(market);
+    const loss = await stateLoss(market, market.honest.id);
+    const args = [runs.map(refOf), runs.map(({ spec }) => spec), [loss]] as const;
+    const { address } = witness;
+    await market.connection.networkHelpers.impersonateAccount(address);
+    await market.connection.networkHelpers.setBalance(address, parseEther("1"));
+    await expectRevert(market.docker.write.releaseLost(args, { account: address }), "CallerNotKeeper");
+    return address;
+  },
+  // It appoints itself, and ends the powers of the market's own keeper.
+  operations: async (market) => {
+    const { DockerContract } = market.deployment.contracts;
+    const manager = await asManager(market, market.operations);
+    const args = [market.operations, true] as const;
+    const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "setKeeper", args });
+    await manager.schedule(DockerContract, data);
+    const { keeper } = market.people;
+    await market.docker.write.dismiss([keeper], { account: market.operations });
+    expect(await market.docker.read.isKeeper([keeper])).to.equal(false);
+    await market.time.increase(day - 10);
+    await expectRevert(manager.execute(DockerContract, data), "AccessManagerNotReady");
+    return market.operations;
   },
   "ADMIN and governance": async (market) => {
     const { Token } = market.deployment.contracts;
