@@ -1,3 +1,4 @@
+import { readChainSchema } from "@ngpu/db/chainSchema";
 import type { Database } from "@ngpu/db/pool";
 import { readWanted } from "@ngpu/queries/wanted";
 import { expect } from "chai";
@@ -98,7 +99,10 @@ describe("match: the highest price of a replica that was taken away", () => {
 
   it("is the owner's again from an update of the workspace on", async () => {
     await taken(0, "lost");
+    const columns = Object.entries(readChainSchema().tables.event_workspace_updated ?? {});
+    const content = columns.map(([name, type]) => [name, type === "text" ? "0x" : 0]);
     await insertRow(chain, "chain.event_workspace_updated", {
+      ...Object.fromEntries(content),
       ...{ block_number: 3, block_hash: "0x3", block_time: new Date(0), log_index: 0, tx_hash: "0x" },
       workspace_id: 1,
     });
