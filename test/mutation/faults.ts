@@ -47,12 +47,6 @@ const invariantFaults: Seeded[] = [
   ),
   of(
     "invariant_replacementsCostATenthMoreAtMost",
-    "docker/Losses.sol",
-    "isLost ? LOST_SECONDS : TAKEN_SECONDS",
-    "TAKEN_SECONDS",
-  ),
-  of(
-    "invariant_replacementsCostATenthMoreAtMost",
     "libraries/Assignments.sol",
     "if (mark.priceLimit < limit) limit = mark.priceLimit;",
     removed,

@@ -37,16 +37,16 @@ export const keeperThefts: Record<string, Play> = {
     const market = await loadRobbed();
     const { workspaceId, spec, runs } = await honestLeases(market);
     const tenth = price / 10n;
-    const [dearer] = await addNodes(market, ["thief's other node"], { pricePerSecond: price + tenth });
-    if (dearer === undefined) throw new Error("The node was not registered.");
+    const [costlier] = await addNodes(market, ["thief's other node"], { pricePerSecond: price + tenth });
+    if (costlier === undefined) throw new Error("The node was not registered.");
     const lost = await releaseLost(market, runs, [await stateLoss(market, market.honest.id)]);
     expect(reasonsIn(lost)).to.deep.equal(runs.map(() => releaseReason.lost));
     const replicas = runs.map(({ ref }) => ref.replica);
     const given = { workspaceId, spec, account: market.people.keeper };
-    const own = await runOn(market, dearer, { ...given, replicas });
-    const taken = async () => ((await earned(market, own, dearer.id)) * tenth) / (price + tenth);
+    const own = await runOn(market, costlier, { ...given, replicas });
+    const taken = async () => ((await earned(market, own, costlier.id)) * tenth) / (price + tenth);
     return watch(market, taken, async () => {
-      own.push(...(await raise(market, dearer, own[0] as Run)));
+      own.push(...(await raise(market, costlier, own[0] as Run)));
     });
   },
 };
