@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { version } from "@ngpu/node-client/version";
 import { FatalError } from "@ngpu/runtime/errors";
 import { writeArchive } from "./archive.ts";
-import { bundleClient } from "./bundle.ts";
+import { bundleClient, bundleKeystore } from "./bundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
 /** The directory in a client archive. */
@@ -34,8 +34,12 @@ export async function writeRelease(options: {
 }): Promise<ClientManifest> {
   const { rootDir, outDir, signal } = options;
   const cacheDir = join(rootDir, ".ngpu/cache/client");
+  const script = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
   const files = [
+    // Removes the client when the market is gone.
+    { path: `${folder}/install.sh`, text: script },
     { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
+    { path: `${folder}/keystore.mjs`, text: await bundleKeystore(rootDir) },
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
   ];
   const clientDir = join(outDir, "client");
@@ -49,9 +53,8 @@ export async function writeRelease(options: {
     renameSync(draft, join(clientDir, file));
     manifest.platforms[platform] = { file, ...written };
   }
-  const node = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
-  replaceFile(join(outDir, "install_mcNode.sh"), node);
-  replaceFile(join(outDir, "install_measure.sh"), measurerScript(node));
+  replaceFile(join(outDir, "install_mcNode.sh"), script);
+  replaceFile(join(outDir, "install_measure.sh"), measurerScript(script));
   replaceFile(join(clientDir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

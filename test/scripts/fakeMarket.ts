@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,7 +23,11 @@ export type FakeMarket = {
   stop(): void;
 };
 
-export async function fakeMarket(client: { version: string; bundle: string }): Promise<FakeMarket> {
+/** @param keystore The program beside the client that decrypts its key. */
+export async function fakeMarket(
+  client: { version: string; bundle: string },
+  keystore: string,
+): Promise<FakeMarket> {
   const folder = mkdtempSync(join(tmpdir(), "ngpu-market-"));
   const releases = join(folder, "client");
   const engine = join(folder, "docker.sock");
@@ -42,6 +46,7 @@ export async function fakeMarket(client: { version: string; bundle: string }): P
     if (market.date !== undefined) response.setHeader("date", market.date.toUTCString());
     const path = request.url ?? "";
     if (path === "/v1/network") response.end(JSON.stringify({ chainId: 1, ...market.network }));
+    else if (path === "/install_mcNode.sh") sendFile(response, join(rootDir, "scripts", path));
     else if (path.startsWith("/client/")) sendFile(response, join(folder, path));
     else response.writeHead(404).end();
   });
@@ -52,7 +57,7 @@ export async function fakeMarket(client: { version: string; bundle: string }): P
     engine,
     date: undefined,
     network: { rpcUrls: [api], matchUrls: [api.replace("http", "ws")], gatewayUrls: [api] },
-    release: (next) => writeFakeRelease(folder, releases, next),
+    release: (next) => writeFakeRelease(folder, releases, { ...next, keystore }),
     stop: () => {
       for (const one of servers) one.close().closeAllConnections();
       rmSync(folder, { recursive: true, force: true });
@@ -75,7 +80,7 @@ function sendFile(response: Parameters<RequestListener>[1], path: string): void 
 function writeFakeRelease(
   folder: string,
   releases: string,
-  client: { version: string; bundle: string },
+  client: { version: string; bundle: string; keystore: string },
 ): void {
   const content = join(folder, "ngpu-client");
   rmSync(content, { recursive: true, force: true });
@@ -83,6 +88,8 @@ function writeFakeRelease(
   mkdirSync(join(releases, client.version), { recursive: true });
   writeFileSync(join(content, "bin/node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
   writeFileSync(join(content, "client.mjs"), client.bundle);
+  writeFileSync(join(content, "keystore.mjs"), client.keystore);
+  copyFileSync(join(rootDir, "scripts/install_mcNode.sh"), join(content, "install.sh"));
   writeFileSync(join(content, "service.unit"), readFileSync(join(rootDir, "node-client/service.unit")));
   const file = `${client.version}/client.tar.gz`;
   execFileSync("tar", ["-czf", join(releases, file), "-C", folder, "ngpu-client"]);

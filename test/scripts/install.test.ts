@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeF
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
-import { bundleClient } from "../../scripts/client/bundle.ts";
+import { bundleClient, bundleKeystore } from "../../scripts/client/bundle.ts";
 import { findProgram } from "../../scripts/embedded/install.ts";
 import { rootDir } from "../support/parts.ts";
 import { noScratchRoot, recordProgram, type ScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
@@ -30,7 +30,7 @@ describe("the install scripts", function () {
   let bundle: string;
   before(async () => {
     bundle = await bundleClient(rootDir);
-    market = await fakeMarket({ version: "1.0.0", bundle });
+    market = await fakeMarket({ version: "1.0.0", bundle }, await bundleKeystore(rootDir));
   });
   after(() => market.stop());
   const given = () => ["--api", market.api, "--docker-socket", market.engine];
@@ -175,6 +175,7 @@ describe("the install scripts", function () {
       expect(settings()).to.have.members([
         `NGPU_API=${market.api}`,
         "NODE_DIR=/var/lib/ngpu-node",
+        "NODE_PASSPHRASE_FILE=/etc/ngpu/node.passphrase",
         `NODE_WALLET=${wallet}`,
         "NODE_REGION=DE",
       ]);
@@ -187,6 +188,9 @@ describe("the install scripts", function () {
       expect(named.stdout).to.equal(identity.stdout);
       const key = statSync(join(root.path, "lib/ngpu-node/node.key"));
       expect([key.mode & 0o777, key.uid]).to.deep.equal([0o600, uidOf(users())]);
+      const passphrase = statSync(join(root.path, "etc/ngpu/node.passphrase"));
+      expect([passphrase.mode & 0o777, passphrase.uid]).to.deep.equal([0o600, uidOf(users())]);
+      expect(readdirSync(join(root.path, "lib/ngpu-node"))).to.deep.equal(["node.key"]);
     });
 
     it("update the client and keep settings without an option", async () => {
@@ -250,6 +254,27 @@ describe("the install scripts", function () {
       const unit = readFileSync(join(root.path, "etc/systemd/system/ngpu-node.service"), "utf8");
       expect(unit).to.include("ExecStart=/opt/ngpu/node/bin/node /opt/ngpu/node/client.mjs run\n");
       expect(unit).not.to.match(/@\w+@/);
+    });
+
+    it("are run again by ngpu-node update, and with --uninstall by ngpu-node uninstall", async () => {
+      const ngpuNode = (command: string) => root.run(`/usr/local/bin/ngpu-node ${command}`);
+      await inside("--api", market.api, "--region", "DE");
+      market.release({ version: "9.9.9", bundle: `${bundle}\n// newer` });
+      const { stdout } = await ngpuNode("update --check --json");
+      expect(JSON.parse(stdout)).to.include({ released: "9.9.9", current: false });
+      const updated = await ngpuNode("update");
+      market.release({ version: "1.0.0", bundle });
+      expect(updated.code, updated.stderr).to.equal(0);
+      expect(readFileSync(join(root.path, "opt/ngpu/node/client.mjs"), "utf8")).to.match(/\/\/ newer$/);
+      expect(settings()).to.include("NODE_REGION=DE");
+
+      recordProgram(root, "docker");
+      const removed = await ngpuNode("uninstall --purge");
+      expect(removed.code, removed.stderr).to.equal(0);
+      expect(removed.stdout).to.include("The client does not run");
+      expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal([]);
+      expect(existsSync(join(root.path, "etc/ngpu/node.passphrase"))).to.equal(false);
+      expect(existsSync(join(root.path, "lib/ngpu-node"))).to.equal(false);
     });
 
     it("remove the client, and with --purge also its key and settings", async () => {
