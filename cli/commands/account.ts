@@ -34,7 +34,7 @@ function addKeyCommands(program: Command): void {
     .argument("<name>", "name of the key")
     .addOption(
       new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
-        [...["read", "tasks", "workspaces", "payments", "keys"]],
+        ["read", "tasks", "workspaces", "logs", "exec", "payments", "webhooks", "keys"],
       ),
     )
     .option("--expires <duration>", "how long the key is valid, such as 30d (default: for ever)")

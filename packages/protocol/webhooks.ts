@@ -55,13 +55,16 @@ export function createWebhookSecrets(keys: readonly [string, ...string[]]): Webh
     secretOf: ({ endpointId, version, keyId }) => {
       const key = byId.get(keyId);
       if (key === undefined) throw keyMissing(keyId);
-      const secret = createHmac("sha256", key).update(`ngpu webhook secret ${endpointId} ${version}`).digest();
+      const secret = createHmac("sha256", key)
+        .update(`ngpu webhook secret ${endpointId} ${version}`)
+        .digest();
       return `whsec_${secret.toString("base64")}`;
     },
   };
 }
 
-const idOf = (key: string) => createHash("sha256").update(`ngpu webhook key ${key}`).digest("hex").slice(0, 8);
+const idOf = (key: string) =>
+  createHash("sha256").update(`ngpu webhook key ${key}`).digest("hex").slice(0, 8);
 
 function keyMissing(keyId: string): FatalError {
   return new FatalError(`WEBHOOK_KEYS lacks the key ${keyId}, from which secrets of webhooks are derived.`, {

@@ -132,7 +132,11 @@ export const publicDnsLookup: LookupFunction = (host, options, callback) => {
       const [first] = found;
       if (other !== undefined) return callback(notPublic(host, other), "");
       if (first === undefined) return callback(unresolved(host, "it has no address"), "");
-      if (options.all === true) callback(null, found.map((address) => ({ address, family: isIP(address) })));
+      if (options.all === true)
+        callback(
+          null,
+          found.map((address) => ({ address, family: isIP(address) })),
+        );
       else callback(null, first, isIP(first));
     },
     (error: NodeJS.ErrnoException) => callback(error, ""),

@@ -48,7 +48,9 @@ export const apiServerVariables = {
     .enum(["0", "1"])
     .default("0")
     .transform((value) => value === "1")
-    .describe("1: read images' manifests and accept webhooks at private addresses, for a market on one machine or one network"),
+    .describe(
+      "1: read images' manifests and accept webhooks at private addresses, for a market on one machine or one network",
+    ),
   FAUCET_KEY: envTypes
     .privateKey()
     .optional()

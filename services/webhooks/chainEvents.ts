@@ -86,7 +86,7 @@ async function findCursor(db: Connection, head: Cursor): Promise<Cursor> {
 async function storeCursor(db: Connection, { block, log, hash }: Cursor): Promise<void> {
   await db.query(
     `insert into app.webhook_cursor (block_number, log_index, block_hash) values ($1, $2, $3)
-     on conflict (only) do update set block_number = $1, log_index = $2, block_hash = $3`,
+     on conflict (id) do update set block_number = $1, log_index = $2, block_hash = $3`,
     [block, log, hash],
   );
 }

@@ -56,7 +56,7 @@ export function decideNext(
     // The last attempt is made when the delivery expires.
     status: remaining <= 0 ? "failed" : "pending",
     retryIn: Math.max(0, Math.min(delay, remaining)),
-    resumeIn: over < 0 ? 0 : Math.min(longestPause, rules.first * 2 ** Math.min(30, over)) * spread,
+    resumeIn: over < 0 ? 0 : Math.min(longestPause, rules.first * 2 ** Math.min(30, over) * spread),
     disables: outcome.httpStatus === 410,
   };
 }

@@ -85,7 +85,10 @@ export function taskEvent(row: TaskRow & { at: Date }): Happening {
   return { wallet, at, type: taskEventType(row), data: { task }, sourceKey: `task ${id}` };
 }
 
-function taskEventType({ status, error_code: code }: Pick<TaskRow, "status" | "error_code">): WebhookEventType {
+function taskEventType({
+  status,
+  error_code: code,
+}: Pick<TaskRow, "status" | "error_code">): WebhookEventType {
   if (status === "succeeded") return "task.succeeded";
   if (status === "aborted") return code === "task_cancelled" ? "task.cancelled" : "task.aborted";
   return code === "response_cut" ? "task.cut" : "task.failed";

@@ -96,11 +96,7 @@ export async function findDueEndpoints(db: Queryable): Promise<DueEndpoint[]> {
 }
 
 /** Releases the claims of processes that have ended, and those of this process whose answer from Postgres was lost. */
-export async function releaseClaims(
-  db: Database,
-  self: bigint,
-  active: Iterable<bigint>,
-): Promise<number> {
+export async function releaseClaims(db: Database, self: bigint, active: Iterable<bigint>): Promise<number> {
   const others = await releaseAbandoned(db, self, {
     open: "select runner from app.webhook_delivery where runner is not null",
     release: "update app.webhook_delivery set runner = null, claimed_at = null where runner = $1",

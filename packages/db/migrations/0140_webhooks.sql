@@ -62,7 +62,7 @@ create table app.webhook_outbox (
 
 -- Up to where the chain's events have become events, and the hash of that block.
 create table app.webhook_cursor (
-  only boolean primary key default true check (only),
+  id smallint primary key default 1 check (id = 1),
   block_number bigint not null,
   log_index integer not null,
   block_hash text not null

@@ -101,7 +101,8 @@ const rotateWebhook = ({ db, webhookSecrets }: ApiDeps) =>
       path: "/v1/webhooks/:id/rotate",
       tag: "Webhooks",
       summary: "Replace a webhook's secret",
-      description: "For the overlap, requests have two signatures: with the replaced secret and with the new one.",
+      description:
+        "For the overlap, requests have two signatures: with the replaced secret and with the new one.",
       access: "partner",
       params: webhookParams,
       body: webhookRotation,

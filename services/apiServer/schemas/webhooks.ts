@@ -31,7 +31,9 @@ const fields = {
   description: z.string(),
   events: z.array(eventType).nullable().meta({ description: "Types of the events that are sent; null: all" }),
   createdAt: isoTime,
-  disabledAt: isoTime.nullable().meta({ description: "Since when nothing is sent; null: it is not disabled" }),
+  disabledAt: isoTime
+    .nullable()
+    .meta({ description: "Since when nothing is sent; null: it is not disabled" }),
   disabledReason: z.enum(["partner", "gone", "failing"]).nullable().meta({
     description: "`gone`: it answered 410; `failing`: every attempt of 72 hours failed",
   }),
@@ -59,7 +61,9 @@ export const webhookRotation = z.strictObject({
 export const webhookRotationAnswer = z.object({
   id: z.string(),
   secret,
-  replacedUntil: isoTime.meta({ description: "Until when requests are also signed with the replaced secret" }),
+  replacedUntil: isoTime.meta({
+    description: "Until when requests are also signed with the replaced secret",
+  }),
 });
 
 export const webhookDeleted = z.object({ id: z.string(), deleted: z.literal(true) });
@@ -83,7 +87,11 @@ export const replayAnswer = z.object({
 const attempt = z.object({
   at: isoTime,
   ms: z.number().int(),
-  httpStatus: z.number().int().nullable().meta({ description: "The response's status; null: there was none" }),
+  httpStatus: z
+    .number()
+    .int()
+    .nullable()
+    .meta({ description: "The response's status; null: there was none" }),
   error: z.string().nullable().meta({
     description:
       "`status_not_2xx`, `redirected`, `timeout`, `connection_failed`, `host_not_public` or `host_unresolved`; null: it succeeded",
@@ -104,7 +112,11 @@ export const deliveryList = z.object({ deliveries: z.array(delivery), next: next
 
 export const deliveryPage = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  after: z.string().regex(/^\d{1,18}$/).optional().meta({ description: "`next` of the previous page" }),
+  after: z
+    .string()
+    .regex(/^\d{1,18}$/)
+    .optional()
+    .meta({ description: "`next` of the previous page" }),
   status: z.enum(["pending", "delivered", "failed"]).optional(),
 });
 

@@ -24,7 +24,11 @@ export type NewWebhook = {
 };
 
 /** Stores an endpoint with the first version of its secret. Undefined when the wallet has `most` of them. */
-export function insertWebhook(db: Database, webhook: NewWebhook, most: number): Promise<WebhookRow | undefined> {
+export function insertWebhook(
+  db: Database,
+  webhook: NewWebhook,
+  most: number,
+): Promise<WebhookRow | undefined> {
   return transaction(db, async (connection) => {
     await lockAudience(connection, webhook.wallet);
     const { rows } = await connection.query<WebhookRow>(
@@ -62,7 +66,11 @@ export async function listWebhooks(db: Queryable, wallet: string): Promise<Webho
   return rows;
 }
 
-export async function findWebhook(db: Queryable, wallet: string, id: string): Promise<WebhookRow | undefined> {
+export async function findWebhook(
+  db: Queryable,
+  wallet: string,
+  id: string,
+): Promise<WebhookRow | undefined> {
   const { rows } = await db.query<WebhookRow>(
     `select ${columns} from app.webhook_endpoint where wallet = $1 and id = $2`,
     [wallet, id],

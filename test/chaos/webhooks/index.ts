@@ -1,0 +1,107 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Trial, Verdict } from "../../../scripts/chaos/subject.ts";
+import { randomFrom } from "../../packages/chain-reader/scriptedChain.ts";
+import { eventually } from "../../services/support/context.ts";
+import { rootDir } from "../../support/parts.ts";
+import { startInstances } from "./instances.ts";
+import { createEndpoints, type Expected, endTasks } from "./load.ts";
+import { type Receivers, startReceivers } from "./receivers.ts";
+import { startTestBed, type TestBed } from "./testBed.ts";
+
+/*
+ * Two instances of webhooks are killed with SIGKILL at random while tasks end; Postgres and Redis are killed too, and Redis loses its
+ * data. Receivers refuse some requests, and one never answers. Afterwards each end of a task must have arrived at each endpoint of its
+ * partner, and at most one in a hundred twice.
+ */
+
+const instanceCount = 2;
+const key = "a-key-of-more-than-thirty-two-characters";
+/** Deliveries from one kill to the next, on average. */
+const deliveriesPerKill = 2_000;
+/** Kills of instances from one kill of Postgres and of Redis to the next. */
+const killsPerOutage = 8;
+/** Deliveries that are created each second. */
+const perSecond = 800;
+const refusals = 0.02;
+/** Milliseconds that the last deliveries may take after the last kill. */
+const settleDeadline = 240_000;
+
+export async function run(trial: Trial & { stateDir?: string }): Promise<Verdict> {
+  const { kills: deliveries, seed, stateDir = join(rootDir, ".ngpu/chaos/webhooks") } = trial;
+  const testBed = await startTestBed(stateDir);
+  const receivers = await startReceivers(randomFrom(seed), refusals);
+  await createEndpoints(testBed, receivers.url, key);
+  const instances = startInstances(instanceCount, {
+    ...testBed.env,
+    ...{ WEBHOOK_KEYS: key, PRIVATE_ADDRESSES: "1", SWEEP_SECONDS: "0.2", RETRY_SECONDS: "0.5" },
+  });
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, trial.signal]);
+  try {
+    await eventually("the start of an instance", () => hasStarted(testBed));
+    const killing = killAll({ testBed, instances, random: randomFrom(seed + 1), signal });
+    const onEnd = (done: number) => trial.progress(done, `${receivers.accepted.size} accepted`);
+    const expected = await endTasks(testBed, { deliveries, perSecond, signal, onEnd });
+    ended.abort();
+    const killed = await killing;
+    trial.signal.throwIfAborted();
+    trial.progress(deliveries, "waiting for the last deliveries");
+    const isComplete = () => expected.every((one) => receivers.accepted.has(one));
+    await eventually("the last deliveries", isComplete, settleDeadline).catch(() => undefined);
+    return verdictOf(expected, receivers, killed);
+  } finally {
+    ended.abort();
+    await instances.stop();
+    receivers.stop();
+    await testBed.stop();
+  }
+}
+
+/** An instance has recorded where the chain's history begins, or holds its lock. */
+async function hasStarted({ db }: TestBed): Promise<boolean> {
+  const { rowCount } = await db.query(
+    "select from pg_stat_activity where application_name = 'webhooks claims' and datname = current_database()",
+  );
+  return (rowCount ?? 0) > 0;
+}
+
+type Killed = { instances: number; postgres: number; redis: number };
+
+async function killAll(given: {
+  testBed: TestBed;
+  instances: ReturnType<typeof startInstances>;
+  random: () => number;
+  signal: AbortSignal;
+}): Promise<Killed> {
+  const { testBed, instances, random, signal } = given;
+  const killed: Killed = { instances: 0, postgres: 0, redis: 0 };
+  const mean = (1000 * deliveriesPerKill) / perSecond;
+  for (;;) {
+    await delay(mean * (0.5 + random()), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return killed;
+    if (instances.kill(Math.floor(random() * instanceCount))) killed.instances += 1;
+    const turn = killed.instances % killsPerOutage;
+    if (turn === killsPerOutage / 2) {
+      await testBed.loseRedis();
+      killed.redis += 1;
+    } else if (turn === killsPerOutage - 1) {
+      await testBed.crashPostgres();
+      killed.postgres += 1;
+    }
+  }
+}
+
+function verdictOf(expected: Expected, receivers: Receivers, killed: Killed): Verdict {
+  const lost = expected.filter((one) => !receivers.accepted.has(one)).length;
+  const twice = [...receivers.accepted.values()].filter((times) => times > 1).length;
+  const unexpected = receivers.accepted.size + lost - expected.length;
+  const share = twice / expected.length;
+  const figures = { deliveries: expected.length, lost, twice, unexpected, killed, ...receivers.figures() };
+  const text = [
+    `${expected.length} deliveries, ${lost} lost, ${twice} arrived twice (${(100 * share).toFixed(2)} %)`,
+    `killed: ${killed.instances} instances, Postgres ${killed.postgres} times, Redis ${killed.redis} times`,
+    `${figures.refused} requests were refused, ${figures.ignored} never answered`,
+  ].join("\n");
+  return { ok: lost === 0 && unexpected === 0 && share <= 0.01, figures, text };
+}
