@@ -11,9 +11,9 @@ export const queues = {
   dispense: "dispense",
   /** `{ requestId }`: decide a placement request. */
   placement: "placement",
-  /** `{ endpointId }`: make the due attempts of a webhook's endpoint. */
+  /** `{ endpointId, turn }`: make the due attempts of a webhook's endpoint. */
   webhook: "webhook",
-  /** `{ endpointId }`: the same, for an endpoint whose last attempts failed. */
+  /** `{ endpointId, turn }`: the same, for an endpoint whose last attempts failed. */
   webhookRetry: "webhookRetry",
 } as const;
 

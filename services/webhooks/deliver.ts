@@ -1,12 +1,11 @@
 import type { Database } from "@ngpu/db/pool";
 import type { WebhookSecrets } from "@ngpu/protocol/webhooks";
-import type { Logger } from "@ngpu/runtime/logger";
-import { rest } from "@ngpu/runtime/loop";
-import { decideNext, failuresUntilProbing, type Next, type Outcome, type RetryRules } from "./decide.ts";
+import { decideNext, failuresUntilProbing, type Outcome, type RetryRules } from "./decide.ts";
 import type { WebhooksMetrics } from "./metrics.ts";
 import type { Poster } from "./post.ts";
+import type { Recorder } from "./recorder.ts";
 import { signedHeaders } from "./sign.ts";
-import { type Claim, claimDue, type Endpoint, findEndpoint, recordAttempt } from "./store.ts";
+import { type Claim, claimDue, type Endpoint, findEndpoint, returnClaims } from "./store.ts";
 
 export type DeliverDeps = {
   db: Database;
@@ -15,16 +14,18 @@ export type DeliverDeps = {
   secrets: WebhookSecrets;
   poster: Poster;
   rules: RetryRules;
+  recorder: Recorder;
   metrics: WebhooksMetrics;
-  logger: Logger;
   signal: AbortSignal;
   /** Deliveries of which this process makes an attempt. */
   active: Set<bigint>;
 };
 
-/** Attempts at one endpoint at the same time. */
-const perEndpoint = 4;
-/** Deliveries claimed at once. What a process has claimed waits when it is killed. */
+/** Attempts at one endpoint at the same time: few at one that answers quickly, since each may have to be made again after a kill. */
+const lanes = { quick: 2, slow: 8 };
+/** Milliseconds that an answer of a slow receiver takes on average. */
+const slowAnswer = 250;
+/** Deliveries of an endpoint that are claimed at once. What a process has claimed waits when it is killed. */
 const claimed = 16;
 /** Claims of one job. After them the endpoint queues again, behind the others. */
 const claimsPerJob = 8;
@@ -32,6 +33,7 @@ const claimsPerJob = 8;
 /** Creates the handler of the queues: makes the due attempts of an endpoint. Safe to run repeatedly, and on several instances. */
 export function createDeliverer(deps: DeliverDeps): (ids: Record<string, string>) => Promise<void> {
   return async ({ endpointId = "" }) => {
+    let perEndpoint = lanes.quick;
     for (let claim = 0; claim < claimsPerJob && !deps.signal.aborted; claim++) {
       const endpoint = await findEndpoint(deps.db, endpointId);
       if (endpoint === undefined) return;
@@ -39,21 +41,41 @@ export function createDeliverer(deps: DeliverDeps): (ids: Record<string, string>
       const due = await claimDue(deps.db, { endpointId, runner: deps.runner, limit });
       for (const { id } of due) deps.active.add(id);
       if (due.length === 0) return;
-      await attemptAll(deps, endpoint, due);
+      const meanMs = await attemptAll(deps, endpoint, due, perEndpoint);
+      perEndpoint = meanMs < slowAnswer ? lanes.quick : lanes.slow;
     }
   };
 }
 
-async function attemptAll(deps: DeliverDeps, endpoint: Endpoint, due: readonly Claim[]): Promise<void> {
+/** @returns How long an answer took on average, in milliseconds. */
+async function attemptAll(
+  deps: DeliverDeps,
+  endpoint: Endpoint,
+  due: readonly Claim[],
+  perEndpoint: number,
+): Promise<number> {
   const waiting = [...due];
+  let [answers, totalMs] = [0, 0];
   // Failures of this batch count, so that a receiver that fails gets fewer requests at once.
   const state = { failures: endpoint.failures };
+  const mayGoOn = () => !deps.signal.aborted && state.failures < Math.max(failuresUntilProbing, endpoint.failures + 1);
   const work = async () => {
-    for (let claim = waiting.shift(); claim !== undefined && !deps.signal.aborted; claim = waiting.shift()) {
-      await attempt(deps, { ...endpoint, ...state }, claim, state);
+    while (mayGoOn()) {
+      const claim = waiting.shift();
+      if (claim === undefined) return;
+      const { durationMs } = await attempt(deps, endpoint, claim, state);
+      answers += 1;
+      totalMs += durationMs;
     }
   };
   await Promise.all(Array.from({ length: perEndpoint }, work));
+  await returnClaims(
+    deps.db,
+    deps.runner,
+    waiting.map(({ id }) => id),
+  );
+  for (const { id } of waiting) deps.active.delete(id);
+  return answers === 0 ? 0 : totalMs / answers;
 }
 
 async function attempt(
@@ -61,7 +83,7 @@ async function attempt(
   endpoint: Endpoint,
   claim: Claim,
   state: { failures: number },
-): Promise<void> {
+): Promise<Outcome> {
   const at = new Date();
   const secrets = endpoint.secrets.map((version) => deps.secrets.secretOf(version));
   const headers = signedHeaders({ id: claim.eventId, body: claim.body }, secrets, at);
@@ -72,24 +94,7 @@ async function attempt(
   });
   state.failures = outcome.error === undefined ? 0 : state.failures + 1;
   deps.metrics.attempts.inc({ result: outcome.error ?? "delivered" });
-  await record(deps, { deliveryId: claim.id, at, outcome, next });
-}
-
-type Ended = { deliveryId: bigint; at: Date; outcome: Outcome; next: Next };
-
-/** Records an attempt, however long Postgres is away: what is not recorded is sent again. */
-async function record(deps: DeliverDeps, ended: Ended): Promise<void> {
-  const { db, runner, active, logger, signal } = deps;
-  const of = { deliveryId: ended.deliveryId, runner, at: ended.at };
-  for (;;) {
-    try {
-      await recordAttempt(db, of, ended.outcome, ended.next);
-      active.delete(ended.deliveryId);
-      return;
-    } catch (error) {
-      logger.warn({ event: "webhook_attempt_not_recorded", deliveryId: ended.deliveryId, error });
-      if (signal.aborted) throw error;
-      await rest(200, signal);
-    }
-  }
+  await deps.recorder.record({ deliveryId: claim.id, at, outcome, next });
+  deps.active.delete(claim.id);
+  return outcome;
 }

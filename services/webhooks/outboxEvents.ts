@@ -74,6 +74,8 @@ export function taskEvent(row: TaskRow & { at: Date }): Happening {
     status: row.status,
     workspaceId: row.workspace_id,
     kind: row.kind,
+    // It has ended, so it does not wait.
+    queue: null,
     nodeId: row.node_id,
     ms: row.duration_ms,
     httpStatus: row.http_status,

@@ -28,7 +28,11 @@ export async function findEndpoint(db: Queryable, endpointId: string): Promise<E
   return rows[0];
 }
 
-/** Claims due deliveries of an endpoint for this process. */
+/**
+ * Claims due deliveries of an endpoint for this process.
+ *
+ * @param of.limit Deliveries of the endpoint that all processes together may have claimed.
+ */
 export async function claimDue(
   db: Queryable,
   of: { endpointId: string; runner: bigint; limit: number },
@@ -37,7 +41,9 @@ export async function claimDue(
     `with due as (
        select id from app.webhook_delivery
        where endpoint_id = $1 and status = 'pending' and runner is null and next_at <= now()
-       order by next_at, id limit $3 for update skip locked
+       order by next_at, id
+       limit greatest(0, $3 - (select count(*) from app.webhook_delivery where endpoint_id = $1 and runner is not null))
+       for update skip locked
      )
      update app.webhook_delivery as delivery set runner = $2, claimed_at = now()
      from due, app.webhook_event as event
@@ -49,35 +55,61 @@ export async function claimDue(
   return rows;
 }
 
-/** Records an attempt and what follows it. A claim that another process has taken over meanwhile stays as it is. */
-export async function recordAttempt(
-  db: Queryable,
-  of: { deliveryId: bigint; runner: bigint; at: Date },
-  outcome: Outcome,
-  next: Next,
-): Promise<void> {
-  const isDelivered = next.status === "delivered";
+/** Gives up claims of which no attempt was made. */
+export async function returnClaims(db: Queryable, runner: bigint, ids: readonly bigint[]): Promise<void> {
+  if (ids.length === 0) return;
   await db.query(
-    `with delivery as (
-       update app.webhook_delivery set status = $3, attempts = attempts + 1, next_at = now() + make_interval(secs => $4),
-         runner = null, claimed_at = null, ended_at = case when $3 = 'pending' then null else now() end
-       where id = $1 and runner = $2 returning id, endpoint_id, attempts
-     ), attempt as (
-       insert into app.webhook_attempt (delivery_id, number, at, duration_ms, http_status, error_code)
-       select id, attempts, $5, $6, $7, $8 from delivery
-     )
-     update app.webhook_endpoint set
-       failures = case when $9 then 0 else failures + 1 end,
-       failing_since = case when $9 then null else coalesce(failing_since, now()) end,
-       resume_at = now() + make_interval(secs => $10),
-       disabled_at = case when $11 then coalesce(disabled_at, now()) else disabled_at end,
-       disabled_reason = case when $11 then coalesce(disabled_reason, 'gone') else disabled_reason end
-     where id = (select endpoint_id from delivery) and (failures > 0 or not $9)`,
-    [
-      ...[of.deliveryId, of.runner, next.status, next.retryIn, of.at, outcome.durationMs],
-      ...[outcome.httpStatus ?? null, outcome.error ?? null, isDelivered, next.resumeIn, next.disables],
-    ],
+    "update app.webhook_delivery set runner = null, claimed_at = null where runner = $1 and id = any($2::int8[])",
+    [runner, ids],
   );
+}
+
+/** The end of an attempt, with what follows it. */
+export type EndedAttempt = { deliveryId: bigint; at: Date; outcome: Outcome; next: Next };
+
+const recordQuery = `with given as (
+    select * from unnest($2::int8[], $3::text[], $4::float8[], $5::timestamptz[], $6::int4[], $7::int4[], $8::text[], $9::float8[],
+      $10::boolean[]) as given (id, status, retry_in, at, duration_ms, http_status, error_code, resume_in, disables)
+  ), delivery as (
+    update app.webhook_delivery as delivery set status = given.status, attempts = attempts + 1,
+      next_at = now() + make_interval(secs => given.retry_in), runner = null, claimed_at = null,
+      ended_at = case when given.status = 'pending' then null else now() end
+    from given where delivery.id = given.id and delivery.runner = $1
+    returning delivery.endpoint_id, delivery.attempts, given.*
+  ), attempt as (
+    insert into app.webhook_attempt (delivery_id, number, at, duration_ms, http_status, error_code)
+    select id, attempts, at, duration_ms, http_status, error_code from delivery
+  ), answered as (
+    select endpoint_id, bool_or(status = 'delivered') as is_well, count(*)::int4 as attempts, max(resume_in) as resume_in,
+      bool_or(disables) as disables
+    from delivery group by endpoint_id
+  )
+  update app.webhook_endpoint as endpoint set
+    failures = case when is_well then 0 else failures + answered.attempts end,
+    failing_since = case when is_well then null else coalesce(failing_since, now()) end,
+    resume_at = case when is_well then now() else now() + make_interval(secs => answered.resume_in) end,
+    disabled_at = case when disables then coalesce(disabled_at, now()) else disabled_at end,
+    disabled_reason = case when disables then coalesce(disabled_reason, 'gone') else disabled_reason end
+  from answered where endpoint.id = answered.endpoint_id and (failures > 0 or not is_well or disables)`;
+
+/** Records attempts and what follows them. A claim that another process has taken over meanwhile stays as it is. */
+export async function recordAttempts(
+  db: Queryable,
+  runner: bigint,
+  ended: readonly EndedAttempt[],
+): Promise<void> {
+  await db.query(recordQuery, [
+    runner,
+    ended.map(({ deliveryId }) => deliveryId),
+    ended.map(({ next }) => next.status),
+    ended.map(({ next }) => next.retryIn),
+    ended.map(({ at }) => at),
+    ended.map(({ outcome }) => outcome.durationMs),
+    ended.map(({ outcome }) => outcome.httpStatus ?? null),
+    ended.map(({ outcome }) => outcome.error ?? null),
+    ended.map(({ next }) => next.resumeIn),
+    ended.map(({ next }) => next.disables),
+  ]);
 }
 
 export type DueEndpoint = { id: string; isFailing: boolean };

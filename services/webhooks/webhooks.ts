@@ -14,6 +14,7 @@ import { createDeliverer } from "./deliver.ts";
 import type { WebhooksSettings } from "./env.ts";
 import { createMetrics, type WebhooksMetrics } from "./metrics.ts";
 import { createPoster } from "./post.ts";
+import { createRecorder } from "./recorder.ts";
 import { recordEvents } from "./record.ts";
 import { findKeyIds, releaseClaims } from "./store.ts";
 import { createSweep, tidy } from "./sweep.ts";
@@ -23,6 +24,9 @@ const concurrency = { answering: 128, failing: 32 };
 /** Seconds. */
 const longestPause = 6 * 3_600;
 const tidyInterval = 60_000;
+/** Milliseconds. */
+const claimsInterval = 2_000;
+const longestTurn = 5_000;
 
 /**
  * Starts webhooks: records events, and sends them to the endpoints of their partners.
@@ -72,10 +76,17 @@ function serveDeliveries(
   context.onStop("connections to receivers", () => poster.close());
   const rules = { first: settings.RETRY_SECONDS, longest: longestPause };
   const { logger, signal } = context;
-  const deliver = createDeliverer({ ...own, poster, rules, logger, signal });
+  const recorder = createRecorder({ ...own, logger, signal });
+  const deliver = createDeliverer({ ...own, poster, recorder, rules, signal });
   serveQueue(queues.webhook, redis, context, deliver, concurrency.answering);
   serveQueue(queues.webhookRetry, redis, context, deliver, concurrency.failing);
 }
+
+/**
+ * The number of the current turn. An endpoint is queued once a turn: the job of a process that was killed counts as active until its
+ * lock ends, and must not keep the endpoint waiting.
+ */
+const turnOf = (interval: number) => String(Math.floor(Date.now() / Math.min(longestTurn, 5 * interval)));
 
 /** Starts the loops that record events and queue due endpoints; each also runs when something may have happened. */
 function startLoops(settings: WebhooksSettings, context: ServiceContext, parts: Parts): void {
@@ -95,7 +106,7 @@ function startLoops(settings: WebhooksSettings, context: ServiceContext, parts: 
     "webhook sweep",
     interval,
     createSweep(db, async ({ id, isFailing }) =>
-      enqueue(isFailing ? queue.failing : queue.answering, { endpointId: id }),
+      enqueue(isFailing ? queue.failing : queue.answering, { endpointId: id, turn: turnOf(interval) }),
     ),
   );
   const recording = loop("webhook events", interval, async () => {
@@ -103,7 +114,7 @@ function startLoops(settings: WebhooksSettings, context: ServiceContext, parts: 
     for (const type of recorded) metrics.events.inc({ type });
     if (recorded.length > 0) sweep.wake();
   });
-  loop("webhook claims", 5_000, async () => {
+  loop("webhook claims", claimsInterval, async () => {
     const released = await releaseClaims(db, runner, active);
     if (released > 0) logger.info({ event: "webhook_claims_released", released });
   });

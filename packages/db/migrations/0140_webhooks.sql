@@ -101,7 +101,7 @@ create table app.webhook_delivery (
 );
 create index webhook_delivery_due on app.webhook_delivery (endpoint_id, next_at) where status = 'pending';
 create index webhook_delivery_expiry on app.webhook_delivery (expires_at) where status = 'pending';
-create index webhook_delivery_runner on app.webhook_delivery (runner) where runner is not null;
+create index webhook_delivery_claimed on app.webhook_delivery (endpoint_id) include (runner) where runner is not null;
 create index webhook_delivery_list on app.webhook_delivery (endpoint_id, id);
 create index webhook_delivery_event on app.webhook_delivery (event_id);
 

@@ -17,12 +17,12 @@ import { startTestBed, type TestBed } from "./testBed.ts";
 
 const instanceCount = 2;
 const key = "a-key-of-more-than-thirty-two-characters";
-/** Deliveries from one kill to the next, on average. */
-const deliveriesPerKill = 2_000;
+/** Accepted deliveries from one kill to the next, on average. */
+const deliveriesPerKill = 4_000;
 /** Kills of instances from one kill of Postgres and of Redis to the next. */
 const killsPerOutage = 8;
-/** Deliveries that are created each second. */
-const perSecond = 800;
+/** Deliveries that may be waiting at the same time. */
+const mostWaiting = 4_000;
 const refusals = 0.02;
 /** Milliseconds that the last deliveries may take after the last kill. */
 const settleDeadline = 240_000;
@@ -40,16 +40,16 @@ export async function run(trial: Trial & { stateDir?: string }): Promise<Verdict
   const signal = AbortSignal.any([ended.signal, trial.signal]);
   try {
     await eventually("the start of an instance", () => hasStarted(testBed));
-    const killing = killAll({ testBed, instances, random: randomFrom(seed + 1), signal });
-    const onEnd = (done: number) => trial.progress(done, `${receivers.accepted.size} accepted`);
-    const expected = await endTasks(testBed, { deliveries, perSecond, signal, onEnd });
-    ended.abort();
-    const killed = await killing;
-    trial.signal.throwIfAborted();
-    trial.progress(deliveries, "waiting for the last deliveries");
-    const isComplete = () => expected.every((one) => receivers.accepted.has(one));
+    const accepted = () => receivers.accepted.size;
+    const killing = killAll({ testBed, instances, accepted, random: randomFrom(seed + 1), signal });
+    const onEnd = (created: number) => trial.progress(accepted(), `${created} created`);
+    const isRoom = (created: number) => created - accepted() < mostWaiting;
+    const expected = await endTasks(testBed, { deliveries, isRoom, signal, onEnd });
+    const isComplete = () => trial.signal.aborted || expected.every((one) => receivers.accepted.has(one));
     await eventually("the last deliveries", isComplete, settleDeadline).catch(() => undefined);
-    return verdictOf(expected, receivers, killed);
+    trial.signal.throwIfAborted();
+    ended.abort();
+    return verdictOf(expected, receivers, await killing);
   } finally {
     ended.abort();
     await instances.stop();
@@ -71,16 +71,23 @@ type Killed = { instances: number; postgres: number; redis: number };
 async function killAll(given: {
   testBed: TestBed;
   instances: ReturnType<typeof startInstances>;
+  accepted: () => number;
   random: () => number;
   signal: AbortSignal;
 }): Promise<Killed> {
-  const { testBed, instances, random, signal } = given;
+  const { testBed, instances, accepted, random, signal } = given;
   const killed: Killed = { instances: 0, postgres: 0, redis: 0 };
-  const mean = (1000 * deliveriesPerKill) / perSecond;
-  for (;;) {
-    await delay(mean * (0.5 + random()), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return killed;
-    if (instances.kill(Math.floor(random() * instanceCount))) killed.instances += 1;
+  const interval = () => deliveriesPerKill * (0.5 + random());
+  for (let next = interval(); !signal.aborted; ) {
+    await delay(10, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted || accepted() < next) continue;
+    next = accepted() + interval();
+    const first = Math.floor(random() * instanceCount);
+    for (let n = 0; n < instanceCount; n++) {
+      if (!instances.kill((first + n) % instanceCount)) continue;
+      killed.instances += 1;
+      break;
+    }
     const turn = killed.instances % killsPerOutage;
     if (turn === killsPerOutage / 2) {
       await testBed.loseRedis();
@@ -90,6 +97,7 @@ async function killAll(given: {
       killed.postgres += 1;
     }
   }
+  return killed;
 }
 
 function verdictOf(expected: Expected, receivers: Receivers, killed: Killed): Verdict {

@@ -23,11 +23,15 @@ export async function startReceivers(random: () => number, refusals: number): Pr
   const accepted: Accepted = new Map();
   const figures = { refused: 0, ignored: 0 };
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    if (request.url === "/dead") return void (figures.ignored += 1);
+    if (request.url === "/dead") {
+      figures.ignored += 1;
+      return;
+    }
     const body = await text(request);
     if (random() < refusals) {
       figures.refused += 1;
-      return void response.writeHead(500).end();
+      response.writeHead(500).end();
+      return;
     }
     const { data } = JSON.parse(body) as { data: { task: { id: string } } };
     const key = `${request.url} ${data.task.id}`;
