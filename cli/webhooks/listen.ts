@@ -12,6 +12,8 @@ type Options = GlobalOptions & { forwardTo?: string; event?: string[]; secret?: 
 
 /** Seconds that the API waits for an event. */
 const wait = 20;
+/** Milliseconds between two calls without an event. */
+const lookPause = 200;
 /** @deadline The program on this machine that gets an event. The next event is forwarded. */
 const forwardDeadline = 15_000;
 
@@ -34,7 +36,7 @@ export async function listen(options: Options): Promise<void> {
       }
       after = page.next;
       // The API may answer at once, such as while it stops.
-      if (page.events.length === 0) await delay(200, undefined, { signal });
+      if (page.events.length === 0) await delay(lookPause, undefined, { signal });
     }
   });
 }

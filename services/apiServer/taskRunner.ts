@@ -1,10 +1,13 @@
 import type { Database } from "@ngpu/db/pool";
-import type { NgpuError } from "@ngpu/runtime/errors";
+import { NgpuError } from "@ngpu/runtime/errors";
 import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Cancellations } from "./cancellations.ts";
+import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
+import { addTaskCost } from "./store/keySpending.ts";
+import { waitAgain } from "./store/taskQueue.ts";
 import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
 import { readResult } from "./taskResult.ts";
@@ -26,6 +29,8 @@ export type TaskWork = Omit<NewTask, "runner"> & {
   headers?: ForwardedHeaders;
   /** Longest time without a byte, and in all, in seconds. */
   timeouts: { progress: number; total: number };
+  /** The key whose spending its cost is added to; undefined: it has no limit. */
+  budgetKeyId: string | undefined;
 };
 
 export type TaskRunner = {
@@ -58,6 +63,7 @@ type RunnerDependencies = {
 
 /** Dependencies and state of a runner. */
 type RunnerState = RunnerDependencies & {
+  capacity: CapacityQueue;
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
   /** Resolvers of queued background tasks, oldest first. */
@@ -68,6 +74,7 @@ type RunnerState = RunnerDependencies & {
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   const state: RunnerState = {
     ...deps,
+    capacity: createCapacityQueue(deps),
     stopping: new AbortController(),
     inProgress: new Set(),
     waiting: [],
@@ -93,14 +100,26 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   };
 }
 
-async function open(
-  { db, gateway, stopping, cancellations }: RunnerState,
-  work: TaskWork,
-  signal: AbortSignal,
-): Promise<GatewayAnswer> {
+/** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
+async function open(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
+  const { db, stopping, cancellations } = state;
   const cancelled = cancellations.signalOf(work.id);
-  if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
-  cancelled.throwIfAborted();
+  const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
+  for (;;) {
+    if (work.waitSeconds !== undefined) await state.capacity.wait(work.id, aborted);
+    if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
+    cancelled.throwIfAborted();
+    try {
+      return await send(state, work, aborted);
+    } catch (error) {
+      const isRefused = error instanceof NgpuError && error.code === "replica_unavailable";
+      if (work.waitSeconds === undefined || !isRefused) throw error;
+      await waitAgain(db, work.id);
+    }
+  }
+}
+
+function send({ gateway }: RunnerState, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
   const body = work.payload;
   return gateway.call({
     workspaceId: work.workspaceId,
@@ -116,7 +135,7 @@ async function open(
       "x-ngpu-timeout": String(work.timeouts.progress),
       "x-ngpu-total-timeout": String(work.timeouts.total),
     },
-    signal: AbortSignal.any([signal, stopping.signal, cancelled]),
+    signal,
     silence: 1000 * work.timeouts.progress + gatewayGrace,
   });
 }
@@ -130,6 +149,7 @@ async function end(
 ): Promise<void> {
   try {
     await endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
+    if (work.budgetKeyId !== undefined) await addTaskCost(db, work.budgetKeyId, work.id);
   } finally {
     cancellations.forget(work.id);
   }
@@ -174,15 +194,20 @@ function watch<Result>(state: RunnerState, work: Promise<Result>): Promise<Resul
 
 async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
   const { waiting, logger, stopping } = state;
-  if (state.background >= backgroundConcurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-  state.background += 1;
+  // The queue of a workspace is of its own.
+  const isQueued = work.waitSeconds === undefined;
+  if (isQueued && state.background >= backgroundConcurrency)
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  if (isQueued) state.background += 1;
   try {
     await run(state, work, stopping.signal);
   } catch (error) {
     const { id: taskId, requestId } = work;
     logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
   } finally {
-    state.background -= 1;
-    waiting.shift()?.();
+    if (isQueued) {
+      state.background -= 1;
+      waiting.shift()?.();
+    }
   }
 }

@@ -2,7 +2,7 @@ import { runService, start } from "@ngpu/runtime/lifecycle";
 import { readWebhooksEnv } from "./env.ts";
 import { startWebhooks } from "./webhooks.ts";
 
-/** Longer than a receiver may take, so that an attempt that is being made is recorded. */
+/** @deadline The attempts that are being made when webhooks stops: longer than a receiver may take. The process exits. */
 const stopDeadline = 18_000;
 
 await start(async () => {

@@ -67,8 +67,11 @@ function happeningOf(row: OutboxRow): Happening[] {
 
 /** The event of a task's end. Its result is read with GET /v1/tasks/{id}. */
 export function taskEvent(row: TaskRow & { at: Date }): Happening {
-  const { id, wallet, error_code: code } = row;
-  const error = code === null ? null : { code, message: row.error_message ?? "", hint: row.error_hint };
+  const { id, wallet } = row;
+  const error =
+    row.error_code === null
+      ? null
+      : { code: row.error_code, message: row.error_message ?? "", hint: row.error_hint };
   const task = {
     id,
     status: row.status,

@@ -460,7 +460,7 @@ export interface paths {
         put?: never;
         /**
          * Create another API key
-         * @description A key creates keys with at most its own scopes, which expire no later than itself.
+         * @description A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
          *
          *     Scope: keys.
          */
@@ -502,7 +502,7 @@ export interface paths {
         put?: never;
         /**
          * Replace an API key by a new one
-         * @description The new key has the same name, scopes and expiry. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
+         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
          *
          *     Scope: keys.
          */
@@ -1585,6 +1585,11 @@ export interface components {
              * @default true
              */
             wait?: boolean;
+            /** @description While no replica can take the task, it waits in the workspace's queue of at most 1,000 tasks, which are taken in order; default: it is refused */
+            waitForCapacity?: {
+                /** @description How long it waits; then it has failed */
+                maxSeconds: number;
+            };
             /**
              * @description Workspace id
              * @example 1
@@ -2158,6 +2163,17 @@ export interface components {
             /** @description Duration in milliseconds */
             ms: number | null;
             nodeId: number | null;
+            /** @description Null: the task does not wait for a replica */
+            queue: {
+                /** @description Place in the workspace's queue; 1: it is the next */
+                position: number;
+                /**
+                 * Format: date-time
+                 * @description How long it waits
+                 * @example 2030-01-01T00:00:00.000Z
+                 */
+                until: string;
+            } | null;
             /** @description The container's response, decoded: JSON, UTF-8 text, or { base64, contentType }. GET /v1/tasks/{id}/result returns its bytes */
             result: unknown;
             /** @enum {string} */
@@ -4221,8 +4237,16 @@ export interface operations {
                             /** @description With a resolution of one minute */
                             lastUsedAt: string | null;
                             name: string;
+                            /** @description Calls a minute; null: the API's own limit */
+                            ratePerMinute: number | null;
                             /** @description What the key may do; null: everything */
                             scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                            spendPerDay: string | null;
+                            /**
+                             * @description What the tasks of a key with spendPerDay have cost since midnight UTC, token units
+                             * @example 1000000000000000000
+                             */
+                            spentToday: string;
                         }[];
                     };
                 };
@@ -4262,8 +4286,15 @@ export interface operations {
                      */
                     expiresAt?: string;
                     name: string;
+                    /** @description Calls a minute; default: the API's own limit */
+                    ratePerMinute?: number;
                     /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
                     scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[];
+                    /**
+                     * @description What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price
+                     * @example 1000000000000000000
+                     */
+                    spendPerDay?: string;
                 };
             };
         };
@@ -4284,8 +4315,11 @@ export interface operations {
                         expiresAt: string | null;
                         id: string;
                         name: string;
+                        /** @description Calls a minute; null: the API's own limit */
+                        ratePerMinute: number | null;
                         /** @description What the key may do; null: everything */
                         scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                        spendPerDay: string | null;
                     };
                 };
             };
@@ -5045,6 +5079,17 @@ export interface operations {
                             /** @description Duration in milliseconds */
                             ms: number | null;
                             nodeId: number | null;
+                            /** @description Null: the task does not wait for a replica */
+                            queue: {
+                                /** @description Place in the workspace's queue; 1: it is the next */
+                                position: number;
+                                /**
+                                 * Format: date-time
+                                 * @description How long it waits
+                                 * @example 2030-01-01T00:00:00.000Z
+                                 */
+                                until: string;
+                            } | null;
                             /** @enum {string} */
                             status: "queued" | "running" | "succeeded" | "failed" | "aborted";
                             workspaceId: string;

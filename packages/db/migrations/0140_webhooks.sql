@@ -68,6 +68,7 @@ create table app.webhook_cursor (
   block_hash text not null
 );
 
+-- What webhooks send: something that happened to a task or a workspace of the wallet.
 create table app.webhook_event (
   id uuid primary key,
   -- Order of the events; cursor of their readers. Given under a lock.
@@ -105,6 +106,7 @@ create index webhook_delivery_claimed on app.webhook_delivery (endpoint_id) incl
 create index webhook_delivery_list on app.webhook_delivery (endpoint_id, id);
 create index webhook_delivery_event on app.webhook_delivery (event_id);
 
+-- One request of a delivery.
 create table app.webhook_attempt (
   delivery_id bigint not null references app.webhook_delivery on delete cascade,
   number integer not null,

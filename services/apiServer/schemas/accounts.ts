@@ -45,6 +45,12 @@ const scopes = z
 const keyTerms = {
   scopes: scopes.nullable().meta({ description: "What the key may do; null: everything" }),
   expiresAt: isoTime.nullable().meta({ description: "Since when the key is refused; null: never" }),
+  ratePerMinute: z
+    .number()
+    .int()
+    .nullable()
+    .meta({ description: "Calls a minute; null: the API's own limit" }),
+  spendPerDay: amount("What the key may spend a day, token units; null: any amount").nullable(),
 };
 
 export const keyEntry = z.object({
@@ -53,6 +59,7 @@ export const keyEntry = z.object({
   ...keyTerms,
   createdAt: isoTime,
   lastUsedAt: isoTime.nullable().meta({ description: "With a resolution of one minute" }),
+  spentToday: amount("What the tasks of a key with spendPerDay have cost since midnight UTC, token units"),
 });
 export const keyList = z.object({ keys: z.array(keyEntry) });
 export const newKey = z.strictObject({
@@ -62,6 +69,17 @@ export const newKey = z.strictObject({
     .datetime({ offset: true })
     .optional()
     .meta({ description: "Since when the key is refused; default: that of the key that creates it" }),
+  ratePerMinute: z
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .optional()
+    .meta({ description: "Calls a minute; default: the API's own limit" }),
+  spendPerDay: uint(
+    128,
+    "What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price",
+  ).optional(),
 });
 export const newKeyAnswer = z.object({
   id: z.string(),
