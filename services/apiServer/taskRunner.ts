@@ -1,37 +1,21 @@
 import type { Database } from "@ngpu/db/pool";
-import { NgpuError } from "@ngpu/runtime/errors";
-import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
+import type { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
-import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Cancellations } from "./cancellations.ts";
 import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
+import { openTask } from "./openTask.ts";
 import { addTaskCost } from "./store/keySpending.ts";
-import { waitAgain } from "./store/taskQueue.ts";
-import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
+import { endTask, insertTask, type TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
 import { readResult } from "./taskResult.ts";
+import type { TaskWork } from "./taskWork.ts";
 
 /** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
-/** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
-/** @deadline A byte of the gateway, beyond the task's own deadline. The task fails with `gateway_unreachable`. */
-const gatewayGrace = 30_000;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
 /** @deadline Running tasks when apiServer stops. They are aborted, and their ends are recorded. */
 const stopDeadline = 3_000;
-
-/** A task to run. */
-export type TaskWork = Omit<NewTask, "runner"> & {
-  /** Id of the request that created it. */
-  requestId: string;
-  /** Further headers for the container. */
-  headers?: ForwardedHeaders;
-  /** Longest time without a byte, and in all, in seconds. */
-  timeouts: { progress: number; total: number };
-  /** The key whose spending its cost is added to; undefined: it has no limit. */
-  budgetKeyId: string | undefined;
-};
 
 export type TaskRunner = {
   /** Stores a task. False when a task with the partner's Idempotency-Key exists. */
@@ -85,7 +69,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
     run: (work, signal) => watch(state, run(state, work, signal)),
     runInBackground: (work) => track(state, runQueued(state, work)),
-    open: (work, signal) => open(state, work, signal),
+    open: (work, signal) => openTask(state, work, signal),
     end: (work, started, how, ended) => end(state, work, started, how, ended),
     watch: (work) => watch(state, work),
     errorOf: (work, error, disconnected, hasBegun) => {
@@ -100,48 +84,8 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   };
 }
 
-/** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
-async function open(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
-  const { db, stopping, cancellations } = state;
-  const cancelled = cancellations.signalOf(work.id);
-  const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
-  for (;;) {
-    if (work.waitSeconds !== undefined) await state.capacity.wait(work.id, aborted);
-    if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
-    cancelled.throwIfAborted();
-    try {
-      return await send(state, work, aborted);
-    } catch (error) {
-      const isRefused = error instanceof NgpuError && error.code === "replica_unavailable";
-      if (work.waitSeconds === undefined || !isRefused) throw error;
-      await waitAgain(db, work.id);
-    }
-  }
-}
-
-function send({ gateway }: RunnerState, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
-  const body = work.payload;
-  return gateway.call({
-    workspaceId: work.workspaceId,
-    method: work.method,
-    path: work.path,
-    body,
-    headers: {
-      accept: "*/*",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...work.headers,
-      [requestIdHeader]: work.requestId,
-      "x-ngpu-task-id": work.id,
-      "x-ngpu-timeout": String(work.timeouts.progress),
-      "x-ngpu-total-timeout": String(work.timeouts.total),
-    },
-    signal,
-    silence: 1000 * work.timeouts.progress + gatewayGrace,
-  });
-}
-
 async function end(
-  { db, cancellations }: RunnerState,
+  { db, cancellations, logger }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
@@ -149,17 +93,26 @@ async function end(
 ): Promise<void> {
   try {
     await endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
-    if (work.budgetKeyId !== undefined) await addTaskCost(db, work.budgetKeyId, work.id);
+    await recordCost({ db, logger }, work);
   } finally {
     cancellations.forget(work.id);
   }
+}
+
+/** The task has ended, whether its cost is added to the spending of its key or not. */
+async function recordCost({ db, logger }: Pick<RunnerState, "db" | "logger">, work: TaskWork): Promise<void> {
+  const { id: taskId, budgetKeyId } = work;
+  if (budgetKeyId === undefined) return;
+  await addTaskCost(db, budgetKeyId, taskId).catch((error: unknown) =>
+    logger.warn({ event: "task_cost_not_recorded", taskId, keyId: budgetKeyId, error }),
+  );
 }
 
 async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
   const started = performance.now();
   let hasBegun = false;
   try {
-    const served = await open(state, work, signal);
+    const served = await openTask(state, work, signal);
     hasBegun = true;
     const { shown, raw } = await readResult(served.message);
     await end(state, work, started, {

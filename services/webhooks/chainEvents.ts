@@ -1,6 +1,6 @@
 import type { Connection } from "@ngpu/db/pool";
 import type { WebhookEventType } from "@ngpu/protocol/webhooks";
-import type { Happening } from "./record.ts";
+import type { Happening } from "./happening.ts";
 
 type Cursor = { block: bigint; log: number; hash: string };
 

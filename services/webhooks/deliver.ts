@@ -21,10 +21,10 @@ export type DeliverDeps = {
   active: Set<bigint>;
 };
 
-/** Attempts at one endpoint at the same time: few at one that answers quickly, since each may have to be made again after a kill. */
-const lanes = { quick: 2, slow: 8 };
-/** Milliseconds that an answer of a slow receiver takes on average. */
-const slowAnswer = 250;
+/** Most attempts of one process at one endpoint at the same time. */
+const mostLanes = 8;
+/** Milliseconds of a receiver's average answer for each further lane: what is in progress when a process is killed is sent again. */
+const answerPerLane = 100;
 /** Deliveries of an endpoint that are claimed at once. What a process has claimed waits when it is killed. */
 const claimed = 16;
 /** Claims of one job. After them the endpoint queues again, behind the others. */
@@ -32,19 +32,30 @@ const claimsPerJob = 8;
 
 /** Creates the handler of the queues: makes the due attempts of an endpoint. Safe to run repeatedly, and on several instances. */
 export function createDeliverer(deps: DeliverDeps): (ids: Record<string, string>) => Promise<void> {
+  const handled = new Set<string>();
   return async ({ endpointId = "" }) => {
-    let perEndpoint = lanes.quick;
-    for (let claim = 0; claim < claimsPerJob && !deps.signal.aborted; claim++) {
-      const endpoint = await findEndpoint(deps.db, endpointId);
-      if (endpoint === undefined) return;
-      const limit = endpoint.failures >= failuresUntilProbing ? 1 : claimed;
-      const due = await claimDue(deps.db, { endpointId, runner: deps.runner, limit });
-      for (const { id } of due) deps.active.add(id);
-      if (due.length === 0) return;
-      const meanMs = await attemptAll(deps, endpoint, due, perEndpoint);
-      perEndpoint = meanMs < slowAnswer ? lanes.quick : lanes.slow;
+    if (handled.has(endpointId)) return;
+    handled.add(endpointId);
+    try {
+      await deliver(deps, endpointId);
+    } finally {
+      handled.delete(endpointId);
     }
   };
+}
+
+async function deliver(deps: DeliverDeps, endpointId: string): Promise<void> {
+  let lanes = 1;
+  for (let claim = 0; claim < claimsPerJob && !deps.signal.aborted; claim++) {
+    const endpoint = await findEndpoint(deps.db, endpointId);
+    if (endpoint === undefined) return;
+    const limit = endpoint.failures >= failuresUntilProbing ? 1 : claimed;
+    const due = await claimDue(deps.db, { endpointId, runner: deps.runner, limit });
+    for (const { id } of due) deps.active.add(id);
+    if (due.length === 0) return;
+    const meanMs = await attemptAll(deps, endpoint, due, lanes);
+    lanes = Math.min(mostLanes, 1 + Math.floor(meanMs / answerPerLane));
+  }
 }
 
 /** @returns How long an answer took on average, in milliseconds. */
@@ -52,13 +63,14 @@ async function attemptAll(
   deps: DeliverDeps,
   endpoint: Endpoint,
   due: readonly Claim[],
-  perEndpoint: number,
+  lanes: number,
 ): Promise<number> {
   const waiting = [...due];
   let [answers, totalMs] = [0, 0];
   // Failures of this batch count, so that a receiver that fails gets fewer requests at once.
   const state = { failures: endpoint.failures };
-  const mayGoOn = () => !deps.signal.aborted && state.failures < Math.max(failuresUntilProbing, endpoint.failures + 1);
+  const mayGoOn = () =>
+    !deps.signal.aborted && state.failures < Math.max(failuresUntilProbing, endpoint.failures + 1);
   const work = async () => {
     while (mayGoOn()) {
       const claim = waiting.shift();
@@ -68,7 +80,7 @@ async function attemptAll(
       totalMs += durationMs;
     }
   };
-  await Promise.all(Array.from({ length: perEndpoint }, work));
+  await Promise.all(Array.from({ length: lanes }, work));
   await returnClaims(
     deps.db,
     deps.runner,

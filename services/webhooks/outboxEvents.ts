@@ -1,7 +1,7 @@
 import type { Connection } from "@ngpu/db/pool";
 import { type ReasonCode, reasonText } from "@ngpu/protocol/reasons/reasons";
 import type { WebhookEventType } from "@ngpu/protocol/webhooks";
-import type { Happening } from "./record.ts";
+import type { Happening } from "./happening.ts";
 
 type TaskRow = {
   id: string;

@@ -3,17 +3,8 @@ import { type Connection, type Database, transaction } from "@ngpu/db/pool";
 import type { WebhookEventType } from "@ngpu/protocol/webhooks";
 import { toJson } from "@ngpu/runtime/json";
 import { chainEvents } from "./chainEvents.ts";
+import type { Happening } from "./happening.ts";
 import { outboxEvents } from "./outboxEvents.ts";
-
-/** Something that happened to a wallet's task or workspace. */
-export type Happening = {
-  wallet: string;
-  type: WebhookEventType;
-  at: Date;
-  data: Record<string, unknown>;
-  /** What happened has one key. Null: it is read once. */
-  sourceKey: string | null;
-};
 
 /** What one transaction takes of each source. */
 const batch = 500;

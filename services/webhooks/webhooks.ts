@@ -14,8 +14,8 @@ import { createDeliverer } from "./deliver.ts";
 import type { WebhooksSettings } from "./env.ts";
 import { createMetrics, type WebhooksMetrics } from "./metrics.ts";
 import { createPoster } from "./post.ts";
-import { createRecorder } from "./recorder.ts";
 import { recordEvents } from "./record.ts";
+import { createRecorder } from "./recorder.ts";
 import { findKeyIds, releaseClaims } from "./store.ts";
 import { createSweep, tidy } from "./sweep.ts";
 

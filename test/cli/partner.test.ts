@@ -110,14 +110,20 @@ describe("a partner's work on the command line", function () {
   });
 
   it("creates, lists, rotates, pauses and deletes webhooks, and shows and repeats what they were sent", async () => {
-    const secret = (await done(["webhooks", "create", "http://127.0.0.1:9/hook", "--event", "task.failed"])).trim();
+    const secret = (
+      await done(["webhooks", "create", "http://127.0.0.1:9/hook", "--event", "task.failed"])
+    ).trim();
     expect(secret).to.match(/^whsec_[A-Za-z0-9+/]{43}=$/);
     const [hook] = await read<{ id: string; url: string; events: string[] }[]>("webhooks");
     expect(hook).to.deep.include({ url: "http://127.0.0.1:9/hook", events: ["task.failed"] });
     const id = hook?.id ?? "";
-    expect(await done(["webhooks", "list"])).to.match(new RegExp(`^${id} +http://127.0.0.1:9/hook +task.failed +ok$`, "m"));
+    expect(await done(["webhooks", "list"])).to.match(
+      new RegExp(`^${id} +http://127.0.0.1:9/hook +task.failed +ok$`, "m"),
+    );
     const next = (await done(["webhooks", "rotate", id, "--overlap", "1h"])).trim();
-    expect(next).to.match(/^whsec_/).and.not.to.equal(secret);
+    expect(next)
+      .to.match(/^whsec_/)
+      .and.not.to.equal(secret);
     const eventId = (await done(["webhooks", "test", id])).trim();
     expect(await done(["webhooks", "deliveries", id])).to.match(
       new RegExp(`^${eventId} +webhook.test +\\S+ \\S+ +pending +0 +none yet$`, "m"),
@@ -125,7 +131,9 @@ describe("a partner's work on the command line", function () {
     const [delivery] = await read<{ eventId: string; status: string }[]>("webhooks", "deliveries", id);
     expect(delivery).to.include({ eventId, status: "pending" });
     expect(await done(["webhooks", "replay", id, eventId])).to.equal("Events that are sent again: 0.\n");
-    expect(await done(["webhooks", "replay", id, "--since", "1h"])).to.equal("Events that are sent again: 0.\n");
+    expect(await done(["webhooks", "replay", id, "--since", "1h"])).to.equal(
+      "Events that are sent again: 0.\n",
+    );
     const unclear = await cli(["webhooks", "replay", id, "--json"]);
     expect((JSON.parse(unclear.stderr) as { error: { code: string } }).error.code).to.equal("replay_unclear");
     expect(await done(["webhooks", "disable", id])).to.equal(`Webhook ${id} is disabled.\n`);

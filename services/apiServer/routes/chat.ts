@@ -16,7 +16,7 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
-import type { TaskWork } from "../taskRunner.ts";
+import type { TaskWork } from "../taskWork.ts";
 
 /** OpenAI's endpoints that a container serves itself, each under the same path. */
 const passed = [

@@ -4,7 +4,7 @@ import { createKey } from "../access.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { requireUnlimited } from "../keyLimits.ts";
-import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/accounts.ts";
+import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/keys.ts";
 import { requireScopes } from "../scopes.ts";
 import { insertKey, listKeys, revokeKey, rotateKey } from "../store/keys.ts";
 

@@ -15,8 +15,8 @@ import { bodyTextOf } from "../requestBody.ts";
 import { newTask, taskAnswer } from "../schemas/tasks.ts";
 import { findTaskByKey, type TaskRow } from "../store/tasks.ts";
 import type { WorkspaceRow } from "../store/workspaces.ts";
-import type { TaskWork } from "../taskRunner.ts";
 import { requireTask, taskOf } from "../taskView.ts";
+import type { TaskWork } from "../taskWork.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
 export const runTask = (deps: ApiDeps) =>
