@@ -2,6 +2,7 @@ import { parse, resolve } from "node:path";
 import { commonEnv, envTypes, readEnv } from "@ngpu/runtime/env";
 import { isAddress } from "viem";
 import { z } from "zod";
+import type { KeyPlace } from "./keys/identity.ts";
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).optional();
 const region = () =>
@@ -16,6 +17,12 @@ const folder = () =>
     context.addIssue({ code: "custom", message: "must not be the root directory" });
     return z.NEVER;
   });
+const passphraseFile = () =>
+  z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional();
 /** A mixed-case address has a checksum, which reveals typing errors: rewards sent to a wrong address are lost. */
 const wallet = () =>
   envTypes
@@ -31,6 +38,9 @@ export const nodeVariables = {
   ...commonEnv,
   ...api,
   NODE_DIR: folder().default(resolve(".ngpu/node")).describe("Directory of the node's key and journal"),
+  NODE_PASSPHRASE_FILE: passphraseFile().describe(
+    "File of the passphrase of the node's key; default: the systemd credential passphrase, else node.passphrase in NODE_DIR",
+  ),
   NODE_WALLET: wallet().describe(
     "Wallet that receives rewards once it accepts this node; default: the node's own address",
   ),
@@ -87,6 +97,9 @@ export const measurerVariables = {
   MEASURER_DIR: folder()
     .default(resolve(".ngpu/measurer"))
     .describe("Directory of the measurer's key and journal"),
+  MEASURER_PASSPHRASE_FILE: passphraseFile().describe(
+    "File of the passphrase of the measurer's key; default: the systemd credential passphrase, else measurer.passphrase in MEASURER_DIR",
+  ),
   MEASURER_WALLET: wallet().describe("Wallet that receives rewards; default: the measurer's own address"),
   MEASURER_PRIVATE_ADDRESSES: z
     .enum(["0", "1"])
@@ -98,6 +111,11 @@ export const measurerVariables = {
 
 export type NodeEnv = z.infer<z.ZodObject<typeof nodeVariables>>;
 export type MeasurerEnv = z.infer<z.ZodObject<typeof measurerVariables>>;
+
+/** Where the compute node's key is. */
+export function nodeKeyPlace(env: Pick<NodeEnv, "NODE_DIR" | "NODE_PASSPHRASE_FILE">): KeyPlace {
+  return { dir: env.NODE_DIR, name: "node", passphraseFile: env.NODE_PASSPHRASE_FILE };
+}
 
 /** Reads the variables of a compute node. @throws FatalError `env_invalid`, naming every invalid variable. */
 export function readNodeEnv(): NodeEnv {

@@ -1,7 +1,10 @@
+import { FatalError } from "@ngpu/runtime/errors";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { watchEngine } from "./docker/events.ts";
+import { nodeKeyPlace } from "./env.ts";
 import { watchGpus } from "./gpuWatch.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
+import { nextAddress } from "./keys/rotation.ts";
 import { watchNetwork } from "./network.ts";
 import { readSettings } from "./operator/settings.ts";
 import { currentOffer } from "./operator/status.ts";
@@ -9,7 +12,7 @@ import type { NodeParts } from "./parts.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
 import { roundInterval } from "./reconcile.ts";
-import { ensureRegistered } from "./registration.ts";
+import { ensureRegistered, nodeIdOf } from "./registration.ts";
 
 /** Milliseconds between checks of the firewall: so long its rules may be missing after another program removed them. */
 const wallsInterval = 5_000;
@@ -61,6 +64,7 @@ function startRegistration(node: NodeParts): Loop {
   const { logger, signal } = context;
   return startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
     outbox.resend();
+    await restartWithNextKey(node);
     const id = await ensureRegistered({
       client,
       deployment: network.deployment,
@@ -80,6 +84,20 @@ function startRegistration(node: NodeParts): Loop {
     membership.join(id);
     tunnels.setGateways(network.gatewayUrls);
   });
+}
+
+/** Ends the client, which is started again, once the node's wallet has put its next key in place. */
+async function restartWithNextKey({ context, env, network, client }: NodeParts): Promise<void> {
+  const address = nextAddress(nodeKeyPlace(env));
+  if (address === undefined) return;
+  const { deployment } = network;
+  if ((await nodeIdOf({ client, deployment, account: { address } })) === 0) return;
+  context.fail(
+    new FatalError(`The registry lists the node's next key ${address}.`, {
+      code: "node_key_replaced",
+      hint: "Start the client again, where nothing restarts it: it puts the key in place.",
+    }),
+  );
 }
 
 function startDisputes({ context, network, heartbeatAcks }: NodeParts): Loop {

@@ -2,12 +2,13 @@ import { toJson } from "@ngpu/runtime/json";
 import { start } from "@ngpu/runtime/lifecycle";
 import { Command } from "commander";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addKeyCommands } from "./commands/keyCommands.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addOperatorCommands } from "./commands/operatorCommands.ts";
 import { engineFacts, openEngine } from "./docker/engine.ts";
-import { readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
-import { openIdentity } from "./identity.ts";
+import { nodeKeyPlace, readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
 import { runNode } from "./index.ts";
+import { openIdentity } from "./keys/identity.ts";
 import { runMeasurer } from "./measure/index.ts";
 import { type Hardware, probeHardware } from "./probe/hardware.ts";
 import { version } from "./version.ts";
@@ -29,8 +30,8 @@ program
 program
   .command("identity")
   .description("print the address of this node's key; creates the key if it does not exist")
-  .action(() => {
-    process.stdout.write(`${openIdentity(readLocalEnv().NODE_DIR, "node").address}\n`);
+  .action(async () => {
+    process.stdout.write(`${(await openIdentity(nodeKeyPlace(readLocalEnv()))).address}\n`);
   });
 
 program
@@ -43,6 +44,7 @@ program
   });
 
 addOperatorCommands(program);
+addKeyCommands(program);
 addLogsCommand(program);
 addDoctorCommand(program);
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { requireHead } from "@ngpu/chain-reader/requireHead";
@@ -5,14 +6,18 @@ import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { type Engine, engineFacts, openEngine } from "./docker/engine.ts";
-import type { NodeEnv } from "./env.ts";
-import { openIdentity } from "./identity.ts";
+import { type NodeEnv, nodeKeyPlace } from "./env.ts";
 import { keptBlocksOf } from "./journal/chain.ts";
 import { type Journal, openJournalOf, readFact } from "./journal/open.ts";
+import { createSecret } from "./keys/files.ts";
+import { openIdentity } from "./keys/identity.ts";
+import { adoptNextKey } from "./keys/rotation.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Hardware, probeHardware } from "./probe/hardware.ts";
+import { nodeIdOf } from "./registration.ts";
 
 /** The checked prerequisites of a node. */
 export type Prepared = {
@@ -32,24 +37,53 @@ export type Prepared = {
  * @throws NgpuError when the API, the engine, the GPUs, the chain or the journal cannot be used.
  */
 export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepared> {
-  const account = openIdentity(env.NODE_DIR, "node");
+  const first = await openIdentity(nodeKeyPlace(env));
   const network = await loadNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger });
   const { deployment } = network;
+  const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
+  const account = (await adoptRegisteredKey(env, { client, network, logger })) ?? first;
+  const journal = openJournal(env, network, logger);
   const engine = openEngine({
     socket: env.NODE_DOCKER_SOCKET,
     market: deployment.contracts.ComputeNode.slice(2, 10).toLowerCase(),
-    node: account.address,
+    node: containerOwner(env.NODE_DIR, account.address),
   });
   const { dataDir, hasNvidia } = await engineFacts(engine.docker);
   const hardware = await probeHardware(dataDir, env);
   for (const gpu of hardware.sickGpus) logger.warn({ event: "gpu_sick", ...gpu });
   if (hardware.gpus.some((gpu) => gpu.devices === undefined) && !hasNvidia)
     logger.warn({ event: "engine_without_nvidia_runtime" });
-  const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
-  const journal = openJournal(env, network, logger);
   requireDriverOnFirstStart(hardware, journal);
   await requireChainOnFirstStart(client, network, journal, logger);
   return { account, network, journal, engine, dataDir, hardware, client };
+}
+
+/** Puts a key in place that the node's wallet has accepted since the last start. Undefined: the present one stays. */
+async function adoptRegisteredKey(
+  env: NodeEnv,
+  { client, network, logger }: Pick<Prepared, "client" | "network"> & { logger: Logger },
+): Promise<PrivateKeyAccount | undefined> {
+  const place = nodeKeyPlace(env);
+  const isRegistered = async (address: Hex) => {
+    try {
+      return (await nodeIdOf({ client, deployment: network.deployment, account: { address } })) !== 0;
+    } catch (error) {
+      // The chain cannot be read: the client starts with the present key, and looks again while it runs.
+      logger.warn({ event: "next_key_unchecked", error });
+      return false;
+    }
+  };
+  const address = await adoptNextKey(place, isRegistered);
+  if (address === undefined) return undefined;
+  logger.info({ event: "node_key_adopted", address });
+  return openIdentity(place);
+}
+
+/** The label of this node's containers: the address of its first key, since containers outlast a key. */
+export function containerOwner(dir: string, address: Hex): string {
+  const path = join(dir, "container-owner");
+  createSecret(path, address.toLowerCase());
+  return readFileSync(path, "utf8").trim();
 }
 
 /**

@@ -37,7 +37,7 @@ export async function nodeIdOf({
   client,
   deployment,
   account,
-}: Pick<Dependencies, "client" | "deployment" | "account">) {
+}: Pick<Dependencies, "client" | "deployment"> & { account: { address: Hex } }) {
   return client.readContract({
     address: deployment.contracts.ComputeNode,
     abi: computeNodeAbi,

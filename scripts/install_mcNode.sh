@@ -130,6 +130,7 @@ set_names() {
   service=ngpu-$role
   shim=/usr/local/bin/ngpu-node
   target=/opt/ngpu/$role state=/var/lib/$service unit=/etc/systemd/system/$service.service env_file=/etc/ngpu/$role.env
+  passphrase_file=/etc/ngpu/$role.passphrase
   [ -n "$api" ] || api=$(setting_of NGPU_API)
   [ -n "$socket" ] || socket=$(setting_of NODE_DOCKER_SOCKET)
   own_socket=$socket
@@ -383,7 +384,7 @@ try_client() {
     set -a
     # shellcheck source=/dev/null
     . "$work/settings"
-    export NODE_DIR="$work/try"
+    export NODE_DIR="$work/try" NODE_PASSPHRASE_FILE="$work/try.passphrase"
     exec "$staged/bin/node" "$staged/client.mjs" identity
   ) >"$work/identity" 2>"$work/error"
 }
@@ -396,11 +397,18 @@ unstage() {
 # Settings without an option keep their value.
 draft_settings() {
   if [ -r "$env_file" ]; then cat "$env_file" >"$work/settings"; else : >"$work/settings"; fi
-  for item in "NGPU_API=$api" "${prefix}_DIR=$state" $(prefixed); do
+  for item in "NGPU_API=$api" "${prefix}_DIR=$state" $(passphrase_setting) $(prefixed); do
     sed "/^${item%%=*}=/d" "$work/settings" >"$work/settings.new"
     printf '%s\n' "$item" >>"$work/settings.new"
     mv "$work/settings.new" "$work/settings"
   done
+}
+
+# The passphrase is apart from the key, unless the operator or an earlier version chose another place.
+passphrase_setting() {
+  if ! grep -qs "^${prefix}_PASSPHRASE_FILE=" "$env_file" && ! [ -e "$state/$role.passphrase" ]; then
+    printf '%s_PASSPHRASE_FILE=%s ' "$prefix" "$passphrase_file"
+  fi
 }
 
 prefixed() { for item in $settings; do printf '%s_%s ' "$prefix" "$item"; done; }
@@ -433,6 +441,16 @@ write_settings() {
   fi
   install -m 0600 "$work/settings" "$env_file.new"
   mv "$env_file.new" "$env_file"
+}
+
+# Random, and readable by the client's user alone. An existing one stays: without it the key cannot be decrypted.
+write_passphrase() {
+  grep -qs "^${prefix}_PASSPHRASE_FILE=$passphrase_file$" "$work/settings" || return 0
+  [ ! -e "$passphrase_file" ] || return 0
+  if [ "$dry_run" = 1 ]; then say "+ write $passphrase_file (0600)"; return; fi
+  (umask 077; head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$passphrase_file.new")
+  chown "$service" "$passphrase_file.new"
+  mv "$passphrase_file.new" "$passphrase_file"
 }
 
 replace_client() {
@@ -510,17 +528,16 @@ remove_all() {
   run rm -rf "$unit" "$target"
   if has_systemd; then run systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then
-    run rm -rf "$env_file" "$state"
+    run rm -rf "$env_file" "$passphrase_file" "$state"
     if getent passwd "$service" >/dev/null; then run userdel "$service"; fi
   else
-    say "Kept $state (key and journal) and $env_file. Remove them with --uninstall --purge."
+    say "Kept $state (key and journal), $passphrase_file and $env_file. Remove them with --uninstall --purge."
   fi
 }
 
 remove_containers() {
-  [ -x "$target/bin/node" ] && [ -f "$state/node.key" ] && has docker || return 0
-  address=$(NODE_DIR=$state "$target/bin/node" "$target/client.mjs" identity)
-  ids=$(docker --host "unix://$socket" ps -aq --filter "label=ngpu.node=$(lower "$address")") || return 0
+  [ -f "$state/container-owner" ] && has docker || return 0
+  ids=$(docker --host "unix://$socket" ps -aq --filter "label=ngpu.node=$(cat "$state/container-owner")") || return 0
   # shellcheck disable=SC2086 # One id a word.
   [ -z "$ids" ] || run docker --host "unix://$socket" rm --force --volumes $ids
 }
@@ -546,6 +563,7 @@ main() {
   [ "$role" = measurer ] || install_engine
   add_user
   write_settings
+  write_passphrase
   replace_client
   write_shim
   check_socket_access

@@ -79,7 +79,7 @@ export async function replaceNodeKey(
   await act(market, options, {
     functionName: "setKeyBatch",
     args: [[{ ...change, consent }], ["0x"]],
-    done: `The key of node ${nodeId} is ${key.address}. Copy ${file} to the node as node.key, and restart its client.`,
+    done: `The key of node ${nodeId} is ${key.address}. On the node, run ngpu-node key import --replace with ${file}, then restart its client.`,
   });
 }
 

@@ -10,8 +10,8 @@ import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { createRegistry } from "@ngpu/runtime/metrics";
 import type { Counter } from "prom-client";
 import type { MeasurerEnv } from "../env.ts";
-import { openIdentity } from "../identity.ts";
 import { openJournalOf } from "../journal/open.ts";
+import { openIdentity } from "../keys/identity.ts";
 import { loadNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
@@ -30,7 +30,7 @@ export async function runMeasurer(env: MeasurerEnv): Promise<void> {
 
 async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   const dir = env.MEASURER_DIR;
-  const account = openIdentity(dir, "measurer");
+  const account = await openIdentity({ dir, name: "measurer", passphraseFile: env.MEASURER_PASSPHRASE_FILE });
   const network = await loadNetwork({ api: env.NGPU_API, dir, logger });
   const { deployment } = network;
   // Identified by ComputeNode, not Measure: a replaced Measure still receives the results of its last rounds.

@@ -17,6 +17,11 @@ export function bundleClient(rootDir: string): Promise<string> {
   return bundleProgram(rootDir, "node-client/main.ts");
 }
 
+/** Bundles the program that decrypts the client's key, which runs beside it. */
+export function bundleKeystore(rootDir: string): Promise<string> {
+  return bundleProgram(rootDir, "node-client/keys/keystoreProgram.ts");
+}
+
 /** Bundles a program and all packages that it uses into one JavaScript module. */
 export async function bundleProgram(rootDir: string, entry: string): Promise<string> {
   const { outputFiles } = await build({

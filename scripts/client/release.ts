@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { version } from "@ngpu/node-client/version";
 import { FatalError } from "@ngpu/runtime/errors";
 import { writeArchive } from "./archive.ts";
-import { bundleClient } from "./bundle.ts";
+import { bundleClient, bundleKeystore } from "./bundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
 /** The directory in a client archive. */
@@ -36,6 +36,7 @@ export async function writeRelease(options: {
   const cacheDir = join(rootDir, ".ngpu/cache/client");
   const files = [
     { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
+    { path: `${folder}/keystore.mjs`, text: await bundleKeystore(rootDir) },
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
   ];
   const clientDir = join(outDir, "client");

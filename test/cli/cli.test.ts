@@ -1,17 +1,27 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Replay } from "@ngpu/queries/replay";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { openIdentity } from "../../node-client/keys/identity.ts";
+import { adoptNextKey, type KeyChange } from "../../node-client/keys/rotation.ts";
 import type { Client } from "../services/apiServer/client.ts";
 import { join, newWorkspace } from "../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
 import { accounts, privateKeyOf } from "../services/workspace/chain.ts";
 import { addNode } from "../services/workspace/chainActions.ts";
-import { runCli } from "../support/runCli.ts";
+import { runCli, runProgram } from "../support/runCli.ts";
 
 const gpu = { name: "NVIDIA H200", vramMib: 144_384, computeCapability: 90 };
 
@@ -208,6 +218,27 @@ describe("the command line", function () {
       expect(stdout).to.include(`The key of node ${nodeId} is ${key.address}.`);
       expect(statSync(file("node.key")).mode & 0o777).to.equal(0o600);
       expect(await read("nodeKeyOf")).to.equal(key.address);
+    });
+
+    it("replaces the key of a running node by a transaction of its wallet, and keeps the previous one", async () => {
+      const place = { dir: mkdtempSync(joinPath(dir, "node-")), name: "node" } as const;
+      copyFileSync(file("node.key"), joinPath(place.dir, "node.key"));
+      const env = { NGPU_API: api.url, NODE_DIR: place.dir };
+      const command = () => runProgram("node-client/main.ts", ["key", "rotate", "--json"], { env });
+      const { code, stdout, stderr } = await command();
+      expect(code, stderr).to.equal(0);
+      const { from, to, wallet, transaction } = JSON.parse(stdout) as KeyChange;
+      expect(from).to.equal(await read("nodeKeyOf"));
+      expect(wallet).to.equal(owner);
+      expect((JSON.parse((await command()).stdout) as KeyChange).to, "a repeated command").to.equal(to);
+      const isRegistered = async () => to === (await read("nodeKeyOf"));
+      expect(await adoptNextKey(place, isRegistered)).to.equal(undefined);
+
+      await api.chain.callAt("owner", transaction.to, transaction.data);
+      expect(await adoptNextKey(place, isRegistered)).to.equal(to.toLowerCase());
+      expect((await openIdentity(place)).address).to.equal(to);
+      expect(readdirSync(place.dir)).to.include.members([`node.key.${from.toLowerCase()}`, "node.key"]);
+      expect(await adoptNextKey(place, isRegistered)).to.equal(undefined);
     });
 
     it("revokes the node's key, but not for another wallet", async () => {

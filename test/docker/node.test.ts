@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import Docker from "dockerode";
 import { generatePrivateKey } from "viem/accounts";
+import { seccompProfile } from "../../node-client/docker/seccomp.ts";
 import { type AgentOrder, encode } from "./node/agent.ts";
 import { assignment, engineRecord, openRegistry, removeMarket } from "./node/market.ts";
 
@@ -119,7 +120,7 @@ describe("a node on a real engine", function () {
       Init: true,
     });
     expect(HostConfig.CapDrop).to.deep.equal(["ALL"]);
-    expect(HostConfig.SecurityOpt).to.deep.equal(["no-new-privileges"]);
+    expect(HostConfig.SecurityOpt).to.deep.equal(["no-new-privileges", `seccomp=${seccompProfile}`]);
     expect(HostConfig.RestartPolicy?.Name).to.equal("no");
     expect(HostConfig.PortBindings["8080/tcp"][0].HostIp).to.equal("127.0.0.1");
     expect(Config.User).to.equal("65534:65534");

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,7 +10,6 @@ import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { viewOf } from "../../node-client/chainView.ts";
-import { openIdentity } from "../../node-client/identity.ts";
 import { appendBlocks, keptBlocksOf, logsOf, undoBlocks } from "../../node-client/journal/chain.ts";
 import { pendingAcks, putAck } from "../../node-client/journal/heartbeatAcks.ts";
 import { type Journal, openJournal, openJournalOf } from "../../node-client/journal/open.ts";
@@ -200,16 +199,5 @@ describe("the journal", () => {
       expect(last.get("one")).to.include({ status: "refused", reason: "SequenceStale" });
       expect(last.get("two")?.status).to.equal("expired");
     });
-  });
-});
-
-describe("a node's identity", () => {
-  it("is created once, readable by its owner alone", () => {
-    const dir = mkdtempSync(join(tmpdir(), "ngpu-key-"));
-    const first = openIdentity(dir, "node").address;
-    expect(openIdentity(dir, "node").address).to.equal(first);
-    expect(statSync(join(dir, "node.key")).mode & 0o777).to.equal(0o600);
-    expect(openIdentity(dir, "measurer").address).not.to.equal(first);
-    rmSync(dir, { recursive: true });
   });
 });

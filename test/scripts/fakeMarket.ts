@@ -23,7 +23,11 @@ export type FakeMarket = {
   stop(): void;
 };
 
-export async function fakeMarket(client: { version: string; bundle: string }): Promise<FakeMarket> {
+/** @param keystore The program beside the client that decrypts its key. */
+export async function fakeMarket(
+  client: { version: string; bundle: string },
+  keystore: string,
+): Promise<FakeMarket> {
   const folder = mkdtempSync(join(tmpdir(), "ngpu-market-"));
   const releases = join(folder, "client");
   const engine = join(folder, "docker.sock");
@@ -52,7 +56,7 @@ export async function fakeMarket(client: { version: string; bundle: string }): P
     engine,
     date: undefined,
     network: { rpcUrls: [api], matchUrls: [api.replace("http", "ws")], gatewayUrls: [api] },
-    release: (next) => writeFakeRelease(folder, releases, next),
+    release: (next) => writeFakeRelease(folder, releases, { ...next, keystore }),
     stop: () => {
       for (const one of servers) one.close().closeAllConnections();
       rmSync(folder, { recursive: true, force: true });
@@ -75,7 +79,7 @@ function sendFile(response: Parameters<RequestListener>[1], path: string): void 
 function writeFakeRelease(
   folder: string,
   releases: string,
-  client: { version: string; bundle: string },
+  client: { version: string; bundle: string; keystore: string },
 ): void {
   const content = join(folder, "ngpu-client");
   rmSync(content, { recursive: true, force: true });
@@ -83,6 +87,7 @@ function writeFakeRelease(
   mkdirSync(join(releases, client.version), { recursive: true });
   writeFileSync(join(content, "bin/node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
   writeFileSync(join(content, "client.mjs"), client.bundle);
+  writeFileSync(join(content, "keystore.mjs"), client.keystore);
   writeFileSync(join(content, "service.unit"), readFileSync(join(rootDir, "node-client/service.unit")));
   const file = `${client.version}/client.tar.gz`;
   execFileSync("tar", ["-czf", join(releases, file), "-C", folder, "ngpu-client"]);

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeF
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
-import { bundleClient } from "../../scripts/client/bundle.ts";
+import { bundleClient, bundleKeystore } from "../../scripts/client/bundle.ts";
 import { findProgram } from "../../scripts/embedded/install.ts";
 import { rootDir } from "../support/parts.ts";
 import { noScratchRoot, recordProgram, type ScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
@@ -30,7 +30,7 @@ describe("the install scripts", function () {
   let bundle: string;
   before(async () => {
     bundle = await bundleClient(rootDir);
-    market = await fakeMarket({ version: "1.0.0", bundle });
+    market = await fakeMarket({ version: "1.0.0", bundle }, await bundleKeystore(rootDir));
   });
   after(() => market.stop());
   const given = () => ["--api", market.api, "--docker-socket", market.engine];
@@ -175,6 +175,7 @@ describe("the install scripts", function () {
       expect(settings()).to.have.members([
         `NGPU_API=${market.api}`,
         "NODE_DIR=/var/lib/ngpu-node",
+        "NODE_PASSPHRASE_FILE=/etc/ngpu/node.passphrase",
         `NODE_WALLET=${wallet}`,
         "NODE_REGION=DE",
       ]);
@@ -187,6 +188,9 @@ describe("the install scripts", function () {
       expect(named.stdout).to.equal(identity.stdout);
       const key = statSync(join(root.path, "lib/ngpu-node/node.key"));
       expect([key.mode & 0o777, key.uid]).to.deep.equal([0o600, uidOf(users())]);
+      const passphrase = statSync(join(root.path, "etc/ngpu/node.passphrase"));
+      expect([passphrase.mode & 0o777, passphrase.uid]).to.deep.equal([0o600, uidOf(users())]);
+      expect(readdirSync(join(root.path, "lib/ngpu-node"))).to.deep.equal(["node.key"]);
     });
 
     it("update the client and keep settings without an option", async () => {

@@ -15,13 +15,22 @@ export type CliOptions = {
   onStderr?: (text: string) => void;
   onStdout?: (text: string) => void;
 };
-/** A run of the CLI. */
+/** A run of the program. */
 export type CliRun = { code: number | null; stdout: string; stderr: string };
 
 /** Runs the CLI as a user does, without the profiles of this user. */
-export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  return runProgram("cli/index.ts", args, options);
+}
+
+/** Runs a program of the checkout. @param entry Its file, from the root directory. */
+export async function runProgram(
+  entry: string,
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliRun> {
   const { input = "", env = {}, interrupted, cwd } = options;
-  const running = spawn(process.execPath, [join(rootDir, "cli/index.ts"), ...args], {
+  const running = spawn(process.execPath, [join(rootDir, entry), ...args], {
     env: { ...programEnv(), XDG_CONFIG_HOME: join(rootDir, "test/no-profiles"), ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });

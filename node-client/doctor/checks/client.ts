@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { marketView } from "../../commands/market.ts";
-import { isExposed, isKey } from "../../identity.ts";
+import { isExposed } from "../../keys/files.ts";
+import { isPrivateKey, statedAddress } from "../../keys/privateKey.ts";
 import { marketUrl } from "../../network.ts";
 import { requestClient } from "../../operator/controlClient.ts";
 import type { NodeStatus } from "../../operator/status.ts";
@@ -54,9 +55,10 @@ function keyProblems({ env: { NODE_DIR: dir } }: World): Problem[] {
     const mode = statSync(path).mode & 0o777;
     if (isExposed(mode))
       return [found("node_key_exposed", `${path} has mode ${mode.toString(8)}.`, { path })];
-    return isKey(readFileSync(path, "utf8").trim())
+    const text = readFileSync(path, "utf8").trim();
+    return isPrivateKey(text) || statedAddress(text) !== undefined
       ? []
-      : [found("node_key_invalid", `${path} is not 0x and 64 hexadecimal digits.`, { path })];
+      : [found("node_key_invalid", `${path} contains neither a keystore nor a private key.`, { path })];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return [found("node_key_missing", `There is no ${path}.`)];

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { domainOf, walletConsentTypes } from "@ngpu/contracts-sdk/typedData";
-import { openIdentity } from "@ngpu/node-client/identity";
+import { openIdentity } from "@ngpu/node-client/keys/identity";
 import getPort from "get-port";
 import type { Hex } from "viem";
 import type { Market } from "../market.ts";
@@ -50,13 +50,17 @@ export function joinNode(market: Market, addresses: Addresses): (progress: Progr
 }
 
 /** The operator's wallet is on this machine, so that it accepts the node beforehand. */
-function consentOfOperator(market: Market, dir: string): Promise<Hex> {
+async function consentOfOperator(market: Market, dir: string): Promise<Hex> {
   const { account } = market.keys.operator;
   return account.signTypedData({
     domain: domainOf(market.deployment, "ComputeNode"),
     types: walletConsentTypes,
     primaryType: "WalletConsent",
-    message: { key: openIdentity(dir, "node").address, wallet: account.address, sequence: 0 },
+    message: {
+      key: (await openIdentity({ dir, name: "node" })).address,
+      wallet: account.address,
+      sequence: 0,
+    },
   });
 }
 
