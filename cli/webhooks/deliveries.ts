@@ -1,5 +1,5 @@
 import { InputError } from "@ngpu/runtime/errors";
-import { json, print, printEach, status } from "../shared/output.ts";
+import { json, print, status } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
 import { parseSeconds } from "../shared/units.ts";
@@ -24,7 +24,7 @@ export async function listDeliveries(id: string, options: ListOptions): Promise<
   };
   const call = { path: { id }, query };
   const { deliveries } = await partnerApi(settings).call("GET /v1/webhooks/{id}/deliveries", call);
-  if (settings.json) return printEach(deliveries);
+  if (settings.json) return print(json(deliveries));
   const rows = deliveries.map((one) => {
     const last = one.attempts.at(-1);
     const answer = last === undefined ? "none yet" : String(last.httpStatus ?? last.error);

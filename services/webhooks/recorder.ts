@@ -1,6 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Queryable } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
-import { rest } from "@ngpu/runtime/loop";
 import { type EndedAttempt, recordAttempts } from "./store.ts";
 
 export type Recorder = {
@@ -23,7 +23,6 @@ export function createRecorder(deps: {
   db: Queryable;
   runner: bigint;
   logger: Logger;
-  signal: AbortSignal;
 }): Recorder {
   const waiting: Waiting[] = [];
   let isRecording = false;
@@ -44,7 +43,7 @@ export function createRecorder(deps: {
 }
 
 async function recordBatch(
-  { db, runner, logger, signal }: Parameters<typeof createRecorder>[0],
+  { db, runner, logger }: Parameters<typeof createRecorder>[0],
   ended: readonly Waiting[],
 ): Promise<void> {
   for (;;) {
@@ -54,11 +53,8 @@ async function recordBatch(
       return;
     } catch (error) {
       logger.warn({ event: "webhook_attempts_not_recorded", attempts: ended.length, error });
-      if (signal.aborted) {
-        for (const { reject } of ended) reject(error);
-        return;
-      }
-      await rest(retryPause, signal);
+      // Also while the process stops: its stop has a deadline.
+      await delay(retryPause);
     }
   }
 }

@@ -76,7 +76,7 @@ function serveDeliveries(
   context.onStop("connections to receivers", () => poster.close());
   const rules = { first: settings.RETRY_SECONDS, longest: longestPause };
   const { logger, signal } = context;
-  const recorder = createRecorder({ ...own, logger, signal });
+  const recorder = createRecorder({ ...own, logger });
   const deliver = createDeliverer({ ...own, poster, recorder, rules, signal });
   serveQueue(queues.webhook, redis, context, deliver, concurrency.answering);
   serveQueue(queues.webhookRetry, redis, context, deliver, concurrency.failing);
