@@ -6,7 +6,7 @@ import { watchGpus } from "./gpuWatch.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { nextAddress } from "./keys/rotation.ts";
 import { watchNetwork } from "./network.ts";
-import { readSettings } from "./operator/settings.ts";
+import { readSettings, walletOf } from "./operator/settings.ts";
 import { currentOffer } from "./operator/status.ts";
 import type { NodeParts } from "./parts.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
@@ -65,17 +65,17 @@ function startRegistration(node: NodeParts): Loop {
   return startLoop({ name: "registration", logger, signal, interval: 10_000 }, async () => {
     outbox.resend();
     await restartWithNextKey(node);
+    const settings = readSettings(journal);
     const id = await ensureRegistered({
       client,
       deployment: network.deployment,
       account,
-      wallet: env.NODE_WALLET,
-      walletConsent: env.NODE_WALLET_CONSENT,
+      ...walletOf(settings, env),
       logger,
       journal,
       outbox,
       offer: currentOffer(node),
-      status: readSettings(journal).drained ? "maintenance" : "online",
+      status: settings.drained ? "maintenance" : "online",
       gpus: hardware.gpus,
       sickGpus: hardware.sickGpus,
       recordAbsence: membership.recordAbsence,

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addKeyCommands } from "./commands/keyCommands.ts";
 import { addLogsCommand } from "./commands/logs.ts";
+import { addMaintenanceCommands } from "./commands/maintenanceCommands.ts";
 import { addOperatorCommands } from "./commands/operatorCommands.ts";
 import { engineFacts, openEngine } from "./docker/engine.ts";
 import { nodeKeyPlace, readLocalEnv, readMeasurerEnv, readNodeEnv } from "./env.ts";
@@ -45,6 +46,7 @@ program
 
 addOperatorCommands(program);
 addKeyCommands(program);
+addMaintenanceCommands(program);
 addLogsCommand(program);
 addDoctorCommand(program);
 

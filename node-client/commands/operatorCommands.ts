@@ -29,18 +29,24 @@ export function addOperatorCommands(program: Command): void {
     .description("accept no new leases; the market moves the present ones to other nodes")
     .option("--wait", "wait until no lease is left")
     .option("--json", "as JSON")
-    .action(drain);
+    .action(drainNode);
   program
     .command("resume")
     .description("accept leases again")
     .option("--json", "as JSON")
     .action(async ({ json }: Json) => print(json, await post("/resume"), "This node accepts leases again."));
+  program
+    .command("wallet")
+    .description("show the wallet that receives the earnings, or ask for another one")
+    .argument("[address]", "address of the wallet, which then has to accept the node")
+    .option("--json", "as JSON")
+    .action(showWallet);
   addOfferCommands(program.command("offer").description("show or change what this node offers"));
 }
 
 async function showStatus({ json, watch }: Json & { watch?: true }): Promise<void> {
   for (;;) {
-    const status = (await requestClient(readLocalEnv().NODE_DIR, "GET", "/status")) as NodeStatus;
+    const status = await readStatus();
     const { nodeId, wallet, address } = status;
     const market = await marketView(status.api, { nodeId, account: wallet ?? address });
     const text = json
@@ -53,7 +59,8 @@ async function showStatus({ json, watch }: Json & { watch?: true }): Promise<voi
   }
 }
 
-async function drain({ json, wait }: Json & { wait?: true }): Promise<void> {
+/** Drains the running node. @throws RetryableError `client_not_running`. */
+export async function drainNode({ json, wait }: Json & { wait?: true }): Promise<void> {
   let status = await post("/drain");
   if (!json) process.stdout.write("This node accepts no new leases.\n");
   let left = -1;
@@ -61,7 +68,7 @@ async function drain({ json, wait }: Json & { wait?: true }): Promise<void> {
     if (!json && status.leases.length !== left) process.stdout.write(`${status.leases.length} leases left\n`);
     left = status.leases.length;
     await sleep(drainPollInterval);
-    status = (await requestClient(readLocalEnv().NODE_DIR, "GET", "/status")) as NodeStatus;
+    status = await readStatus();
   }
   if (json) process.stdout.write(`${toJson(status, 2)}\n`);
   else if (wait) process.stdout.write("No lease is left.\n");
@@ -69,8 +76,23 @@ async function drain({ json, wait }: Json & { wait?: true }): Promise<void> {
     process.stdout.write(`${status.leases.length} leases run until they are moved: ngpu-node drain --wait\n`);
 }
 
-async function post(path: string): Promise<NodeStatus> {
-  return (await requestClient(readLocalEnv().NODE_DIR, "POST", path)) as NodeStatus;
+async function showWallet(asked: string | undefined, { json }: Json): Promise<void> {
+  const status = asked === undefined ? await readStatus() : await post("/wallet", { wallet: asked });
+  const { wallet, address, nodeId } = status;
+  const lines = [`Wallet  ${wallet ?? `${address} (the node's own address)`}`];
+  if (asked !== undefined)
+    lines.push(
+      `It receives the earnings once it accepts the node: npm run cli -- node accept ${nodeId ?? "<id>"}`,
+    );
+  print(json, { nodeId, address, wallet }, lines.join("\n"));
+}
+
+async function readStatus(): Promise<NodeStatus> {
+  return (await requestClient(readLocalEnv().NODE_DIR, "GET", "/status")) as NodeStatus;
+}
+
+async function post(path: string, body?: unknown): Promise<NodeStatus> {
+  return (await requestClient(readLocalEnv().NODE_DIR, "POST", path, body)) as NodeStatus;
 }
 
 function print(json: true | undefined, answer: unknown, sentence: string): void {

@@ -7,7 +7,7 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import express, { type Express } from "express";
 import type { NodeParts } from "../parts.ts";
 import { socketPath } from "./controlClient.ts";
-import { changeOffer, setDrained } from "./settings.ts";
+import { changeOffer, changeWallet, setDrained } from "./settings.ts";
 import { offerStatusOf, statusOf } from "./status.ts";
 
 /**
@@ -51,6 +51,12 @@ function controlApp(node: NodeParts): Express {
     changeOffer(journal, request.body);
     events.emit("registration");
     response.json(offerStatusOf(node));
+  });
+  app.post("/wallet", (request, response) => {
+    const { wallet } = changeWallet(journal, request.body?.wallet);
+    context.logger.info({ event: "wallet_changed", wallet });
+    events.emit("registration");
+    response.json(statusOf(node));
   });
   for (const [path, drained] of [
     ["/drain", true],

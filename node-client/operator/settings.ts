@@ -1,4 +1,5 @@
 import { InputError } from "@ngpu/runtime/errors";
+import { getAddress, type Hex, isAddress } from "viem";
 import { z } from "zod";
 import { type Journal, readFact, writeFact } from "../journal/open.ts";
 import type { Hardware } from "../probe/hardware.ts";
@@ -27,6 +28,8 @@ export type OfferChange = z.infer<typeof offerChange>;
 const stored = z.object({
   drained: z.boolean().default(false),
   offer: offerChange.default({}),
+  /** The wallet that receives the earnings; undefined: the one of the environment. */
+  wallet: z.custom<Hex>((value) => typeof value === "string" && isAddress(value)).optional(),
 });
 
 /** The operator's decisions, which outlast restarts of the client. */
@@ -58,6 +61,30 @@ export function changeOffer(journal: Journal, change: unknown): OperatorSettings
   }
   const settings = readSettings(journal);
   return write(journal, { ...settings, offer: { ...settings.offer, ...parsed.data } });
+}
+
+/**
+ * Asks for another wallet, as long as none is bound to the node.
+ *
+ * @throws InputError `node_wallet_invalid`.
+ */
+export function changeWallet(journal: Journal, wallet: unknown): OperatorSettings {
+  if (typeof wallet === "string" && isAddress(wallet))
+    return write(journal, { ...readSettings(journal), wallet: getAddress(wallet) });
+  throw new InputError("The wallet is not an address, or its checksum is wrong.", {
+    code: "node_wallet_invalid",
+    hint: "Copy the address from the wallet: 0x and 40 hexadecimal digits.",
+  });
+}
+
+/** The wallet that the node asks for. A consent in the environment belongs to the environment's wallet alone. */
+export function walletOf(
+  { wallet }: OperatorSettings,
+  env: { NODE_WALLET?: Hex | undefined; NODE_WALLET_CONSENT?: Hex | undefined },
+): { wallet: Hex | undefined; walletConsent: Hex | undefined } {
+  const asked = wallet ?? env.NODE_WALLET;
+  const isOfEnvironment = asked !== undefined && asked.toLowerCase() === env.NODE_WALLET?.toLowerCase();
+  return { wallet: asked, walletConsent: isOfEnvironment ? env.NODE_WALLET_CONSENT : undefined };
 }
 
 function write(journal: Journal, settings: OperatorSettings): OperatorSettings {

@@ -3,7 +3,7 @@ import { offerOf } from "../offer.ts";
 import type { NodeParts } from "../parts.ts";
 import { version } from "../version.ts";
 import type { WallsStatus } from "../walls/walls.ts";
-import { limitHardware, priceOf, readSettings } from "./settings.ts";
+import { limitHardware, priceOf, readSettings, walletOf } from "./settings.ts";
 
 /** What the running client knows about itself. Answer of `GET /status` on its control socket. */
 export type NodeStatus = {
@@ -51,14 +51,15 @@ export type OfferStatus = {
 /** The node's state, from its own parts: no request leaves the machine. */
 export function statusOf(node: NodeParts): NodeStatus {
   const { env, network, journal } = node;
+  const settings = readSettings(journal);
   return {
     ...stateOf(node),
     version,
     startedAt: Math.round(Date.now() - process.uptime() * 1_000),
-    wallet: env.NODE_WALLET ?? null,
+    wallet: walletOf(settings, env).wallet ?? null,
     api: env.NGPU_API,
     chainId: network.deployment.chainId,
-    drained: readSettings(journal).drained,
+    drained: settings.drained,
     leases: leasesOf(node),
     walls: node.walls.status(),
     offer: offerStatusOf(node),

@@ -34,7 +34,10 @@ export async function writeRelease(options: {
 }): Promise<ClientManifest> {
   const { rootDir, outDir, signal } = options;
   const cacheDir = join(rootDir, ".ngpu/cache/client");
+  const script = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
   const files = [
+    // Removes the client when the market is gone.
+    { path: `${folder}/install.sh`, text: script },
     { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
     { path: `${folder}/keystore.mjs`, text: await bundleKeystore(rootDir) },
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
@@ -50,9 +53,8 @@ export async function writeRelease(options: {
     renameSync(draft, join(clientDir, file));
     manifest.platforms[platform] = { file, ...written };
   }
-  const node = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
-  replaceFile(join(outDir, "install_mcNode.sh"), node);
-  replaceFile(join(outDir, "install_measure.sh"), measurerScript(node));
+  replaceFile(join(outDir, "install_mcNode.sh"), script);
+  replaceFile(join(outDir, "install_measure.sh"), measurerScript(script));
   replaceFile(join(clientDir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

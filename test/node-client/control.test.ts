@@ -15,7 +15,7 @@ import { type Journal, openJournal } from "../../node-client/journal/open.ts";
 import { openOutbox } from "../../node-client/journal/outbox.ts";
 import { requestClient, socketPath } from "../../node-client/operator/controlClient.ts";
 import { serveControl } from "../../node-client/operator/controlServer.ts";
-import { readSettings } from "../../node-client/operator/settings.ts";
+import { readSettings, walletOf } from "../../node-client/operator/settings.ts";
 import { currentOffer, type NodeStatus } from "../../node-client/operator/status.ts";
 import { createOutbox } from "../../node-client/outbox.ts";
 import type { NodeParts } from "../../node-client/parts.ts";
@@ -134,8 +134,7 @@ describe("the control socket of a running client", () => {
       } as never,
       deployment,
       account,
-      wallet: undefined,
-      walletConsent: undefined,
+      ...walletOf(readSettings(journal), node.env),
       logger,
       journal,
       outbox: createOutbox({ journal, account, deployment, send: () => true, logger }),
@@ -145,7 +144,10 @@ describe("the control socket of a running client", () => {
       sickGpus: [],
       recordAbsence: async () => undefined,
     });
-    return openOutbox(journal).map(({ kind, message }) => [kind, (message as { status?: number }).status]);
+    return openOutbox(journal).map(({ kind, message }) => {
+      const { status, wallet } = message as { status?: number; wallet?: string };
+      return [kind, status ?? wallet];
+    });
   };
 
   it("is reached by the client's user alone, and shows the node with its leases", async () => {
@@ -189,6 +191,39 @@ describe("the control socket of a running client", () => {
 
   it("declares a node online again that is in maintenance and not drained", async () => {
     expect(await sentFor("maintenance")).to.deep.equal([["setStatus", codeOf(nodeStatuses, "online")]]);
+  });
+
+  it("asks for another wallet, also after a restart, and for none that is no address", async () => {
+    const wallet = privateKeyToAccount(generatePrivateKey()).address;
+    for (const wrong of [
+      undefined,
+      7,
+      "0x",
+      `${wallet.slice(0, -1)}g`,
+      wallet.replace(/[a-f]/, (x) => x.toUpperCase()),
+    ]) {
+      if (wrong === wallet) continue;
+      const { code } = await refusal(dir, "POST", "/wallet", { wallet: wrong });
+      expect(code, String(wrong)).to.equal("node_wallet_invalid");
+    }
+    expect(await sentFor("online")).to.deep.equal([]);
+    await requestClient(dir, "POST", "/wallet", { wallet: wallet.toLowerCase() });
+    expect(woken).to.equal(1);
+    await stopClient();
+    await startClient();
+    expect(await requestClient(dir, "GET", "/status")).to.deep.include({ wallet });
+    expect(await sentFor("online")).to.deep.equal([["setWallet", wallet]]);
+  });
+
+  it("keeps the consent of the environment for the environment's wallet alone", () => {
+    const [own, other] = [`0x${"1".repeat(40)}`, `0x${"2".repeat(40)}`] as const;
+    const env = { NODE_WALLET: own, NODE_WALLET_CONSENT: "0x12" } as const;
+    const settings = { drained: false, offer: {} };
+    expect(walletOf(settings, env)).to.deep.equal({ wallet: own, walletConsent: "0x12" });
+    expect(walletOf({ ...settings, wallet: other }, env)).to.deep.equal({
+      wallet: other,
+      walletConsent: undefined,
+    });
   });
 
   it("changes the offer within the machine's limits, and returns to the settings of the environment", async () => {

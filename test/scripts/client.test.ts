@@ -63,7 +63,14 @@ describe("a release of the node client", function () {
 
   it("contains only the client, Node and the unit", () => {
     const files = readdirSync(join(dirs.empty.path, "ngpu-client"), { recursive: true }).sort();
-    expect(files).to.deep.equal(["bin", "bin/node", "client.mjs", "keystore.mjs", "service.unit"]);
+    expect(files).to.deep.equal([
+      "bin",
+      "bin/node",
+      "client.mjs",
+      "install.sh",
+      "keystore.mjs",
+      "service.unit",
+    ]);
     expect(statSync(join(dirs.empty.path, "ngpu-client/bin/node")).mode & 0o777).to.equal(0o755);
   });
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,6 +46,7 @@ export async function fakeMarket(
     if (market.date !== undefined) response.setHeader("date", market.date.toUTCString());
     const path = request.url ?? "";
     if (path === "/v1/network") response.end(JSON.stringify({ chainId: 1, ...market.network }));
+    else if (path === "/install_mcNode.sh") sendFile(response, join(rootDir, "scripts", path));
     else if (path.startsWith("/client/")) sendFile(response, join(folder, path));
     else response.writeHead(404).end();
   });
@@ -88,6 +89,7 @@ function writeFakeRelease(
   writeFileSync(join(content, "bin/node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
   writeFileSync(join(content, "client.mjs"), client.bundle);
   writeFileSync(join(content, "keystore.mjs"), client.keystore);
+  copyFileSync(join(rootDir, "scripts/install_mcNode.sh"), join(content, "install.sh"));
   writeFileSync(join(content, "service.unit"), readFileSync(join(rootDir, "node-client/service.unit")));
   const file = `${client.version}/client.tar.gz`;
   execFileSync("tar", ["-czf", join(releases, file), "-C", folder, "ngpu-client"]);

@@ -256,6 +256,27 @@ describe("the install scripts", function () {
       expect(unit).not.to.match(/@\w+@/);
     });
 
+    it("are run again by ngpu-node update, and with --uninstall by ngpu-node uninstall", async () => {
+      const ngpuNode = (command: string) => root.run(`/usr/local/bin/ngpu-node ${command}`);
+      await inside("--api", market.api, "--region", "DE");
+      market.release({ version: "9.9.9", bundle: `${bundle}\n// newer` });
+      const { stdout } = await ngpuNode("update --check --json");
+      expect(JSON.parse(stdout)).to.include({ released: "9.9.9", current: false });
+      const updated = await ngpuNode("update");
+      market.release({ version: "1.0.0", bundle });
+      expect(updated.code, updated.stderr).to.equal(0);
+      expect(readFileSync(join(root.path, "opt/ngpu/node/client.mjs"), "utf8")).to.match(/\/\/ newer$/);
+      expect(settings()).to.include("NODE_REGION=DE");
+
+      recordProgram(root, "docker");
+      const removed = await ngpuNode("uninstall --purge");
+      expect(removed.code, removed.stderr).to.equal(0);
+      expect(removed.stdout).to.include("The client does not run");
+      expect(readdirSync(join(root.path, "opt/ngpu"))).to.deep.equal([]);
+      expect(existsSync(join(root.path, "etc/ngpu/node.passphrase"))).to.equal(false);
+      expect(existsSync(join(root.path, "lib/ngpu-node"))).to.equal(false);
+    });
+
     it("remove the client, and with --purge also its key and settings", async () => {
       await inside("--api", market.api);
       recordProgram(root, "docker");
