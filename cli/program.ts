@@ -7,6 +7,7 @@ import { addNodeCommands } from "./commands/nodes.ts";
 import { addSetupCommands } from "./commands/setup.ts";
 import { addTaskCommands } from "./commands/tasks.ts";
 import { addUpdateCommands } from "./commands/updates.ts";
+import { addWebhookCommands } from "./commands/webhooks.ts";
 import { addWorkspaceCommands } from "./commands/workspaces.ts";
 import { exitCodes } from "./shared/exitCodes.ts";
 
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   addUpdateCommands(program);
   program.commandsGroup("Tasks:");
   addTaskCommands(program);
+  addWebhookCommands(program);
   program.commandsGroup("Money:");
   addMoneyCommands(program);
   program.commandsGroup("Market:");

@@ -7,6 +7,7 @@ import { measurerVariables, nodeVariables } from "@ngpu/node-client/env";
 import { pomcVariables } from "@ngpu/pomc/env";
 import { registryVariables } from "@ngpu/registry/env";
 import { commonEnv } from "@ngpu/runtime/env";
+import { webhooksVariables } from "@ngpu/webhooks/env";
 import { workspaceVariables } from "@ngpu/workspace/env";
 import { z } from "zod";
 import { deployVariables } from "./deployEnv.ts";
@@ -28,6 +29,7 @@ export const programs: { title: string; variables: Variables }[] = [
   { title: "services/pomc", variables: pomcVariables },
   { title: "services/gateway", variables: gatewayVariables },
   { title: "services/apiServer", variables: apiServerVariables },
+  { title: "services/webhooks", variables: webhooksVariables },
   { title: "node-client/main.ts run: a compute node", variables: nodeVariables },
   { title: "node-client/main.ts measure: a measurement node", variables: measurerVariables },
 ];

@@ -2,10 +2,15 @@ import type { InputOf } from "@ngpu/api-client/routes";
 import { json, note, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
-import { parseSeconds } from "../shared/units.ts";
+import { parseSeconds, parseTokens } from "../shared/units.ts";
 
 type Scopes = NonNullable<NonNullable<InputOf<"POST /v1/keys">["body"]>["scopes"]>;
-type CreateOptions = GlobalOptions & { scope?: Scopes; expires?: string };
+type CreateOptions = GlobalOptions & {
+  scope?: Scopes;
+  expires?: string;
+  calls?: number;
+  spend?: string;
+};
 
 const columns = [
   { title: "KEY" },
@@ -30,13 +35,16 @@ export async function listKeys(options: GlobalOptions): Promise<void> {
 }
 
 /** Creates a key and prints it. */
-export async function createKey(name: string, { scope, expires, ...options }: CreateOptions): Promise<void> {
+export async function createKey(name: string, given: CreateOptions): Promise<void> {
+  const { scope, expires, calls, spend, ...options } = given;
   const settings = settingsOf(options);
   const until = expires === undefined ? undefined : new Date(Date.now() + parseSeconds(expires) * 1000);
   const body = {
     name,
     ...(scope === undefined ? {} : { scopes: scope }),
     ...(until === undefined ? {} : { expiresAt: until.toISOString() }),
+    ...(calls === undefined ? {} : { ratePerMinute: calls }),
+    ...(spend === undefined ? {} : { spendPerDay: String(parseTokens(spend)) }),
   };
   const created = await partnerApi(settings).call("POST /v1/keys", { body });
   print(settings.json ? json(created) : created.apiKey);

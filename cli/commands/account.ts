@@ -1,3 +1,4 @@
+import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { type Command, Option } from "commander";
 import { lazy } from "../shared/lazy.ts";
 import { walletOption } from "./options.ts";
@@ -34,10 +35,12 @@ function addKeyCommands(program: Command): void {
     .argument("<name>", "name of the key")
     .addOption(
       new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
-        [...["read", "tasks", "workspaces", "payments", "keys"]],
+        ["read", "tasks", "workspaces", "logs", "exec", "payments", "webhooks", "keys"],
       ),
     )
     .option("--expires <duration>", "how long the key is valid, such as 30d (default: for ever)")
+    .option("--calls <count>", "calls a minute (default: the API's own limit)", wholeNumber(1))
+    .option("--spend <amount>", "NGPU that it may spend a day, such as 2.5 (default: any amount)")
     .action(lazy(async () => (await import("../account/keys.ts")).createKey));
   keys
     .command("rotate")

@@ -14,6 +14,7 @@ export function addTaskCommands(program: Command): void {
     .option("--async", "print the task's id and do not wait", false)
     .option("--stream", "print the events of an OpenAI-compatible path as they arrive", false)
     .option("-o, --output <file>", "write the result's bytes to a file")
+    .option("--wait-for-capacity <duration>", "wait for a replica for at most this long, such as 10m")
     .option("--timeout-seconds <seconds>", "longest time without a byte from the container")
     .action(lazy(async () => (await import("../tasks/run.ts")).runTask));
   program

@@ -6,6 +6,7 @@ import { parseJson, readText } from "../shared/files.ts";
 import { json, print, shown } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
 import { untilInterrupted } from "../shared/signals.ts";
+import { parseSeconds } from "../shared/units.ts";
 import { findWorkspace } from "../workspaces/find.ts";
 import { endOf, showResult } from "./result.ts";
 
@@ -16,10 +17,11 @@ type Options = GlobalOptions & {
   stream: boolean;
   output?: string;
   timeoutSeconds?: string;
+  waitForCapacity?: string;
 };
 
-/** @deadline The result of a task; the market's longest own deadline is 14,400 s. The command fails. */
-const resultTimeout = 14_460_000;
+/** @deadline The result of a task; the market's longest own deadlines are 14,400 s after 3,600 s of waiting. The command fails. */
+const resultTimeout = 18_060_000;
 
 /** Paths whose answers the API passes on as they arrive. */
 const streamed = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"] as const;
@@ -41,8 +43,10 @@ async function run(
   settings: Settings,
   { workspaceId, value, options }: { workspaceId: string; value: unknown; options: Options },
 ): Promise<void> {
+  const { waitForCapacity: wait } = options;
   const body = {
     ...{ workspaceId, path: options.path, wait: !options.async },
+    ...(wait === undefined ? {} : { waitForCapacity: { maxSeconds: parseSeconds(wait) } }),
     method: (options.method ?? (value === undefined ? "GET" : "POST")).toUpperCase() as "POST",
     ...(value === undefined ? {} : { input: value }),
     ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: Number(options.timeoutSeconds) }),

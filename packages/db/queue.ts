@@ -11,6 +11,10 @@ export const queues = {
   dispense: "dispense",
   /** `{ requestId }`: decide a placement request. */
   placement: "placement",
+  /** `{ endpointId, turn }`: make the due attempts of a webhook's endpoint. */
+  webhook: "webhook",
+  /** `{ endpointId, turn }`: the same, for an endpoint whose last attempts failed. */
+  webhookRetry: "webhookRetry",
 } as const;
 
 export type QueueName = (typeof queues)[keyof typeof queues];

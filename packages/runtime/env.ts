@@ -91,3 +91,11 @@ export const signerEnv = {
     .privateKey()
     .describe("Private key of the account that sends this service's transactions"),
 };
+
+export const webhookKeysEnv = {
+  WEBHOOK_KEYS: z
+    .string()
+    .transform((list) => list.split(",").map((item) => item.trim()))
+    .pipe(z.tuple([z.string().min(32, "has a key shorter than 32 characters")]).rest(z.string().min(32)))
+    .describe("Keys from which the secrets of webhooks are derived, newest first, comma-separated"),
+};

@@ -120,3 +120,25 @@ export const publicLookup: LookupFunction = (host, options, callback) => {
     else callback(null, first.address, first.family);
   });
 };
+
+/**
+ * A `lookup` like `publicLookup` that asks DNS servers only. Names whose servers do not answer delay no other name, so it suits
+ * hosts that strangers choose.
+ */
+export const publicDnsLookup: LookupFunction = (host, options, callback) => {
+  addressesOf(host, resolveByDns).then(
+    (found) => {
+      const other = found.find((address) => !isPublicAddress(address));
+      const [first] = found;
+      if (other !== undefined) return callback(notPublic(host, other), "");
+      if (first === undefined) return callback(unresolved(host, "it has no address"), "");
+      if (options.all === true)
+        callback(
+          null,
+          found.map((address) => ({ address, family: isIP(address) })),
+        );
+      else callback(null, first, isIP(first));
+    },
+    (error: NodeJS.ErrnoException) => callback(error, ""),
+  );
+};

@@ -14,49 +14,58 @@ import type { Subject } from "./subject.ts";
 
 type SubjectFacts = {
   module: string;
-  /** Default number of kills, or of requests. */
-  kills?: number;
-  requests?: number;
+  /** What is counted, and how many of them by default. */
+  unit: "kills" | "requests" | "deliveries";
+  count: number;
   description: string;
 };
 
 const subjects: Record<string, SubjectFacts> = {
   api: {
     module: "test/chaos/api/index.ts",
-    requests: 100_000,
+    unit: "requests",
+    count: 100_000,
     description: "sends mutated requests to every operation of apiServer, and checks each answer",
   },
   export: {
     module: "test/chaos/export/index.ts",
-    kills: 500,
+    unit: "kills",
+    count: 500,
     description: "tests autoExport under chain reorgs, endpoint failures and Postgres restarts",
   },
   match: {
     module: "test/chaos/match/index.ts",
-    kills: 500,
+    unit: "kills",
+    count: 500,
     description: "kills instances of match and dispense while workspaces are created and deleted",
   },
   node: {
     module: "test/chaos/node/index.ts",
-    kills: 500,
+    unit: "kills",
+    count: 500,
     description:
       "kills the node client while its engine restarts, its disk fills up and its tunnels break; as root",
   },
+  webhooks: {
+    module: "test/chaos/webhooks/index.ts",
+    unit: "deliveries",
+    count: 100_000,
+    description: "kills webhooks, Postgres and Redis while tasks end, and looks at what arrives",
+  },
 };
 
-type Options = { kills?: number; requests?: number; seed: number; json?: true };
+type Options = { kills?: number; requests?: number; deliveries?: number; seed: number; json?: true };
 
 const program = new Command("npm run chaos --").version(version).showHelpAfterError();
-for (const [name, { module, kills, requests, description }] of Object.entries(subjects)) {
-  const unit = requests === undefined ? "kills" : "requests";
+for (const [name, { module, unit, count, description }] of Object.entries(subjects)) {
   program
     .command(name)
     .description(description)
-    .option(`--${unit} <count>`, unit, wholeNumber(0), requests ?? kills)
+    .option(`--${unit} <count>`, unit, wholeNumber(0), count)
     .option("--seed <number>", "seed of the random generator (default: random)", wholeNumber(0))
     .option("--json", "the result as JSON")
     .action((options: Options) =>
-      tryOut(name, module, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),
+      tryOut(name, { module, unit }, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),
     );
 }
 
@@ -66,10 +75,13 @@ await start(async () => {
   process.exit();
 });
 
-async function tryOut(name: string, module: string, options: Options): Promise<void> {
+async function tryOut(
+  name: string,
+  { module, unit }: Pick<SubjectFacts, "module" | "unit">,
+  options: Options,
+): Promise<void> {
   const { seed, json } = options;
-  const unit = options.requests === undefined ? "kills" : "requests";
-  const count = options.requests ?? options.kills ?? 0;
+  const count = options[unit] ?? 0;
   const abort = new AbortController();
   process.once("SIGINT", () => abort.abort(new Error("Interrupted.")));
   const bar = createBar(count, unit);

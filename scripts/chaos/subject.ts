@@ -1,12 +1,12 @@
 /** Options of a trial. */
 export type Trial = {
-  /** Number of kills; of requests, for a subject that is sent requests. */
+  /** Number of what the subject counts: kills, requests or deliveries. */
   kills: number;
   /** Seed of all random choices. */
   seed: number;
   /** Aborted by Ctrl-C: the trial stops its processes and rejects with the signal's reason. */
   signal: AbortSignal;
-  /** Reports the number of kills or requests done and a short description of the current step. */
+  /** Reports the number of them that are done and a short description of the current step. */
   progress: (kills: number, doing: string) => void;
 };
 

@@ -17,6 +17,7 @@ export const databaseRoles = {
   pomc: "ngpu_pomc",
   apiServer: "ngpu_api",
   gateway: "ngpu_gateway",
+  webhooks: "ngpu_webhooks",
 } as const;
 
 export type DatabaseUrls = { admin: string; services: Record<keyof typeof databaseRoles, string> };

@@ -42,11 +42,12 @@ const storedSchema = z.object({
     z.ZodOptional<typeof key>
   >),
   databaseSecret: z.string().min(32).optional(),
+  webhookKey: z.string().min(32).optional(),
 });
 
 /**
- * The keys of this machine's market, and the secret that its database passwords are derived from. The first start
- * generates them; `<stateDir>/keys.json` (0600) keeps them.
+ * The keys of this machine's market, and the secrets that its database passwords and the secrets of webhooks are derived from. The
+ * first start generates them; `<stateDir>/keys.json` (0600) keeps them.
  *
  * @param deployerKey Used instead of a random one, for a chain that is not embedded.
  * @throws FatalError `market_keys_invalid`
@@ -54,16 +55,18 @@ const storedSchema = z.object({
 export function loadKeys(
   stateDir: string,
   deployerKey: Hex | undefined,
-): { keys: Keys; databaseSecret: string } {
+): { keys: Keys; databaseSecret: string; webhookKey: string } {
   const path = join(stateDir, "keys.json");
   const stored = readStored(path);
   const made = Object.fromEntries(
     keyNames.map((keyName) => [keyName, stored[keyName] ?? generatePrivateKey()]),
   ) as Record<KeyName, Hex>;
   const databaseSecret = stored.databaseSecret ?? randomBytes(32).toString("hex");
+  const webhookKey = stored.webhookKey ?? randomBytes(32).toString("hex");
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   // Written under another name and then renamed: a truncated file would lose the assets of these keys.
-  writeFileSync(`${path}.new`, `${JSON.stringify({ ...made, databaseSecret }, null, 2)}\n`, { mode: 0o600 });
+  const content = { ...made, databaseSecret, webhookKey };
+  writeFileSync(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   const used = {
     ...made,
@@ -72,7 +75,7 @@ export function loadKeys(
   const keys = Object.fromEntries(
     keyNames.map((keyName) => [keyName, { key: used[keyName], account: privateKeyToAccount(used[keyName]) }]),
   ) as Keys;
-  return { keys, databaseSecret };
+  return { keys, databaseSecret, webhookKey };
 }
 
 function readStored(path: string): z.infer<typeof storedSchema> {

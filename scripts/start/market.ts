@@ -18,6 +18,8 @@ export type Market = {
   reporter: Reporter;
   signal: AbortSignal;
   keys: Keys;
+  /** The secrets of webhooks are derived from it. */
+  webhookKey: string;
   chain: MarketChain;
   /** The services' tables, for reading only. */
   database: Database;

@@ -20,6 +20,7 @@ const services = [
   "autoExport",
   "workspace",
   "pomc",
+  "webhooks",
 ] as const;
 
 /** Ports are chosen before anything starts, because each service is configured with the addresses of others. */
@@ -54,6 +55,7 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
     autoExport: await free("autoExport"),
     workspace: await free("workspace"),
     pomc: await free("pomc"),
+    webhooks: await free("webhooks"),
   };
   mkdirSync(options.stateDir, { recursive: true });
   writeFileSync(file, JSON.stringify(ports));

@@ -31,7 +31,7 @@ export async function runMarket(
   });
   onStop("ports", releasePorts);
   const addresses = addressesOf(ports, options.host);
-  const { keys, databaseSecret } = await reporter.check("keys", async () =>
+  const { keys, databaseSecret, webhookKey } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
   );
   const prepared = await prepareMarket({ ...context, keys, databaseSecret, addresses });
@@ -46,6 +46,7 @@ export async function runMarket(
     signal,
     supervision,
     keys,
+    webhookKey,
     database,
     onStop,
     stateDir: options.stateDir,

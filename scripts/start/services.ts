@@ -117,11 +117,14 @@ function environments(
       MATCH_URLS: addresses.match,
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
       PRIVATE_ADDRESSES: "1",
+      WEBHOOK_KEYS: market.webhookKey,
       PROBE_IMAGE: probeImage,
       // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
       CLIENT_RELEASES: releasesDir(market.stateDir),
     },
+    // Partners of a market on one machine receive events on it.
+    webhooks: { WEBHOOK_KEYS: market.webhookKey, PRIVATE_ADDRESSES: "1" },
   };
 }
 

@@ -14,6 +14,12 @@ export type Partner = {
   scopes: readonly Scope[] | null;
   /** Null: never. */
   expiresAt: Date | null;
+  /** Calls a minute; null: the API's own limit. */
+  ratePerMinute: number | null;
+  /** Token units; null: any amount. */
+  spendPerDay: bigint | null;
+  /** The first of the keys that were rotated into this one; they share their limits. */
+  limitKeyId: string;
 };
 
 const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
@@ -48,7 +54,8 @@ async function partnerOf(db: Queryable, text: string): Promise<Partner | undefin
   const expected = key?.secretHash ?? Buffer.alloc(32);
   if (!timingSafeEqual(hashSecret(secret), expected) || key === undefined) return undefined;
   await markKeyUsed(db, id);
-  return { wallet: key.wallet, keyId: id, scopes: key.scopes, expiresAt: key.expiresAt };
+  const { secretHash: _secret, ...terms } = key;
+  return { ...terms, keyId: id };
 }
 
 export function partnerIn(response: Response): Partner | undefined {

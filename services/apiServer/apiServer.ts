@@ -4,6 +4,7 @@ import { readDeployment } from "@ngpu/contracts-sdk/deployment";
 import { openPool } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";
 import { holdRunnerLock } from "@ngpu/db/runnerLock";
+import { createWebhookSecrets } from "@ngpu/protocol/webhooks";
 import { createApp, createHttpServer, listen } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
@@ -65,6 +66,7 @@ export async function startApiServer(
     chain,
     deployment,
     publicUrl: env.PUBLIC_URL,
+    webhookSecrets: createWebhookSecrets(env.WEBHOOK_KEYS as [string, ...string[]]),
     privateAddresses: env.PRIVATE_ADDRESSES,
     network: networkOf(env),
     gateway,

@@ -37,6 +37,8 @@ import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
+import { webhookEventRoutes } from "./routes/webhookEvents.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
 import { onlyReads, serveEndpoints } from "./serveEndpoints.ts";
 
@@ -62,6 +64,8 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...webhookRoutes(deps),
+    ...webhookEventRoutes(deps),
     ...marketSummaryRoutes(deps),
     ...marketRoutes(deps),
     ...nodeHistoryRoutes(deps),

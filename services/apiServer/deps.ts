@@ -1,6 +1,7 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
+import type { WebhookSecrets } from "@ngpu/protocol/webhooks";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address } from "viem";
 import type { Writer } from "./chainWriter.ts";
@@ -28,7 +29,9 @@ export type ApiDeps = {
   tasks: TaskRunner;
   /** Wakes streams of events. */
   changes: ChangeFeed;
-  /** Registries may be at addresses that are not public. */
+  /** Secrets of the signatures of webhooks. */
+  webhookSecrets: WebhookSecrets;
+  /** Registries and webhooks may be at addresses that are not public. */
   privateAddresses: boolean;
   /** Only on a market with test tokens. */
   faucet?: Faucet;

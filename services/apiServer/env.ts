@@ -1,4 +1,13 @@
-import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv, redisEnv, signerEnv } from "@ngpu/runtime/env";
+import {
+  chainEnv,
+  commonEnv,
+  databaseEnv,
+  envTypes,
+  readEnv,
+  redisEnv,
+  signerEnv,
+  webhookKeysEnv,
+} from "@ngpu/runtime/env";
 import { z } from "zod";
 
 const socketUrls = z
@@ -13,6 +22,7 @@ export const apiServerVariables = {
   ...databaseEnv,
   ...redisEnv,
   ...signerEnv,
+  ...webhookKeysEnv,
   INTERNAL_HOST: z
     .string()
     .default("127.0.0.1")
@@ -38,7 +48,9 @@ export const apiServerVariables = {
     .enum(["0", "1"])
     .default("0")
     .transform((value) => value === "1")
-    .describe("1: read images' manifests at private addresses, for a market on one machine or one network"),
+    .describe(
+      "1: read images' manifests and accept webhooks at private addresses, for a market on one machine or one network",
+    ),
   FAUCET_KEY: envTypes
     .privateKey()
     .optional()

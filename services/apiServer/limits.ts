@@ -69,12 +69,13 @@ export function createLimits(
   redis: Redis,
   limits: Limits,
 ): { general: RequestHandler; signIn: RequestHandler; writes: RequestHandler } {
-  const byKey = (partner: Partner) => `key:${partner.keyId}`;
+  // A rotation gives no further calls.
+  const byKey = (partner: Partner) => `key:${partner.limitKeyId}`;
   const byWallet = (partner: Partner) => `wallet:${partner.wallet}`;
-  const limiter = (name: string, limit: (hasKey: boolean) => number, nameOf = byKey) =>
+  const limiter = (name: string, limit: (partner: Partner | undefined) => number, nameOf = byKey) =>
     rateLimit({
       windowMs: 60_000,
-      limit: (_request, response) => limit(partnerIn(response) !== undefined),
+      limit: (_request, response) => limit(partnerIn(response)),
       keyGenerator: (request, response) => {
         const partner = partnerIn(response);
         return partner === undefined ? `ip:${ipKeyGenerator(request.ip ?? "")}` : nameOf(partner);
@@ -99,7 +100,11 @@ export function createLimits(
         ),
     });
   return {
-    general: limiter("all", (hasKey) => (hasKey ? limits.perKey : limits.perAddress)),
+    general: limiter("all", (partner) =>
+      partner === undefined
+        ? limits.perAddress
+        : Math.min(limits.perKey, partner.ratePerMinute ?? limits.perKey),
+    ),
     signIn: limiter("sign-in", () => limits.signIn),
     writes: limiter("writes", () => limits.writes, byWallet),
   };

@@ -18,6 +18,7 @@ const tagTexts: Record<string, string> = {
   Workspaces: "Publish, update, start, stop and delete workspaces",
   Tasks: "Run tasks on workspaces, and read their results and receipts",
   "OpenAI-compatible": "OpenAI's endpoints, served by workspaces",
+  Webhooks: "Events of tasks and workspaces, sent to your URLs",
   Market: "Nodes, measurements, placements and the settings of the market",
   Rewards: "Reward epochs, and what accounts can claim",
   Service: "Health, documentation, and what operators install",

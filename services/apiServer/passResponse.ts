@@ -6,7 +6,7 @@ import type { ApiDeps } from "./deps.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
-import type { TaskWork } from "./taskRunner.ts";
+import type { TaskWork } from "./taskWork.ts";
 import { createTranscript } from "./transcript.ts";
 
 /**

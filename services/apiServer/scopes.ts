@@ -8,6 +8,7 @@ export const scopeTexts = {
   logs: "read what the containers of workspaces write",
   exec: "run commands in the containers of workspaces",
   payments: "deposit and authorize what the wallet has signed, and read the balance",
+  webhooks: "create, change and delete webhooks, and read events",
   keys: "list, create, rotate and revoke keys",
 } as const;
 
@@ -20,6 +21,7 @@ const byTag: Readonly<Record<string, Scope>> = {
   Workspaces: "workspaces",
   Tasks: "tasks",
   "OpenAI-compatible": "tasks",
+  Webhooks: "webhooks",
 };
 
 /** Parts that only a scope of their own opens: what a container writes may be secret. */

@@ -1,32 +1,21 @@
 import type { Database } from "@ngpu/db/pool";
 import type { NgpuError } from "@ngpu/runtime/errors";
-import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import type { Logger } from "@ngpu/runtime/logger";
-import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Cancellations } from "./cancellations.ts";
+import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
-import { endTask, insertTask, markTaskRunning, type NewTask, type TaskEnd } from "./store/tasks.ts";
+import { openTask } from "./openTask.ts";
+import { addTaskCost } from "./store/keySpending.ts";
+import { endTask, insertTask, type TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
 import { readResult } from "./taskResult.ts";
+import type { TaskWork } from "./taskWork.ts";
 
 /** Concurrent background tasks; further ones are queued in order. */
 const backgroundConcurrency = 32;
-/** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
-/** @deadline A byte of the gateway, beyond the task's own deadline. The task fails with `gateway_unreachable`. */
-const gatewayGrace = 30_000;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
 /** @deadline Running tasks when apiServer stops. They are aborted, and their ends are recorded. */
 const stopDeadline = 3_000;
-
-/** A task to run. */
-export type TaskWork = Omit<NewTask, "runner"> & {
-  /** Id of the request that created it. */
-  requestId: string;
-  /** Further headers for the container. */
-  headers?: ForwardedHeaders;
-  /** Longest time without a byte, and in all, in seconds. */
-  timeouts: { progress: number; total: number };
-};
 
 export type TaskRunner = {
   /** Stores a task. False when a task with the partner's Idempotency-Key exists. */
@@ -58,6 +47,7 @@ type RunnerDependencies = {
 
 /** Dependencies and state of a runner. */
 type RunnerState = RunnerDependencies & {
+  capacity: CapacityQueue;
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
   /** Resolvers of queued background tasks, oldest first. */
@@ -68,6 +58,7 @@ type RunnerState = RunnerDependencies & {
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   const state: RunnerState = {
     ...deps,
+    capacity: createCapacityQueue(deps),
     stopping: new AbortController(),
     inProgress: new Set(),
     waiting: [],
@@ -78,7 +69,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
     run: (work, signal) => watch(state, run(state, work, signal)),
     runInBackground: (work) => track(state, runQueued(state, work)),
-    open: (work, signal) => open(state, work, signal),
+    open: (work, signal) => openTask(state, work, signal),
     end: (work, started, how, ended) => end(state, work, started, how, ended),
     watch: (work) => watch(state, work),
     errorOf: (work, error, disconnected, hasBegun) => {
@@ -93,36 +84,8 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   };
 }
 
-async function open(
-  { db, gateway, stopping, cancellations }: RunnerState,
-  work: TaskWork,
-  signal: AbortSignal,
-): Promise<GatewayAnswer> {
-  const cancelled = cancellations.signalOf(work.id);
-  if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
-  cancelled.throwIfAborted();
-  const body = work.payload;
-  return gateway.call({
-    workspaceId: work.workspaceId,
-    method: work.method,
-    path: work.path,
-    body,
-    headers: {
-      accept: "*/*",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...work.headers,
-      [requestIdHeader]: work.requestId,
-      "x-ngpu-task-id": work.id,
-      "x-ngpu-timeout": String(work.timeouts.progress),
-      "x-ngpu-total-timeout": String(work.timeouts.total),
-    },
-    signal: AbortSignal.any([signal, stopping.signal, cancelled]),
-    silence: 1000 * work.timeouts.progress + gatewayGrace,
-  });
-}
-
 async function end(
-  { db, cancellations }: RunnerState,
+  { db, cancellations, logger }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
@@ -130,16 +93,26 @@ async function end(
 ): Promise<void> {
   try {
     await endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
+    await recordCost({ db, logger }, work);
   } finally {
     cancellations.forget(work.id);
   }
+}
+
+/** The task has ended, whether its cost is added to the spending of its key or not. */
+async function recordCost({ db, logger }: Pick<RunnerState, "db" | "logger">, work: TaskWork): Promise<void> {
+  const { id: taskId, budgetKeyId } = work;
+  if (budgetKeyId === undefined) return;
+  await addTaskCost(db, budgetKeyId, taskId).catch((error: unknown) =>
+    logger.warn({ event: "task_cost_not_recorded", taskId, keyId: budgetKeyId, error }),
+  );
 }
 
 async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
   const started = performance.now();
   let hasBegun = false;
   try {
-    const served = await open(state, work, signal);
+    const served = await openTask(state, work, signal);
     hasBegun = true;
     const { shown, raw } = await readResult(served.message);
     await end(state, work, started, {
@@ -174,15 +147,20 @@ function watch<Result>(state: RunnerState, work: Promise<Result>): Promise<Resul
 
 async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
   const { waiting, logger, stopping } = state;
-  if (state.background >= backgroundConcurrency) await new Promise<void>((resolve) => waiting.push(resolve));
-  state.background += 1;
+  // The queue of a workspace is of its own.
+  const isQueued = work.waitSeconds === undefined;
+  if (isQueued && state.background >= backgroundConcurrency)
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  if (isQueued) state.background += 1;
   try {
     await run(state, work, stopping.signal);
   } catch (error) {
     const { id: taskId, requestId } = work;
     logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
   } finally {
-    state.background -= 1;
-    waiting.shift()?.();
+    if (isQueued) {
+      state.background -= 1;
+      waiting.shift()?.();
+    }
   }
 }

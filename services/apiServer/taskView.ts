@@ -20,6 +20,10 @@ export function taskOf(row: TaskRow) {
     status: row.status,
     workspaceId: row.workspace_id,
     kind: row.kind,
+    queue:
+      row.queue_position === null || row.wait_until === null
+        ? null
+        : { position: row.queue_position, until: row.wait_until.toISOString() },
     nodeId: row.node_id,
     ms: row.duration_ms,
     httpStatus: row.http_status,

@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
+import { Webhook } from "standardwebhooks";
 import { encodeFunctionData, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { temporaryDir } from "../embedded/setup.ts";
@@ -11,6 +13,7 @@ import { bringUp, image } from "../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
 import { echo, type NodeServer } from "../services/gateway/node.ts";
 import { eventually } from "../services/support/context.ts";
+import { startReceiver } from "../services/webhooks/receiver.ts";
 import { accounts, privateKeyOf } from "../services/workspace/chain.ts";
 import { runCli } from "../support/runCli.ts";
 
@@ -104,6 +107,66 @@ describe("a partner's work on the command line", function () {
     const wrong = await cli(["login", "--profile", "ci", "--api", api.url], { input: "ngpu_wrong\n" });
     expect([wrong.code, wrong.stderr.split("\n")[0]]).to.deep.equal([1, "The API key is not valid."]);
     expect(readFileSync(join(home.path, "ngpu/profiles.json"), "utf8")).not.to.include("ci");
+  });
+
+  it("creates, lists, rotates, pauses and deletes webhooks, and shows and repeats what they were sent", async () => {
+    const secret = (
+      await done(["webhooks", "create", "http://127.0.0.1:9/hook", "--event", "task.failed"])
+    ).trim();
+    expect(secret).to.match(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    const [hook] = await read<{ id: string; url: string; events: string[] }[]>("webhooks");
+    expect(hook).to.deep.include({ url: "http://127.0.0.1:9/hook", events: ["task.failed"] });
+    const id = hook?.id ?? "";
+    expect(await done(["webhooks", "list"])).to.match(
+      new RegExp(`^${id} +http://127.0.0.1:9/hook +task.failed +ok$`, "m"),
+    );
+    const next = (await done(["webhooks", "rotate", id, "--overlap", "1h"])).trim();
+    expect(next)
+      .to.match(/^whsec_/)
+      .and.not.to.equal(secret);
+    const eventId = (await done(["webhooks", "test", id])).trim();
+    expect(await done(["webhooks", "deliveries", id])).to.match(
+      new RegExp(`^${eventId} +webhook.test +\\S+ \\S+ +pending +0 +none yet$`, "m"),
+    );
+    const [delivery] = await read<{ eventId: string; status: string }[]>("webhooks", "deliveries", id);
+    expect(delivery).to.include({ eventId, status: "pending" });
+    expect(await done(["webhooks", "replay", id, eventId])).to.equal("Events that are sent again: 0.\n");
+    expect(await done(["webhooks", "replay", id, "--since", "1h"])).to.equal(
+      "Events that are sent again: 0.\n",
+    );
+    const unclear = await cli(["webhooks", "replay", id, "--json"]);
+    expect((JSON.parse(unclear.stderr) as { error: { code: string } }).error.code).to.equal("replay_unclear");
+    expect(await done(["webhooks", "disable", id])).to.equal(`Webhook ${id} is disabled.\n`);
+    expect(await done(["webhooks"])).to.include("disabled (partner)");
+    expect(await done(["webhooks", "enable", id])).to.equal(`Webhook ${id} is enabled.\n`);
+    expect(await done(["webhooks", "rm", id])).to.equal(`Webhook ${id} is deleted.\n`);
+  });
+
+  it("prints events, and forwards them, signed, to a program on this machine", async () => {
+    const [{ wallet: owner } = { wallet: "" }] = (
+      await api.db.query<{ wallet: string }>("select wallet from app.api_key order by created_at limit 1")
+    ).rows;
+    const body = { id: randomUUID(), type: "task.failed", timestamp: new Date().toISOString(), data: {} };
+    const target = await startReceiver((response) => response.writeHead(202).end());
+    const secret = `whsec_${Buffer.alloc(32, 5).toString("base64")}`;
+    const waits = Promise.withResolvers<void>();
+    const printed = Promise.withResolvers<void>();
+    const args = ["webhooks", "listen", "--forward-to", target.url, "--secret", secret, "--json"];
+    const listening = cli(args, {
+      interrupted: printed.promise,
+      onStderr: (text) => text.includes("Waiting for events") && waits.resolve(),
+      onStdout: () => printed.resolve(),
+    });
+    await waits.promise;
+    await api.db.query("insert into app.webhook_event (id, wallet, type, body) values ($1, $2, $3, $4)", [
+      ...[body.id, owner, body.type, JSON.stringify(body)],
+    ]);
+    const { stdout } = await listening;
+    expect(JSON.parse(stdout)).to.deep.equal({ ...body, answer: "202" });
+    const [got] = target.received;
+    new Webhook(secret).verify(got?.body ?? "", got?.headers as Record<string, string>);
+    expect(got?.event).to.deep.equal(body);
+    target.stop();
   });
 
   it("names what is missing before the first deposit", async () => {

@@ -25,6 +25,7 @@ const services = [
   "pomc",
   "gateway",
   "apiServer",
+  "webhooks",
 ] as const;
 type Service = (typeof services)[number];
 
@@ -35,8 +36,10 @@ const token = "t".repeat(64);
 /** Services that require it: all but the gateway. */
 const followers = ["autoExport", "match", "workspace", "dispense", "pomc", "apiServer"] as const;
 /** Services that require it: all but the registry. */
-const marketServices = services.filter((service) => service !== "registry");
-const queued = ["match", "workspace", "dispense", "apiServer"] as const;
+const databaseServices = services.filter((service) => service !== "registry");
+/** Services that know the contracts: all but these two. */
+const marketServices = databaseServices.filter((service) => service !== "webhooks");
+const queued = ["match", "workspace", "dispense", "apiServer", "webhooks"] as const;
 
 /** An endpoint that responds to the requests of a start like the deployment's chain. */
 const endpoint = createHttpServer(async (request, response) => {
@@ -80,6 +83,7 @@ describe("a service started alone", function () {
     GATEWAY_URL: "http://127.0.0.1:8081",
     GATEWAY_URLS: "http://127.0.0.1:8081",
     GATEWAY_TOKEN: token,
+    WEBHOOK_KEYS: token,
     MATCH_URLS: "ws://127.0.0.1:8082",
     PUBLIC_RPC_URLS: "http://127.0.0.1:8545",
     PROBE_IMAGE: image,
@@ -115,7 +119,7 @@ describe("a service started alone", function () {
       const required = service === "registry" ? "IMAGE_STORE" : "DATABASE_URL";
       expect(said).to.match(new RegExp(`^ {2}${required} is not set \\(.+\\)$`, "m"));
       expect(said).to.match(/^ {2}LOG_LEVEL /m);
-      if (service !== "gateway" && service !== "registry")
+      if (followers.some((follower) => follower === service))
         expect(said).to.match(/^ {2}CHAIN_RPC_URLS is not set/m);
       expect(said).to.include(".env.example");
     }));
@@ -141,7 +145,7 @@ describe("a service started alone", function () {
 
   it("reports that Postgres does not answer", () =>
     each(
-      marketServices,
+      databaseServices,
       complete({ DATABASE_URL: `postgres://ngpu:secret@${nowhere}/ngpu` }),
       (said, service) => {
         expect(said, service).to.include("Postgres does not answer").and.to.include("Check DATABASE_URL");

@@ -9,6 +9,7 @@ import { createMetrics as createDispenseMetrics } from "../../services/dispense/
 import { createGatewayMetrics } from "../../services/gateway/metrics.ts";
 import { createMatchMetrics } from "../../services/match/metrics.ts";
 import { createPomcMetrics } from "../../services/pomc/metrics.ts";
+import { createMetrics as createWebhooksMetrics } from "../../services/webhooks/metrics.ts";
 import { createMetrics as createWorkspaceMetrics } from "../../services/workspace/metrics.ts";
 
 /** The registry of each program with all of its metrics, by component. */
@@ -35,6 +36,7 @@ function registries() {
     build("pomc", createPomcMetrics),
     build("gateway", createGatewayMetrics),
     build("api", callHistogram),
+    build("webhooks", createWebhooksMetrics),
     build("measurer", createMeasurerMetrics),
     { component: "node", registry: node.registry },
   ];

@@ -7,7 +7,9 @@ import { rootDir } from "../support/parts.ts";
 import { programEnv } from "../support/programEnv.ts";
 
 const { version } = JSON.parse(readFileSync(join(rootDir, "package.json"), "utf8")) as { version: string };
-const services = ["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "registry", "workspace"];
+const services = [
+  ...["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "registry", "webhooks", "workspace"],
+];
 const scripts = ["start/index", "chaos/index", "test/index", "bench", "deploy", "deployCheck", "migrate"];
 
 describe("the version of a program", function () {

@@ -460,7 +460,7 @@ export interface paths {
         put?: never;
         /**
          * Create another API key
-         * @description A key creates keys with at most its own scopes, which expire no later than itself.
+         * @description A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
          *
          *     Scope: keys.
          */
@@ -502,7 +502,7 @@ export interface paths {
         put?: never;
         /**
          * Replace an API key by a new one
-         * @description The new key has the same name, scopes and expiry. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
+         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
          *
          *     Scope: keys.
          */
@@ -844,6 +844,208 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read events as webhooks receive them
+         * @description For programs that cannot be reached, such as those under development: call it with `wait`, then again with `next` as `after`. Events are recorded while the account has a webhook, and for ten minutes after this call.
+         *
+         *     Scope: read or webhooks.
+         */
+        get: operations["getV1WebhookEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your webhooks
+         * @description Scope: read or webhooks.
+         */
+        get: operations["getV1Webhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description Events are sent as POST requests with the document WebhookEvent as the body. They are signed by Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, `webhook-signature`), so its libraries verify them. Another answer than 2xx within 15 seconds is a failure: the event is sent again with growing pauses, for 72 hours. Redirects are not followed. The order is not fixed, and an event may be sent twice.
+         *
+         *     Scope: webhooks.
+         */
+        post: operations["postV1Webhooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a webhook
+         * @description Scope: read or webhooks.
+         */
+        get: operations["getV1WebhooksId"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook with its deliveries
+         * @description Scope: webhooks.
+         */
+        delete: operations["deleteV1WebhooksId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a webhook's deliveries with their attempts, newest first
+         * @description Deliveries are kept for 30 days.
+         *
+         *     Scope: read or webhooks.
+         */
+        get: operations["getV1WebhooksIdDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable a webhook
+         * @description Nothing is sent any more. What is waiting to be sent is sent if it is enabled before it expires.
+         *
+         *     Scope: webhooks.
+         */
+        post: operations["postV1WebhooksIdDisable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable a webhook
+         * @description Events are sent again. Those of the meantime are sent with POST /v1/webhooks/{id}/replay.
+         *
+         *     Scope: webhooks.
+         */
+        post: operations["postV1WebhooksIdEnable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events again
+         * @description One event, or all since a time, whatever became of their deliveries. The ids of the events stay the same. Events are kept for 30 days; those that are still being sent are not sent twice.
+         *
+         *     Scope: webhooks.
+         */
+        post: operations["postV1WebhooksIdReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a webhook's secret
+         * @description For the overlap, requests have two signatures: with the replaced secret and with the new one.
+         *
+         *     Scope: webhooks.
+         */
+        post: operations["postV1WebhooksIdRotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event to test a webhook
+         * @description Scope: webhooks.
+         */
+        post: operations["postV1WebhooksIdTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces": {
         parameters: {
             query?: never;
@@ -1129,6 +1331,30 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        CreatedWebhook: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            description: string;
+            /** @description Since when nothing is sent; null: it is not disabled */
+            disabledAt: string | null;
+            /** @description `gone`: it answered 410; `failing`: every attempt of 72 hours failed */
+            disabledReason: ("partner" | "gone" | "failing") | null;
+            /** @description Types of the events that are sent; null: all */
+            events: components["schemas"]["WebhookEventType"][] | null;
+            /** @description First failure since the last success; null: none */
+            failingSince: string | null;
+            id: string;
+            /**
+             * @description Secret of the signatures, for a library of Standard Webhooks. It is shown only now
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
+            url: string;
+        };
         Epoch: {
             /**
              * @description Unix time in seconds
@@ -1359,11 +1585,27 @@ export interface components {
              * @default true
              */
             wait?: boolean;
+            /** @description While no replica can take the task, it waits in the workspace's queue of at most 1,000 tasks, which are taken in order; default: it is refused */
+            waitForCapacity?: {
+                /** @description How long it waits; then it has failed */
+                maxSeconds: number;
+            };
             /**
              * @description Workspace id
              * @example 1
              */
             workspaceId: string;
+        };
+        NewWebhook: {
+            /** @default  */
+            description?: string;
+            /** @description Types of the events that are sent; default: all */
+            events?: components["schemas"]["WebhookEventType"][];
+            /**
+             * @description Where events are sent: an https URL at a public address
+             * @example https://partner.example/ngpu
+             */
+            url: string;
         };
         NewWorkspace: {
             /** @description Authorization that pays; default: the newest usable one */
@@ -1921,6 +2163,17 @@ export interface components {
             /** @description Duration in milliseconds */
             ms: number | null;
             nodeId: number | null;
+            /** @description Null: the task does not wait for a replica */
+            queue: {
+                /** @description Place in the workspace's queue; 1: it is the next */
+                position: number;
+                /**
+                 * Format: date-time
+                 * @description How long it waits
+                 * @example 2030-01-01T00:00:00.000Z
+                 */
+                until: string;
+            } | null;
             /** @description The container's response, decoded: JSON, UTF-8 text, or { base64, contentType }. GET /v1/tasks/{id}/result returns its bytes */
             result: unknown;
             /** @enum {string} */
@@ -1966,6 +2219,97 @@ export interface components {
          * @enum {string}
          */
         Tier: "unsafe" | "safe" | "finalized";
+        Webhook: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            description: string;
+            /** @description Since when nothing is sent; null: it is not disabled */
+            disabledAt: string | null;
+            /** @description `gone`: it answered 410; `failing`: every attempt of 72 hours failed */
+            disabledReason: ("partner" | "gone" | "failing") | null;
+            /** @description Types of the events that are sent; null: all */
+            events: components["schemas"]["WebhookEventType"][] | null;
+            /** @description First failure since the last success; null: none */
+            failingSince: string | null;
+            id: string;
+            url: string;
+        };
+        WebhookDelivery: {
+            /** @description The last 20 attempts, oldest first */
+            attempts: {
+                /**
+                 * Format: date-time
+                 * @description Time, ISO 8601
+                 * @example 2030-01-01T00:00:00.000Z
+                 */
+                at: string;
+                /** @description `status_not_2xx`, `redirected`, `timeout`, `connection_failed`, `host_not_public` or `host_unresolved`; null: it succeeded */
+                error: string | null;
+                /** @description The response's status; null: there was none */
+                httpStatus: number | null;
+                ms: number;
+            }[];
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            /** @description Also the header `webhook-id` of its requests */
+            eventId: string;
+            /** @description When it is tried again; null: it has ended */
+            nextAttemptAt: string | null;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "failed";
+            type: components["schemas"]["WebhookEventType"];
+        };
+        /** @description The body of a webhook's request */
+        WebhookEvent: {
+            /** @description `task` without its result, `replica`, `workspace` or `webhook`, by the type */
+            data: {
+                [key: string]: unknown;
+            };
+            /** @description The same in all requests for this event: ignore those that repeat */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            timestamp: string;
+            type: components["schemas"]["WebhookEventType"];
+        };
+        /**
+         * @description `task.succeeded`: A task's container answered with a status of 2xx.
+         *
+         *     `task.failed`: A task failed: its container answered with another status, or none answered.
+         *
+         *     `task.cut`: The response of a task's container broke off before its end.
+         *
+         *     `task.cancelled`: A task was cancelled.
+         *
+         *     `task.aborted`: The client of a task disconnected before its end.
+         *
+         *     `replica.running`: A node reported that a replica runs.
+         *
+         *     `replica.stopped`: A node reported that a replica has stopped.
+         *
+         *     `replica.failed`: A node reported that a replica has failed.
+         *
+         *     `replica.blocked`: A replica does not run, for the reason in `data.replica.code`.
+         *
+         *     `replica.lost`: The node of a replica was marked as lost.
+         *
+         *     `workspace.closed`: A workspace was closed.
+         *
+         *     `webhook.test`: The partner asked for an event to test an endpoint.
+         * @enum {string}
+         */
+        WebhookEventType: "task.succeeded" | "task.failed" | "task.cut" | "task.cancelled" | "task.aborted" | "replica.running" | "replica.stopped" | "replica.failed" | "replica.blocked" | "replica.lost" | "workspace.closed" | "webhook.test";
         Workspace: {
             authorizationId: string;
             config: unknown;
@@ -3893,8 +4237,16 @@ export interface operations {
                             /** @description With a resolution of one minute */
                             lastUsedAt: string | null;
                             name: string;
+                            /** @description Calls a minute; null: the API's own limit */
+                            ratePerMinute: number | null;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                            spendPerDay: string | null;
+                            /**
+                             * @description What the tasks of a key with spendPerDay have cost since midnight UTC, token units
+                             * @example 1000000000000000000
+                             */
+                            spentToday: string;
                         }[];
                     };
                 };
@@ -3934,8 +4286,15 @@ export interface operations {
                      */
                     expiresAt?: string;
                     name: string;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[];
+                    /** @description Calls a minute; default: the API's own limit */
+                    ratePerMinute?: number;
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[];
+                    /**
+                     * @description What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price
+                     * @example 1000000000000000000
+                     */
+                    spendPerDay?: string;
                 };
             };
         };
@@ -3956,8 +4315,11 @@ export interface operations {
                         expiresAt: string | null;
                         id: string;
                         name: string;
+                        /** @description Calls a minute; null: the API's own limit */
+                        ratePerMinute: number | null;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                        spendPerDay: string | null;
                     };
                 };
             };
@@ -4717,6 +5079,17 @@ export interface operations {
                             /** @description Duration in milliseconds */
                             ms: number | null;
                             nodeId: number | null;
+                            /** @description Null: the task does not wait for a replica */
+                            queue: {
+                                /** @description Place in the workspace's queue; 1: it is the next */
+                                position: number;
+                                /**
+                                 * Format: date-time
+                                 * @description How long it waits
+                                 * @example 2030-01-01T00:00:00.000Z
+                                 */
+                                until: string;
+                            } | null;
                             /** @enum {string} */
                             status: "queued" | "running" | "succeeded" | "failed" | "aborted";
                             workspaceId: string;
@@ -4983,6 +5356,485 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WebhookEvents: {
+        parameters: {
+            query?: {
+                /** @description Return events after this place (`next` of the previous page); default: new ones */
+                after?: string;
+                limit?: number;
+                /** @description Seconds to wait for an event if there is none */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        events: components["schemas"]["WebhookEvent"][];
+                        /** @description Value of `after` for the events that follow */
+                        next: string;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        webhooks: components["schemas"]["Webhook"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1Webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WebhooksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1WebhooksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        deleted: true;
+                        id: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1WebhooksIdDeliveries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the previous page */
+                after?: string;
+                limit?: number;
+                status?: "pending" | "delivered" | "failed";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deliveries: components["schemas"]["WebhookDelivery"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WebhooksIdDisable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WebhooksIdEnable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WebhooksIdReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uuid
+                     * @description This event
+                     */
+                    eventId?: string;
+                    /**
+                     * Format: date-time
+                     * @description All events since this time that the webhook receives
+                     */
+                    since?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            202: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Number of events that are sent again */
+                        replayed: number;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WebhooksIdRotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description How long requests are also signed with the replaced secret
+                     * @default 86400
+                     */
+                    overlapSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /**
+                         * Format: date-time
+                         * @description Until when requests are also signed with the replaced secret
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        replacedUntil: string;
+                        /**
+                         * @description Secret of the signatures, for a library of Standard Webhooks. It is shown only now
+                         * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+                         */
+                        secret: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1WebhooksIdTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            202: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        eventId: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

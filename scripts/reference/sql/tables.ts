@@ -13,7 +13,7 @@ export type Tables = { tables: Map<string, Table>; problems: string[] };
 
 /** Statements that change neither a table's columns nor privileges on its rows. */
 const PASSED =
-  /^(create (unique )?index|drop index|create (schema|role|view|function|aggregate|type)|do |insert |update |delete |grant \w+ to |grant [\w, ]+ on (schema|database|sequence) )/;
+  /^(create (unique )?index|drop index|create (schema|role|view|function|trigger|aggregate|type)|do |insert |update |delete |grant \w+ to |grant [\w, ]+ on (schema|database|sequence) )/;
 
 /** The tables after all migrations, run in order. `given` are tables created elsewhere. */
 export function tablesAfter(

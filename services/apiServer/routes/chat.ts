@@ -4,6 +4,7 @@ import { headersForContainer } from "../containerHeaders.ts";
 import { innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
 import { passResponse } from "../passResponse.ts";
 import { withMember } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
@@ -15,7 +16,7 @@ import {
   listWorkspaces,
   type WorkspaceRow,
 } from "../store/workspaces.ts";
-import type { TaskWork } from "../taskRunner.ts";
+import type { TaskWork } from "../taskWork.ts";
 
 /** OpenAI's endpoints that a container serves itself, each under the same path. */
 const passed = [
@@ -48,6 +49,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
     },
     async ({ partner, body: given, headers, request, response, requestId, disconnected }) => {
       const workspace = await requireModel(deps, partner.wallet, given.model);
+      await requireBudget(deps.db, partner);
       const model = innerModel(given.model);
       const text = bodyTextOf(request) ?? Buffer.from(JSON.stringify(given));
       const work: TaskWork = {
@@ -55,6 +57,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
         requestId,
         wallet: partner.wallet,
         keyId: partner.keyId,
+        budgetKeyId: budgetKeyOf(partner),
         workspaceId: workspace.id,
         kind: "chat",
         method: "POST",

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { createKey } from "../access.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
-import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/accounts.ts";
+import { requireUnlimited } from "../keyLimits.ts";
+import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/keys.ts";
 import { requireScopes } from "../scopes.ts";
 import { insertKey, listKeys, revokeKey, rotateKey } from "../store/keys.ts";
 
@@ -31,6 +32,9 @@ const keys = ({ db }: ApiDeps) =>
         createdAt: row.created_at.toISOString(),
         lastUsedAt: row.last_used_at?.toISOString() ?? null,
         expiresAt: row.expires_at?.toISOString() ?? null,
+        ratePerMinute: row.rate_per_minute,
+        spendPerDay: row.spend_per_day === null ? null : String(row.spend_per_day),
+        spentToday: String(row.spent_today),
       })),
     }),
   );
@@ -42,20 +46,28 @@ const addKey = ({ db }: ApiDeps) =>
       path: "/v1/keys",
       tag: "Accounts",
       summary: "Create another API key",
-      description: "A key creates keys with at most its own scopes, which expire no later than itself.",
+      description:
+        "A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.",
       access: "partner",
       body: newKey,
       status: 201,
       answer: newKeyAnswer,
     },
     async ({ partner, body }) => {
+      requireUnlimited(partner);
       const key = createKey();
       const scopes = body.scopes ?? (partner.scopes && [...partner.scopes]);
       requireScopes(partner.scopes, scopes);
       const expiresAt = earliest(partner.expiresAt, expiryIn(body.expiresAt));
-      await insertKey(db, { ...key, wallet: partner.wallet, name: body.name, scopes, expiresAt });
-      const expiry = expiresAt?.toISOString() ?? null;
-      return { id: key.id, name: body.name, apiKey: key.text, scopes, expiresAt: expiry };
+      const { name, ratePerMinute = null, spendPerDay = null } = body;
+      const limits = { ratePerMinute, spendPerDay };
+      await insertKey(db, { ...key, wallet: partner.wallet, name, scopes, expiresAt, ...limits });
+      const shown = {
+        expiresAt: expiresAt?.toISOString() ?? null,
+        ratePerMinute,
+        spendPerDay: spendPerDay === null ? null : String(spendPerDay),
+      };
+      return { id: key.id, name, apiKey: key.text, scopes, ...shown };
     },
   );
 
@@ -84,7 +96,7 @@ const rotation = ({ db }: ApiDeps) =>
       tag: "Accounts",
       summary: "Replace an API key by a new one",
       description:
-        "The new key has the same name, scopes and expiry. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.",
+        "The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.",
       access: "partner",
       params,
       body: keyRotation,
@@ -92,6 +104,7 @@ const rotation = ({ db }: ApiDeps) =>
       answer: keyRotationAnswer,
     },
     async ({ partner, params: { id }, body: { overlapSeconds } }) => {
+      if (id !== partner.keyId) requireUnlimited(partner);
       const key = createKey();
       const of = { wallet: partner.wallet, id, overlapSeconds };
       const rotated = await rotateKey(db, of, ({ name, scopes, expiresAt }) => {

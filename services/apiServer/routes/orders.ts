@@ -4,6 +4,7 @@ import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { withinLimit } from "../keyLimits.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { orderAnswer } from "../schemas/workspaces.ts";
 import { listReplicas } from "../store/workspaces.ts";
@@ -62,13 +63,18 @@ function setStopped(deps: ApiDeps, name: "start" | "stop", summary: string, desc
         const leases = await leasesFor(deps, id, name);
         const isSo = workspace.stopped === (name === "stop");
         if (isSo && leases.length === 0) return nothing(id);
-        const sent = await order.write({
-          kind: `api.${name}Workspace`,
-          ...contractOf(deps, id),
-          functionName: name === "stop" ? "stopWorkspace" : "startWorkspace",
-          args: [BigInt(id), refsOf(id, leases)],
-        });
-        return answerOf(id, leases, sent);
+        const send = async () => {
+          const sent = await order.write({
+            kind: `api.${name}Workspace`,
+            ...contractOf(deps, id),
+            functionName: name === "stop" ? "stopWorkspace" : "startWorkspace",
+            args: [BigInt(id), refsOf(id, leases)],
+          });
+          return answerOf(id, leases, sent);
+        };
+        if (name === "stop") return send();
+        const rate = workspace.max_price_per_second * BigInt(workspace.replicas);
+        return withinLimit(deps.db, partner, { id, rate }, send, (answer) => answer.id);
       });
     },
   );

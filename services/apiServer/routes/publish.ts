@@ -11,6 +11,7 @@ import { type Endpoint, endpoint, idempotencyHeader } from "../endpoint.ts";
 import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { requireFunds } from "../funds.ts";
 import { requireImage } from "../imageFacts.ts";
+import { withinLimit } from "../keyLimits.ts";
 import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
@@ -52,7 +53,14 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           await requireImage(deps, body.image);
         }
         const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
-        const { id, hash } = await publish(deps, args, dedupeKey);
+        const rate = body.maxPricePerSecond * BigInt(body.replicas);
+        const { id, hash } = await withinLimit(
+          deps.db,
+          partner,
+          { id: undefined, rate },
+          () => publish(deps, args, dedupeKey),
+          (published) => published.id,
+        );
         if (body.name !== undefined) await nameWorkspace(deps.db, id, wallet, body.name);
         return { id, txHash: hash, tier: "unsafe" as const, status: "pending" as const };
       },

@@ -4,17 +4,19 @@ import { rest } from "@ngpu/runtime/loop";
 import type { Request } from "express";
 import type { z } from "zod";
 import type { Partner } from "../access.ts";
+import { requireRoom } from "../capacityQueue.ts";
 import { dedupeKeyOf } from "../chainWriter.ts";
 import { isOpen } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
+import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
 import { memberValue } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
 import { newTask, taskAnswer } from "../schemas/tasks.ts";
 import { findTaskByKey, type TaskRow } from "../store/tasks.ts";
 import type { WorkspaceRow } from "../store/workspaces.ts";
-import type { TaskWork } from "../taskRunner.ts";
 import { requireTask, taskOf } from "../taskView.ts";
+import type { TaskWork } from "../taskWork.ts";
 import { requireWorkspace } from "./workspaces.ts";
 
 export const runTask = (deps: ApiDeps) =>
@@ -41,7 +43,11 @@ export const runTask = (deps: ApiDeps) =>
       });
       const work = workOf({ partner, body, request, requestId, idempotencyKey });
       // A repetition of an earlier task still gets its result.
-      if (!(await isRepetition(deps, work))) requireOpen(workspace);
+      if (!(await isRepetition(deps, work))) {
+        requireOpen(workspace);
+        await requireBudget(deps.db, partner);
+        if (work.waitSeconds !== undefined) await requireRoom(deps.db, work.workspaceId);
+      }
       if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, disconnected);
       if (!body.wait) {
         deps.tasks.runInBackground(work);
@@ -66,6 +72,8 @@ function workOf(call: {
     requestId,
     wallet: partner.wallet,
     keyId: partner.keyId,
+    budgetKeyId: budgetKeyOf(partner),
+    waitSeconds: body.waitForCapacity?.maxSeconds,
     workspaceId: body.workspaceId,
     kind: "task",
     method: body.method,

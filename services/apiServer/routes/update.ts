@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { requireImage } from "../imageFacts.ts";
+import { withinLimit } from "../keyLimits.ts";
 import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { type WorkspaceUpdate, workspaceUpdate } from "../schemas/newWorkspace.ts";
@@ -34,7 +35,10 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
           // Read under the claim, so that an update applies to the result of the previous one.
           const workspace = await requireWorkspace(deps.db, partner.wallet, id);
           requireOpen(workspace);
-          return sendUpdate(deps, order, workspace, body);
+          const price = body.maxPricePerSecond ?? workspace.max_price_per_second;
+          const rate = price * BigInt(body.replicas ?? workspace.replicas);
+          const send = () => sendUpdate(deps, order, workspace, body);
+          return withinLimit(deps.db, partner, { id, rate }, send, (sent) => sent.id);
         });
       },
     ),

@@ -24,6 +24,15 @@ export const newTask = z
       .boolean()
       .default(true)
       .meta({ description: "false: return 202 immediately and run in the background" }),
+    waitForCapacity: z
+      .strictObject({
+        maxSeconds: seconds(3_600).meta({ description: "How long it waits; then it has failed" }),
+      })
+      .optional()
+      .meta({
+        description:
+          "While no replica can take the task, it waits in the workspace's queue of at most 1,000 tasks, which are taken in order; default: it is refused",
+      }),
     timeoutSeconds: seconds(3_600).default(600).meta({
       description: "Longest time without a byte from the container, before and after its response has begun",
     }),
@@ -53,6 +62,13 @@ export const taskAnswer = z
     status: z.enum(taskStatuses),
     workspaceId: z.string(),
     kind: z.enum(["task", "chat"]),
+    queue: z
+      .object({
+        position: z.number().int().meta({ description: "Place in the workspace's queue; 1: it is the next" }),
+        until: isoTime.meta({ description: "How long it waits" }),
+      })
+      .nullable()
+      .meta({ description: "Null: the task does not wait for a replica" }),
     nodeId: z.number().int().nullable(),
     ms: z.number().int().nullable().meta({ description: "Duration in milliseconds" }),
     httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),

@@ -2,27 +2,26 @@ import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 import type { Address } from "viem";
 import type { Scope } from "../scopes.ts";
 
+/** What a key may do and for how long, and its limits. */
+type Terms = {
+  scopes: Scope[] | null;
+  expiresAt: Date | null;
+  ratePerMinute: number | null;
+  spendPerDay: bigint | null;
+};
+
+const terms = `scopes, expires_at as "expiresAt", rate_per_minute as "ratePerMinute", spend_per_day as "spendPerDay"`;
+
 export async function findKey(
   db: Queryable,
   id: string,
-): Promise<
-  { wallet: Address; secretHash: Buffer; scopes: Scope[] | null; expiresAt: Date | null } | undefined
-> {
-  const { rows } = await db.query<{
-    wallet: Address;
-    secret_hash: Buffer;
-    scopes: Scope[] | null;
-    expires_at: Date | null;
-  }>("select wallet, secret_hash, scopes, expires_at from app.api_key where id = $1 and revoked_at is null", [
-    id,
-  ]);
-  const [row] = rows;
-  return (
-    row && {
-      ...{ wallet: row.wallet, secretHash: row.secret_hash },
-      ...{ scopes: row.scopes, expiresAt: row.expires_at },
-    }
+): Promise<(Terms & { wallet: Address; secretHash: Buffer; limitKeyId: string }) | undefined> {
+  const { rows } = await db.query<Terms & { wallet: Address; secretHash: Buffer; limitKeyId: string }>(
+    `select wallet, secret_hash as "secretHash", coalesce(rotated_from, id) as "limitKeyId", ${terms}
+     from app.api_key where id = $1 and revoked_at is null`,
+    [id],
   );
+  return rows[0];
 }
 
 /** Records the use of a key, at most once a minute. */
@@ -43,24 +42,25 @@ export type NewKey = {
   scopes?: readonly Scope[] | null;
   /** Absent or null: never. */
   expiresAt?: Date | null;
+  /** Absent or null: the API's own limit. */
+  ratePerMinute?: number | null;
+  /** Absent or null: any amount. */
+  spendPerDay?: bigint | null;
+  /** The first of the keys that were rotated into this one. */
+  rotatedFrom?: string;
 };
 
 export async function insertKey(db: Queryable, key: NewKey): Promise<void> {
   await db.query(
-    `insert into app.api_key (id, wallet, name, secret_hash, scopes, expires_at)
-     values ($1, $2, $3, $4, $5, $6)`,
+    `insert into app.api_key
+       (id, wallet, name, secret_hash, scopes, expires_at, rate_per_minute, spend_per_day, rotated_from)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
-      key.id,
-      key.wallet,
-      key.name,
-      key.secretHash,
-      key.scopes === undefined ? null : key.scopes,
-      key.expiresAt ?? null,
+      ...[key.id, key.wallet, key.name, key.secretHash, key.scopes ?? null, key.expiresAt ?? null],
+      ...[key.ratePerMinute ?? null, key.spendPerDay ?? null, key.rotatedFrom ?? null],
     ],
   );
 }
-
-type Terms = { name: string; scopes: Scope[] | null; expiresAt: Date | null };
 
 /**
  * Replaces a valid key by another. The replaced key is accepted for the overlap, unless it expires sooner.
@@ -71,18 +71,19 @@ type Terms = { name: string; scopes: Scope[] | null; expiresAt: Date | null };
 export async function rotateKey(
   db: Database,
   of: { wallet: string; id: string; overlapSeconds: number },
-  nextOf: (replaced: Terms) => NewKey,
+  nextOf: (replaced: Terms & { name: string }) => NewKey,
 ): Promise<{ name: string; acceptedUntil: Date } | undefined> {
   return transaction(db, async (connection) => {
-    const { rows } = await connection.query<Terms>(
-      `select name, scopes, expires_at as "expiresAt" from app.api_key
+    const { rows } = await connection.query<Terms & { name: string; rotatedFrom: string }>(
+      `select name, coalesce(rotated_from, id) as "rotatedFrom", ${terms} from app.api_key
        where wallet = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > now())
        for update`,
       [of.wallet, of.id],
     );
     const [key] = rows;
     if (key === undefined) return undefined;
-    await insertKey(connection, nextOf(key));
+    const { ratePerMinute, spendPerDay, rotatedFrom } = key;
+    await insertKey(connection, { ...nextOf(key), ratePerMinute, spendPerDay, rotatedFrom });
     const replaced = await connection.query<{ expires_at: Date }>(
       `update app.api_key set expires_at = least(expires_at, now() + make_interval(secs => $2))
        where id = $1 returning expires_at`,
@@ -125,11 +126,18 @@ export type KeyRow = {
   last_used_at: Date | null;
   scopes: Scope[] | null;
   expires_at: Date | null;
+  rate_per_minute: number | null;
+  spend_per_day: bigint | null;
+  /** What its tasks have cost today. */
+  spent_today: bigint;
 };
 
 export async function listKeys(db: Queryable, wallet: string): Promise<KeyRow[]> {
   const { rows } = await db.query<KeyRow>(
-    `select id, name, created_at, last_used_at, scopes, expires_at from app.api_key
+    `select id, name, created_at, last_used_at, scopes, expires_at, rate_per_minute, spend_per_day,
+       coalesce((select amount from app.key_spending where key_id = coalesce(rotated_from, id)
+         and day = (now() at time zone 'utc')::date), 0) as spent_today
+     from app.api_key
      where wallet = $1 and revoked_at is null order by created_at, id`,
     [wallet],
   );

@@ -3,6 +3,7 @@ import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
 import type { RawResult } from "../taskResult.ts";
+import { queuePosition } from "./taskQueue.ts";
 
 export type TaskRow = {
   id: string;
@@ -19,10 +20,13 @@ export type TaskRow = {
   created_at: Date;
   finished_at: Date | null;
   duration_ms: number | null;
+  /** Place among the tasks that wait for a replica of the workspace. Null: it does not wait. */
+  queue_position: number | null;
+  wait_until: Date | null;
 };
 
 const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message, error_hint,
-  created_at, finished_at, duration_ms`;
+  created_at, finished_at, duration_ms, wait_until, ${queuePosition} as queue_position`;
 
 export type NewTask = {
   id: string;
@@ -36,6 +40,8 @@ export type NewTask = {
   payload: Buffer | undefined;
   runner: bigint;
   idempotencyKey: string | undefined;
+  /** Seconds that it waits for a replica; undefined: without one it is refused. */
+  waitSeconds?: number | undefined;
 };
 
 /** Without a byte order mark, which Postgres does not accept in JSON. */
@@ -44,8 +50,9 @@ const utf8 = new TextDecoder();
 /** Stores a task as queued. False when a task with the partner's Idempotency-Key exists. */
 export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
   const { rowCount } = await db.query(
-    `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, input, runner, idempotency_key)
-     values ($1, $2, $3, $4::numeric, $5, $6, $7, $8, $9, $10) on conflict (wallet, idempotency_key) do nothing`,
+    `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, input, runner, idempotency_key,
+       wait_until)
+     values ($1, $2, $3, $4::numeric, $5, $6, $7, $8, $9, $10, now() + make_interval(secs => $11)) on conflict (wallet, idempotency_key) do nothing`,
     [
       task.id,
       task.wallet,
@@ -58,6 +65,7 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
       task.payload === undefined ? null : utf8.decode(task.payload),
       task.runner,
       task.idempotencyKey ?? null,
+      task.waitSeconds ?? null,
     ],
   );
   return rowCount === 1;
@@ -96,7 +104,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
      )
      update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
        error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11, error_hint = $12,
-       idempotency_key = case when $8 = 'replica_unavailable' then null else idempotency_key end
+       idempotency_key = case when $8 in ('replica_unavailable', 'capacity_wait_ended') then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')`,
     [
       id,

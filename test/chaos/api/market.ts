@@ -46,6 +46,7 @@ async function factsOf(api: ApiMarket): Promise<Facts> {
   const spare = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, name: "spare" });
   const task = await partner.post<{ id: string }>("/v1/tasks", { workspaceId: running, path: "/" });
   const { body: key } = await partner.post<{ apiKey: string }>("/v1/keys", { name: "fuzz" });
+  const hook = await partner.post<{ id: string }>("/v1/webhooks", { url: "http://127.0.0.1:9/hook" });
   const digest = `sha256:${"cd".repeat(32)}`;
   return {
     apiKey: key.apiKey,
@@ -65,12 +66,15 @@ async function factsOf(api: ApiMarket): Promise<Facts> {
         timeoutSeconds: [5],
         totalTimeoutSeconds: [5],
       },
+      ...{ url: ["http://127.0.0.1:9/hook"], maxSeconds: [1] },
       ...{ messages: [[{ role: "user", content: "x" }]] },
     },
     byPath: {
       // Orders change the workspace that nothing runs on.
       "/v1/workspaces": { id: [spare.body.id] },
       "/v1/tasks": { id: [task.body.id] },
+      "/v1/webhooks": { id: [hook.body.id] },
+      "/v1/webhook-events": { wait: [0] },
       "/v1/nodes": { id: [String(nodeId)] },
     },
   };

@@ -7,7 +7,7 @@ import type { FuzzRequest } from "./requests.ts";
 const patience = 60_000;
 
 /** Codes of answers with 503 that are right while everything that the API needs is there. */
-const rightUnavailable = ["replica_unavailable"];
+const rightUnavailable = ["replica_unavailable", "capacity_wait_ended"];
 
 export type Answer = { status: number; headers: Headers; body: string };
 export type Send = (request: FuzzRequest) => Promise<Answer>;

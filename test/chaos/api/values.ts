@@ -27,9 +27,13 @@ export type Schema = {
 /** Values that exist in the market, by the name of the parameter or field. */
 export type Samples = Record<string, readonly unknown[]>;
 
+/** Other values than samples of these names make requests wait. */
+const onlySamples = new Set(["maxSeconds", "wait"]);
+
 /** Values that a schema accepts. */
 export function valid(schema: Schema, root: object, samples: Samples, name = ""): fc.Arbitrary<unknown> {
   const known = samples[name];
+  if (known !== undefined && onlySamples.has(name)) return fc.constantFrom(...known);
   const made = fromSchema(schema, root, samples);
   return known === undefined ? made : fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...known) }, made);
 }

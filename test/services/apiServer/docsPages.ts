@@ -110,6 +110,8 @@ function isLike(shown: string, given: string): boolean {
   return new RegExp(`^${parts.join("[^]*")}$`).test(given);
 }
 
+const someUuid = "3f2b1c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d";
+
 /** The call that a command makes: the last curl of the block. */
 export function callOf({ text }: Block): { method: string; path: string } | undefined {
   const command = text.split(/\bcurl /).at(-1);
@@ -118,6 +120,6 @@ export function callOf({ text }: Block): { method: string; path: string } | unde
   const method = /-X (\w+)/.exec(command)?.[1] ?? (/ -d /.test(command) ? "POST" : "GET");
   return {
     method,
-    path: path.replaceAll("$WORKSPACE", "1").replaceAll("$TASK", "3f2b1c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d"),
+    path: path.replaceAll("$WORKSPACE", "1").replaceAll(/\$(TASK|WEBHOOK)/g, someUuid),
   };
 }

@@ -136,6 +136,7 @@ async function environments(
       PUBLIC_RPC_URLS: market.chain.url,
       PROBE_IMAGE: `registry.test/probe@sha256:${"0".repeat(64)}`,
       PRIVATE_ADDRESSES: "1",
+      WEBHOOK_KEYS: token,
     },
   };
 }

@@ -112,6 +112,7 @@ describe("reasons in the API", function () {
       PUBLIC_RPC_URLS: test.market.rpcUrl,
       PROBE_IMAGE: `127.0.0.1:9/probe@sha256:${"0".repeat(64)}`,
       PRIVATE_ADDRESSES: "1",
+      WEBHOOK_KEYS: "a-token-of-more-than-thirty-two-characters",
     };
     await launch("apiServer", ["services/apiServer/index.ts"], env, `${url}/v1/network`);
     return url;

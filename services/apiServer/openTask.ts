@@ -1,0 +1,65 @@
+import type { Database } from "@ngpu/db/pool";
+import { NgpuError } from "@ngpu/runtime/errors";
+import { rest } from "@ngpu/runtime/loop";
+import { requestIdHeader } from "@ngpu/runtime/requestId";
+import type { Cancellations } from "./cancellations.ts";
+import type { CapacityQueue } from "./capacityQueue.ts";
+import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
+import { waitAgain } from "./store/taskQueue.ts";
+import { markTaskRunning } from "./store/tasks.ts";
+import type { TaskWork } from "./taskWork.ts";
+
+/** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
+/** @deadline A byte of the gateway, beyond the task's own deadline. The task fails with `gateway_unreachable`. */
+const gatewayGrace = 30_000;
+/** Milliseconds until a task that waits for a replica, and that none took, is sent again. */
+const refusedPause = 500;
+
+type OpenDeps = {
+  db: Database;
+  gateway: Gateway;
+  cancellations: Cancellations;
+  capacity: CapacityQueue;
+  stopping: AbortController;
+};
+
+/** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
+export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
+  const { db, stopping, cancellations } = state;
+  const cancelled = cancellations.signalOf(work.id);
+  const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
+  for (;;) {
+    if (work.waitSeconds !== undefined) await state.capacity.wait(work.id, aborted);
+    if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
+    cancelled.throwIfAborted();
+    try {
+      return await send(state, work, aborted);
+    } catch (error) {
+      const isRefused = error instanceof NgpuError && error.code === "replica_unavailable";
+      if (work.waitSeconds === undefined || !isRefused) throw error;
+      await waitAgain(db, work.id);
+      await rest(refusedPause, aborted);
+    }
+  }
+}
+
+function send({ gateway }: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
+  const body = work.payload;
+  return gateway.call({
+    workspaceId: work.workspaceId,
+    method: work.method,
+    path: work.path,
+    body,
+    headers: {
+      accept: "*/*",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...work.headers,
+      [requestIdHeader]: work.requestId,
+      "x-ngpu-task-id": work.id,
+      "x-ngpu-timeout": String(work.timeouts.progress),
+      "x-ngpu-total-timeout": String(work.timeouts.total),
+    },
+    signal,
+    silence: 1000 * work.timeouts.progress + gatewayGrace,
+  });
+}

@@ -1,0 +1,14 @@
+import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
+import type { NewTask } from "./store/tasks.ts";
+
+/** A task to run. */
+export type TaskWork = Omit<NewTask, "runner"> & {
+  /** Id of the request that created it. */
+  requestId: string;
+  /** Further headers for the container. */
+  headers?: ForwardedHeaders;
+  /** Longest time without a byte, and in all, in seconds. */
+  timeouts: { progress: number; total: number };
+  /** The key whose spending its cost is added to; undefined: it has no limit. */
+  budgetKeyId: string | undefined;
+};
