@@ -185,6 +185,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   node_request_invalid: "A request to a node has an invalid value.",
   node_requests_exceeded: "The replica has too many requests of this kind open.",
   node_route_invalid: "The path of an internal request is not one to a node.",
+  node_timeout: "The node did not answer in time.",
   node_wallet_invalid: "The wallet that an operator names is not an address.",
   node_wallet_unbound: "The node has no wallet, which alone may change its key.",
   nonce_invalid: "The sign-in nonce is unknown, used or expired.",
