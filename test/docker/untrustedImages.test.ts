@@ -126,6 +126,7 @@ describe("an image of a stranger on a real engine", function () {
 
   it("leaves no container of a client that was killed while it read a file", async () => {
     await docker.createContainer({
+      name: `ngpu-${market}-01234567-inspected-1`,
       Image: base,
       Labels: { "ngpu.market": market, "ngpu.node": engine.node, "ngpu.inspected": "sha256:1" },
     });

@@ -12,6 +12,8 @@ export type Said = {
   otherDigest?: true;
   /** Paths that the image declares as volumes. */
   volumes?: number;
+  /** Other paths that it declares as volumes. */
+  volumesAt?: string[];
   /** Labels of the image, which its containers inherit. */
   labels?: Record<string, string>;
   /** Is called when a file of a container is asked for. There is none. */
@@ -132,9 +134,10 @@ async function pull(
 function image({ images, said, know }: State, path: string, send: Send): void {
   const reference = path.replace(/^\/images\//, "").replace(/\/json$/, "");
   if (!images.has(reference)) return void send({ message: "No such image" }, 404);
-  const { otherDigest, volumes = 0 } = said(nameOf(reference));
+  const { otherDigest, volumes = 0, volumesAt = [] } = said(nameOf(reference));
   if (otherDigest === true || volumes > 0) know(reference);
-  const declared = Object.fromEntries(Array.from({ length: volumes }, (_, at) => [`/data/${at}`, {}]));
+  const paths = [...Array.from({ length: volumes }, (_, at) => `/data/${at}`), ...volumesAt];
+  const declared = Object.fromEntries(paths.map((path) => [path, {}]));
   const digest = otherDigest === true ? `x@sha256:${"0".repeat(64)}` : reference;
   send({
     Id: `sha256:${nameOf(reference)}`,
