@@ -1366,7 +1366,7 @@ export interface components {
             workspaceId: string;
         };
         NewWorkspace: {
-            /** @description Authorization that pays; default: the newest usable one */
+            /** @description Authorization that pays; default: the newest usable one that covers the image */
             authorizationId?: string;
             command?: string[];
             /**
@@ -5347,6 +5347,7 @@ export interface operations {
             501: components["responses"]["NotImplemented"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
         };
     };
     getV1WorkspacesIdExecSessionAttach: {
@@ -5560,6 +5561,7 @@ export interface operations {
             501: components["responses"]["NotImplemented"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
         };
     };
     postV1WorkspacesIdStop: {
