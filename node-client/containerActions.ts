@@ -1,3 +1,5 @@
+import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
+import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import type Docker from "dockerode";
 import type { ActDependencies, Of } from "./actions.ts";
 import { createContainer, ensureNetwork, removeContainer, startContainer } from "./docker/containers.ts";
@@ -24,9 +26,11 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
     return;
   }
   const paths = volumePaths(image.volumes);
-  if (paths.length > maxVolumes) {
-    logger.error({ event: "image_volumes_exceeded", reference: plan.reference, volumes: paths.length });
-    observed.images.set(plan.reference, tooManyVolumes(paths.length));
+  const cause = volumeFault(image.volumes, paths.length);
+  if (cause !== undefined) {
+    const { code, details } = cause;
+    logger.error({ event: "image_volumes_refused", reference: plan.reference, code, details });
+    observed.images.set(plan.reference, unusable(cause));
     return;
   }
   const user = await resolveUser(engine, image, observed.users);
@@ -46,14 +50,28 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
 }
 
+/** Why no container is created with the volumes that an image declares. Undefined: they can be bounded. */
+function volumeFault(declared: readonly string[], count: number): NodeReason | undefined {
+  if (count > maxVolumes) {
+    return { code: "image_volumes_exceeded", details: { volumes: count, most: maxVolumes } };
+  }
+  // The engine takes it for a path below the root, and gives it a volume without a limit.
+  const relative = declared.find((path) => !path.startsWith("/"));
+  if (relative === undefined) return undefined;
+  const message = startOf(
+    `The image declares the volume "${relative}", which is no absolute path.`,
+    messageBytes,
+  );
+  return { code: "container_start_failed", details: { message } };
+}
+
 /** The state of an image that no container is created of. */
-function tooManyVolumes(count: number): ImageState {
-  const cause = { code: "image_volumes_exceeded", details: { volumes: count, most: maxVolumes } } as const;
+function unusable(cause: NodeReason): ImageState {
   return {
     type: "absent",
     failures: 1,
     retryAt: Date.now(),
-    reason: "volumes_exceeded",
+    reason: cause.code === "image_volumes_exceeded" ? "volumes_exceeded" : "start_failed",
     permanent: true,
     cause,
   };

@@ -5,7 +5,7 @@ import { rest } from "@ngpu/runtime/loop";
 import type Docker from "dockerode";
 import {
   createContainer,
-  inspectLabelled,
+  inspectOwn,
   removeContainer,
   startContainer,
   stopContainer,
@@ -48,7 +48,7 @@ export function createRounds(deps: RoundDependencies) {
       if (order.closesAt <= now) dropProbe(deps.journal, order.roundId);
     }
     const orders = readProbes(deps.journal);
-    const containers = await inspectLabelled(deps.engine, ["ngpu.probe"]);
+    const containers = await inspectOwn(deps.engine, "probe");
     const wanted = new Set(orders.map((order) => String(order.roundId)));
     for (const container of containers) {
       if (!wanted.has(container.Config.Labels["ngpu.probe"] ?? "")) await retire(deps, container);

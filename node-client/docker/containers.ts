@@ -5,10 +5,25 @@ import type { Container } from "../reconcileFacts.ts";
 import type { Bridge } from "../walls/rules.ts";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
+/** What a container of this client is for: it runs a lease or a probe, gives files of an image, or sets up the firewall. */
+type Purpose = "workspace" | "probe" | "inspected" | "walls";
+
 /** Every container of this node that belongs to a workspace, running or not. */
 export async function listContainers(engine: Engine): Promise<Container[]> {
-  const found = await inspectLabelled(engine, ["ngpu.workspace"]);
+  const found = await inspectOwn(engine, "workspace");
   return found.map(containerOf);
+}
+
+/** Every container of this node for a purpose. A container has its image's labels, which may be any: the client's name decides. */
+export async function inspectOwn(engine: Engine, purpose: Purpose): Promise<Docker.ContainerInspectInfo[]> {
+  const found = await inspectLabelled(engine, [`ngpu.${purpose}`]);
+  return found.filter(({ Name }) => purposeOf(engine, Name) === purpose);
+}
+
+function purposeOf({ market }: Engine, name: string): Purpose {
+  const [, own, , what] = name.replace(/^\//, "").split("-");
+  if (!name.startsWith("/ngpu-") || own !== market) return "walls";
+  return what === "probe" || what === "inspected" ? what : "workspace";
 }
 
 /** Every container of this node with these labels, as the engine describes it. */

@@ -1,4 +1,4 @@
-import { createContainer, inspectLabelled, removeContainer } from "./containers.ts";
+import { createContainer, inspectOwn, removeContainer } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 import type { Image } from "./images.ts";
 import { readPasswd, uidIn } from "./passwd.ts";
@@ -35,7 +35,7 @@ export async function resolveUser(
 
 /** Removes the containers that a killed client has left. */
 export async function removeInspected(engine: Engine): Promise<void> {
-  for (const { Id } of await inspectLabelled(engine, [label])) await removeContainer(engine, Id);
+  for (const { Id } of await inspectOwn(engine, "inspected")) await removeContainer(engine, Id);
 }
 
 async function uidOf(engine: Engine, imageId: string, name: string): Promise<number | undefined> {

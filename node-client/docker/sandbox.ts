@@ -77,11 +77,15 @@ export function workspaceContainer(engine: Engine, options: ContainerOptions): D
     name: containerName(engine, lease),
     Image: plan.reference,
     User: options.user,
-    Env: Object.entries({ HOME: "/tmp", ...plan.config.env }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries({ HOME: "/tmp", ...plan.config.env, ...visibleGpus(options) }).map(
+      ([name, value]) => `${name}=${value}`,
+    ),
     // The command replaces the image's entrypoint and its arguments.
     ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
     StopTimeout: stopSeconds,
+    // The engine would run an image's own check on the host's account, as often as the image says.
+    Healthcheck: { Test: ["NONE"] },
     Labels: labelsOf(engine, options),
     HostConfig: {
       ...limitsOf(options),
@@ -119,6 +123,15 @@ function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
   });
   if (storage === "disk") return { ...limits, ...quotaVolumes(paths, plan) };
   return { ...limits, Tmpfs: { ...limits.Tmpfs, ...memoryVolumes(paths, plan) } };
+}
+
+/**
+ * The GPUs that NVIDIA's runtime hands over. Where it is the engine's default, it reads this variable of every container, and many
+ * images set it to `all`.
+ */
+function visibleGpus({ gpuUuids, devices }: ContainerOptions): Record<string, string> {
+  const isNvidia = gpuUuids.length > 0 && (devices?.paths.length ?? 0) === 0;
+  return { NVIDIA_VISIBLE_DEVICES: isNvidia ? gpuUuids.join(",") : "void" };
 }
 
 /** Access to the GPUs of a lease and to no other: by UUID for NVIDIA's, by device files for others, without `mknod`. */

@@ -45,17 +45,20 @@ export type GpuInventory = { gpus: Gpu[]; sick: SickGpu[] };
 
 export const none: GpuInventory = { gpus: [], sick: [] };
 
-/** All cards, each once: a card that was read is not sick, and a UUID belongs to one card. */
+/** All cards, each once. A card that one line describes and another calls sick is sick: it is not offered. */
 export function merged(inventories: readonly GpuInventory[]): GpuInventory {
-  const gpus = new Map(inventories.flatMap((one) => one.gpus).map((gpu) => [gpu.uuid, gpu]));
-  const sick = new Map(
-    inventories
-      .flatMap((one) => one.sick)
-      .filter(({ id }) => !gpus.has(id))
-      .map((one) => [`${one.id}/${one.code}`, one]),
-  );
+  const gpus = new Map(inventories.flatMap((one) => one.gpus).map((gpu) => [keyOf(gpu.uuid), gpu]));
+  const sick = new Map<string, SickGpu>();
+  for (const one of inventories.flatMap((inventory) => inventory.sick)) {
+    const name = one.name ?? gpus.get(keyOf(one.id))?.name ?? null;
+    sick.set(`${keyOf(one.id)}/${one.code}`, { ...one, name });
+  }
+  for (const { id } of sick.values()) gpus.delete(keyOf(id));
   return { gpus: [...gpus.values()], sick: [...sick.values()] };
 }
+
+/** Drivers print a UUID in either case, with its prefix or without. */
+const keyOf = (id: string) => id.toLowerCase().replace(/^gpu-/, "");
 
 /** A name as the chain stores it: one line, printable, at most 120 characters. */
 export function cleanName(text: string): string {

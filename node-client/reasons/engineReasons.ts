@@ -1,21 +1,24 @@
 import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 
-/** What the engine says when a pull or a start fails, by cause. The first that matches counts. */
+/** What the engine says when a pull fails, by cause. The first that matches counts. */
 const pullCauses = [
-  ["disk_full", /no space left on device|disk quota exceeded/i],
+  ["disk_full", /no space left on device|disk quota exceeded|not enough (disk )?space/i],
   [
     "image_architecture_mismatch",
-    /no matching manifest for|does not match the (specified|detected) platform/i,
+    /no match(ing manifest)? for|does not match the (specified|detected) platform|does not provide the specified platform|cannot be used on this platform/i,
   ],
-  ["image_pull_denied", /denied|unauthorized|authentication required|no basic auth credentials|\b40[13]\b/i],
+  [
+    "image_pull_denied",
+    /denied|unauthorized|forbidden|authentication required|authorization failed|no basic auth credentials|\b40[13]\b/i,
+  ],
   [
     "image_not_found",
-    /manifest unknown|not found|name unknown|repository does not exist|no such image|\b404\b/i,
+    /manifest unknown|blob unknown|unknown blob|not found|name unknown|repository does not exist|no such image|\b404\b/i,
   ],
   [
     "image_registry_unreachable",
-    /no such host|server misbehaving|connection refused|i\/o timeout|deadline exceeded|timeout|no route to host|network is unreachable|connection reset|\bEOF\b|connection was lost|tls:|x509:|too ?many ?requests|\b(429|5\d\d)\b/i,
+    /no such host|name resolution|server misbehaving|connection refused|timed? ?out|deadline exceeded|no route to host|host is (down|unreachable)|network is (unreachable|down)|connection reset|broken pipe|closed network connection|\bEOF\b|GOAWAY|stream error|connection was lost|makes no progress|tls:|x509:|HTTP response to HTTPS client|too ?many ?requests|\b(429|5\d\d)\b/i,
   ],
 ] as const;
 
@@ -24,9 +27,7 @@ const pullCauses = [
  * does not exist or may require authorization" for both: nodes are strangers, so it counts as denied.
  */
 export function pullReason(reference: string, said: string): NodeReason {
-  // The reference is part of the engine's message and may hold any word.
-  const [name = reference] = reference.split("@");
-  const message = startOf(said.replaceAll(reference, ""), messageBytes).replaceAll(name, "").trim();
+  const message = withoutNames(startOf(said.replaceAll(reference, ""), messageBytes), reference);
   const code = pullCauses.find(([, pattern]) => pattern.test(message))?.[0] ?? "image_pull_failed";
   const given = startOf(said, messageBytes);
   if (code === "disk_full") return { code, details: { message: given } };
@@ -35,6 +36,23 @@ export function pullReason(reference: string, said: string): NodeReason {
     return { code, details: { ...(wanted !== undefined && { wanted }), message: given } };
   }
   return { code, details: { image: startOf(reference, 400), message: given } };
+}
+
+/** The message without what names the image or its registry: a name may hold any word. */
+function withoutNames(message: string, reference: string): string {
+  const [name = reference] = reference.split("@");
+  // Docker's own registry is left out of names, and so is the tag in some messages.
+  const full = [name, name.replace(/:[^/:]*$/, "")];
+  const names = full.flatMap((one) => [one, one.replace(/^docker\.io\/(library\/)?/, "")]);
+  return [...new Set(names)]
+    .reduce((text, one) => withoutWord(text, one), message.replace(/\bhttps?:\/\/[^\s"]+/gi, ""))
+    .trim();
+}
+
+/** The text without a name, except within a longer word. */
+function withoutWord(text: string, name: string): string {
+  const escaped = name.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  return name === "" ? text : text.replace(new RegExp(`(?<![\\w./-])${escaped}(?![\\w/-])`, "g"), "");
 }
 
 /** Why the engine could not create or start a container. */

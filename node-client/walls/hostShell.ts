@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { RetryableError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
-import { createContainer, inspectLabelled, removeContainer, startContainer } from "../docker/containers.ts";
+import { createContainer, inspectOwn, removeContainer, startContainer } from "../docker/containers.ts";
 import { calling, type Engine } from "../docker/engine.ts";
 import { createDemultiplexer } from "../docker/logs.ts";
 import { runTool } from "../probe/tool.ts";
@@ -68,7 +68,7 @@ export function containerShell(engine: Engine): HostShell {
   let hasLeftovers = true;
   return async (script, args = []) => {
     if (hasLeftovers)
-      for (const { Id } of await inspectLabelled(engine, [label])) await removeContainer(engine, Id);
+      for (const { Id } of await inspectOwn(engine, "walls")) await removeContainer(engine, Id);
     hasLeftovers = false;
     const id = await createContainer(engine, await description(engine, script, args));
     const container = engine.docker.getContainer(id);

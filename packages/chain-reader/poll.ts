@@ -5,7 +5,8 @@ import { blocksByHash } from "./blocks.ts";
 import { areLinked, type FollowStep } from "./followSteps.ts";
 import type { Header } from "./header.ts";
 import { type BlockRef, reconcile, type Verdict } from "./reconcile.ts";
-import { type ChainLog, call, type RpcClient, readHeader } from "./rpc.ts";
+import { requireSameChain } from "./requireSameChain.ts";
+import { type ChainLog, type RpcClient, readHeader } from "./rpc.ts";
 
 /** The blocks that the consumer has stored. */
 type Cursor = {
@@ -74,23 +75,6 @@ export async function poll(options: PollOptions, state: FollowState): Promise<Fo
   if (verdict.type === "reorg") return { type: "reorg", ancestor: verdict.ancestor, depth: verdict.depth };
   const tip = state.kept.at(-1) ?? verdict.oldest;
   return { type: "reorg", ancestor: null, depth: tip.number - options.from + 1n };
-}
-
-/**
- * Checks that the endpoint that replaces stored blocks serves the same chain. Otherwise one that is pointed at another chain would
- * have all of them discarded.
- *
- * @throws RetryableError `rpc_chain_mismatch`.
- */
-async function requireSameChain({ chain, request, penalize }: RpcClient): Promise<void> {
-  if (chain === undefined) return;
-  const served = Number(await call(() => request({ method: "eth_chainId" })));
-  if (served === chain.id) return;
-  penalize?.("rpc_chain_mismatch");
-  throw new RetryableError(`The RPC endpoint serves the chain ${served}, not ${chain.id}.`, {
-    code: "rpc_chain_mismatch",
-    hint: "Correct CHAIN_RPC_URLS. Until then the endpoint's blocks are not used.",
-  });
 }
 
 /**

@@ -71,26 +71,37 @@ export function unfundedError(cause?: unknown, details: Record<string, unknown> 
   });
 }
 
-/** Finds the reason of a reverted transaction by replaying the call on the state before its block. */
+type RevertedCall = { to_address: Hex; data: Hex; gas: bigint };
+
+/**
+ * Finds the reason of a reverted transaction by replaying the call on the state before its block. Where that passes, an earlier
+ * transaction of its block made it revert, and the call still reverts on the state after the block.
+ */
 export async function explainRevert(
   client: ChainClient,
   from: Address,
-  call: { to_address: Hex; data: Hex; gas: bigint },
+  call: RevertedCall,
   receipt: TransactionReceipt,
 ): Promise<ChainReason> {
   const outOfGas = { name: "OutOfGas", args: { gas: call.gas }, text: `ran out of gas (${call.gas})` };
   if (receipt.gasUsed >= call.gas) return outOfGas;
+  for (const block of [receipt.blockNumber - 1n, receipt.blockNumber]) {
+    const reason = await replay(client, { from, call, block });
+    if (reason !== undefined) return reason;
+  }
+  return { name: "Unexplained", args: {}, text: "reverted, and a replay does not show why" };
+}
+
+/** The reason why a call reverts on the state after a block; undefined if it passes, or if the endpoint cannot replay it. */
+async function replay(
+  client: ChainClient,
+  { from, call, block }: { from: Address; call: RevertedCall; block: bigint },
+): Promise<ChainReason | undefined> {
   try {
-    await client.call({
-      account: from,
-      to: call.to_address,
-      data: call.data,
-      blockNumber: receipt.blockNumber - 1n,
-    });
+    await client.call({ account: from, to: call.to_address, data: call.data, blockNumber: block });
   } catch (error) {
     const data = revertDataOf(error);
-    if (data !== undefined) return decodeReason(data);
-    throw translateChainError(error, "a replay");
+    return data === undefined ? undefined : decodeReason(data);
   }
-  return { name: "Unexplained", args: {}, text: "reverted because of an earlier transaction in its block" };
+  return undefined;
 }

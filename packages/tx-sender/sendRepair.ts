@@ -2,7 +2,6 @@ import type { ChainClient } from "@ngpu/chain-reader/client";
 import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address, Hex } from "viem";
-import { type TransactionReceipt, TransactionReceiptNotFoundError } from "viem";
 import type { GasOracle } from "./gas.ts";
 import * as store from "./sendStore.ts";
 
@@ -11,8 +10,6 @@ const stuckMs = 20_000;
 const stuckBlocks = 6n;
 /** A fee is not raised above this multiple of the current market fee. */
 const maxFeeMultiple = 10n;
-
-export type Mined = { hash: Hex; receipt: TransactionReceipt };
 
 type UnstickOptions = {
   pool: Database;
@@ -55,16 +52,4 @@ export async function isKnown(client: ChainClient, hash: Hex): Promise<boolean> 
     // Not found, or no response: in both cases a later poll broadcasts it again.
     return false;
   }
-}
-
-/** The receipt of a transaction, under any of its hashes; undefined if it is not mined. */
-export async function receiptOf(client: ChainClient, hashes: Hex[]): Promise<Mined | undefined> {
-  for (const hash of hashes) {
-    try {
-      return { hash, receipt: await client.getTransactionReceipt({ hash }) };
-    } catch (error) {
-      if (!(error instanceof TransactionReceiptNotFoundError)) throw error;
-    }
-  }
-  return undefined;
 }

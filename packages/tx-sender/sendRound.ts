@@ -1,16 +1,24 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
+import { requireSameChain } from "@ngpu/chain-reader/requireSameChain";
 import type { Database } from "@ngpu/db/pool";
-import { RetryableError } from "@ngpu/runtime/errors";
+import { isRetryable, RetryableError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Address, Hex } from "viem";
 import type { GasOracle } from "./gas.ts";
-import { isKnown, type Mined, receiptOf, unstick } from "./sendRepair.ts";
+import { userOfNonce } from "./nonceUse.ts";
+import { type Mined, receiptOf } from "./receipts.ts";
+import { isKnown, unstick } from "./sendRepair.ts";
 import * as store from "./sendStore.ts";
 
 /** An unmined transaction is broadcast again after this time, because an endpoint may have dropped it. */
 const rebroadcastMs = 10_000;
-/** A used nonce without a receipt of ours after this time was used by a foreign transaction. */
+/** Where the receipt of a used nonce is missing for this time, the chain's blocks are asked who used it; and so every time after it. */
 const missingMs = 8_000;
+/**
+ * @deadline A proof of who used a nonce, from endpoints that have neither a receipt nor the history. The transaction counts as replaced
+ *   by another program's.
+ */
+const unprovenMs = 600_000;
 /** Interval of reading the finalized block, ms. */
 const finalityMs = 10_000;
 
@@ -25,7 +33,7 @@ export type Tracked = {
   /** The sends that wait, by transaction id. */
   waiters: Map<bigint, Waiter>;
   lastBroadcast: Map<bigint, number>;
-  missingSince: Map<bigint, number>;
+  missing: Map<bigint, { since: number; askedAt: number }>;
   lastFinalityCheck: number;
 };
 
@@ -41,7 +49,7 @@ export async function trackRound(tracked: Tracked): Promise<void> {
   const reopened = mayReorg ? await reopen(tracked, counted) : 0;
   await inGroups(
     rows.filter((row) => row.nonce < counted),
-    (row) => settleMined(tracked, row, counted),
+    (row) => apart(tracked, row, () => settleMined(tracked, row, counted)),
   );
   const open = rows.filter((row) => row.nonce >= counted);
   for (const row of open) if (isDue(tracked, row)) await broadcast(tracked, row);
@@ -75,22 +83,35 @@ async function reopen(tracked: Tracked, counted: bigint): Promise<number> {
   return reopened.length;
 }
 
+/** Keeps the error of one transaction from the others. The next round tries it again. */
+async function apart(
+  { logger }: Tracked,
+  { kind, nonce, hashes }: store.StoredTransaction,
+  act: () => Promise<void>,
+): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!isRetryable(error)) throw error;
+    logger.warn({ event: "receipt_unread", kind, nonce, hash: hashes[0], error });
+  }
+}
+
 /** Settles a transaction whose nonce is used on the chain. */
 async function settleMined(
   tracked: Tracked,
   row: store.StoredTransaction,
   chainNonce: bigint,
 ): Promise<void> {
-  const { pool, client, address, logger, missingSince } = tracked;
+  const { pool, client, address, logger } = tracked;
   const mined = await receiptOf(client, row.hashes);
   if (mined !== undefined) {
     await markMined(pool, row.id, mined);
     settle(tracked, row.id, (waiter) => waiter.resolve(mined));
     return;
   }
-  const since = missingSince.get(row.id) ?? Date.now();
-  missingSince.set(row.id, since);
-  if (Date.now() - since < missingMs) return;
+  if (!(await isReplaced(tracked, row))) return;
+  await requireSameChain(client);
   await store.markFailed(pool, { id: row.id, signer: address, chainNonce });
   logger.error({ event: "nonce_used", kind: row.kind, nonce: row.nonce, hash: row.hashes[0] });
   const error = new RetryableError(`Nonce ${row.nonce} of ${address} was used by another program.`, {
@@ -100,12 +121,32 @@ async function settleMined(
   settle(tracked, row.id, (waiter) => waiter.reject(error));
 }
 
+/** Whether a transaction without a receipt can no longer be mined: another program's has its nonce. */
+async function isReplaced(
+  { client, address, logger, missing }: Tracked,
+  { id, kind, nonce, hashes, signed_block: signedBlock }: store.StoredTransaction,
+): Promise<boolean> {
+  const now = Date.now();
+  const { since, askedAt } = missing.get(id) ?? { since: now, askedAt: now };
+  const isDue = now - askedAt >= missingMs;
+  missing.set(id, { since, askedAt: isDue ? now : askedAt });
+  if (!isDue) return false;
+  try {
+    if ((await userOfNonce(client, { address, nonce, hashes, signedBlock })) === "other") return true;
+    logger.warn({ event: "receipt_missing", kind, nonce, hash: hashes[0] });
+    return false;
+  } catch (error) {
+    logger.warn({ event: "receipt_missing", kind, nonce, hash: hashes[0], error });
+    return now - since >= unprovenMs;
+  }
+}
+
 /**
  * Settles the waiting sends whose rows another process has settled, and those stored by another account. The process
  * of that account may have stopped, so its signed bytes are broadcast from here.
  */
 async function settleFromStore(tracked: Tracked): Promise<void> {
-  const { pool, client, address, waiters } = tracked;
+  const { pool, address, waiters } = tracked;
   for (const row of await store.byIds(pool, [...waiters.keys()])) {
     if (row.status === "failed") {
       const error = new RetryableError(`Nonce ${row.nonce} was taken.`, {
@@ -116,14 +157,19 @@ async function settleFromStore(tracked: Tracked): Promise<void> {
       continue;
     }
     if (row.status === "sent" && row.signer === address) continue;
-    const mined = await receiptOf(client, row.hashes);
-    if (mined === undefined) {
-      if (row.status === "sent" && isDue(tracked, row)) await broadcast(tracked, row);
-      continue;
-    }
-    if (row.status === "sent") await markMined(pool, row.id, mined);
-    settle(tracked, row.id, (waiter) => waiter.resolve(mined));
+    await apart(tracked, row, () => settleWaiting(tracked, row));
   }
+}
+
+async function settleWaiting(tracked: Tracked, row: store.StoredTransaction): Promise<void> {
+  const { pool, client } = tracked;
+  const mined = await receiptOf(client, row.hashes);
+  if (mined === undefined) {
+    if (row.status === "sent" && isDue(tracked, row)) await broadcast(tracked, row);
+    return;
+  }
+  if (row.status === "sent") await markMined(pool, row.id, mined);
+  settle(tracked, row.id, (waiter) => waiter.resolve(mined));
 }
 
 async function markFinal(tracked: Tracked): Promise<void> {
@@ -135,12 +181,12 @@ async function markFinal(tracked: Tracked): Promise<void> {
 }
 
 function settle(
-  { waiters, lastBroadcast, missingSince }: Tracked,
+  { waiters, lastBroadcast, missing }: Tracked,
   id: bigint,
   act: (waiter: Waiter) => void,
 ): void {
   lastBroadcast.delete(id);
-  missingSince.delete(id);
+  missing.delete(id);
   const waiter = waiters.get(id);
   waiters.delete(id);
   if (waiter !== undefined) act(waiter);

@@ -1,6 +1,6 @@
 import { RetryableError } from "@ngpu/runtime/errors";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import type { Mined } from "./sendRepair.ts";
+import type { Mined } from "./receipts.ts";
 import { broadcast, type Tracked, trackRound } from "./sendRound.ts";
 import * as store from "./sendStore.ts";
 
@@ -29,7 +29,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     ...options,
     waiters: new Map(),
     lastBroadcast: new Map(),
-    missingSince: new Map(),
+    missing: new Map(),
     lastFinalityCheck: 0,
   };
   const { waiters } = tracked;

@@ -61,7 +61,7 @@ export async function startApiServer(
   const deps: ApiDeps = {
     db,
     writer,
-    orders: createWorkspaceOrders({ db, writer, runner, logger }),
+    orders: createWorkspaceOrders({ db, writer, runner, logger, signal }),
     delegate: account.address,
     chain,
     deployment,

@@ -7,6 +7,7 @@ import { rest } from "@ngpu/runtime/loop";
 import type { Sender, SendRequest } from "@ngpu/tx-sender/send";
 import type { SendResult } from "@ngpu/tx-sender/sendOutcome";
 import type { ContractFunctionName } from "viem";
+import { refusalOf } from "./contractRefusals.ts";
 import { bindIdempotencyKey } from "./store/calls.ts";
 
 /** How long a response waits until the export shows its transaction, in milliseconds. */
@@ -18,7 +19,7 @@ export type Writer = {
    * Sends a call and waits until it is mined. Then waits up to ten seconds until the database shows its block, so that the partner
    * can read its own write.
    *
-   * @throws InputError `transaction_reverted` (409) with the contract's reason; what Sender.send throws otherwise.
+   * @throws InputError (409) for what the contract refuses; what Sender.send throws otherwise.
    */
   write<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], "nonpayable" | "payable">>(
     request: SendRequest<Name, Fn>,
@@ -47,13 +48,7 @@ export function createWriter(deps: { sender: Sender; db: Queryable; signal: Abor
         return result;
       } catch (error) {
         if (!(error instanceof NgpuError) || error.code !== "transaction_reverted") throw error;
-        throw new InputError(error.message, {
-          code: "transaction_reverted",
-          status: 409,
-          hint: "details.error holds the contract's error.",
-          details: error.details,
-          cause: error,
-        });
+        throw refusalOf(error);
       }
     },
   };

@@ -106,7 +106,7 @@ export function workspaceStatus(facts: {
   if (wanted.some((replica) => replica.state === "ready" || replica.milestone === "verified")) {
     return wanted.every((replica) => replica.state === "failed") ? "failed" : "starting";
   }
-  if (wanted.some((replica) => replica.state === "assigned")) return "distributing";
+  if (wanted.some(({ state }) => state === "assigned" || state === "stopped")) return "distributing";
   return held.some((replica) => replica.state === "failed") ? "failed" : "stopped";
 }
 

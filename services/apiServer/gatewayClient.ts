@@ -111,7 +111,7 @@ function send(
   // A connection may fail again after its first error.
   outgoing.on("error", answered.reject);
   const answer = answered.promise.catch((error: unknown) => {
-    throw signal.aborted ? signal.reason : unreachable(error);
+    throw signal.aborted ? reasonOf(signal) : unreachable(error);
   });
   return { outgoing, answer };
 }
@@ -149,6 +149,43 @@ async function errorOf(message: IncomingMessage, passed: readonly number[]): Pro
     code,
     hint,
     status: status === 504 || passed.includes(status) ? status : 502,
+  });
+}
+
+/**
+ * The JSON that a node answers.
+ *
+ * @param signal That of the request.
+ * @throws InputError `node_answer_invalid` (502), `node_timeout` (504).
+ */
+export async function nodeJson(
+  { message, nodeId }: Pick<GatewayAnswer, "message" | "nodeId">,
+  signal: AbortSignal,
+): Promise<unknown> {
+  try {
+    return await json(message);
+  } catch (cause) {
+    throw signal.aborted ? reasonOf(signal) : invalidAnswer(nodeId, cause);
+  }
+}
+
+export function invalidAnswer(nodeId: number, cause?: unknown): InputError {
+  return new InputError(`Node ${nodeId} answered with something else than what was asked for.`, {
+    code: "node_answer_invalid",
+    hint: "Try again. If it recurs, report it to the node's operator.",
+    status: 502,
+    cause,
+  });
+}
+
+/** Why a request was aborted: its deadline in the partner's words, or the reason as it is. */
+function reasonOf({ reason }: AbortSignal): unknown {
+  if (!(reason instanceof DOMException) || reason.name !== "TimeoutError") return reason;
+  return new InputError("The node did not answer in time.", {
+    code: "node_timeout",
+    hint: "Try again. If it recurs, report it to the node's operator.",
+    status: 504,
+    cause: reason,
   });
 }
 

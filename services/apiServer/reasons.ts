@@ -67,7 +67,8 @@ function heldReason(row: ReplicaRow, { lease, events }: ReplicaFacts, since: num
   }
   if (row.state === "running") return null;
   if (row.state === "failed") return { ...failure(row.detail), since };
-  if (row.state === "assigned" && row.milestone !== "verified") {
+  // A lease that is stopped before its image is there starts with the download.
+  if ((row.state === "assigned" || row.state === "stopped") && row.milestone !== "verified") {
     return {
       code: "image_downloading",
       details: row.percent === null ? {} : { percent: row.percent },

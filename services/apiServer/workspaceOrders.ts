@@ -3,6 +3,7 @@ import type { AbiName, Abis } from "@ngpu/contracts-sdk/abis";
 import type { Database } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { rest } from "@ngpu/runtime/loop";
 import type { SendRequest } from "@ngpu/tx-sender/send";
 import type { SendResult } from "@ngpu/tx-sender/sendOutcome";
 import type { ContractFunctionName } from "viem";
@@ -26,44 +27,76 @@ export type WorkspaceOrders = {
    * Runs `send` while no other request orders anything for the workspace, and after the previous order is in the database. So the
    * chain has the orders in the order of their responses, and each order is decided on the result of the previous one.
    *
+   * @param options.waits Waits up to ten seconds for another request's order. Default: it is refused at once.
    * @throws InputError `order_in_progress` (409); what `send` throws.
    */
-  run<Result>(workspaceId: string, send: (order: OrderSender) => Promise<Result>): Promise<Result>;
+  run<Result>(
+    workspaceId: string,
+    send: (order: OrderSender) => Promise<Result>,
+    options?: { waits?: boolean },
+  ): Promise<Result>;
 };
 
-/** @param deps.runner Number of this process, whose advisory lock it holds until it ends. */
-export function createWorkspaceOrders(deps: {
+type OrderDeps = {
   db: Database;
   writer: Writer;
+  /** Number of this process, whose advisory lock it holds until it ends. */
   runner: bigint;
   logger: Logger;
-}): WorkspaceOrders {
-  const { db, writer, runner, logger } = deps;
+  signal: AbortSignal;
+};
+
+/** @deadline Another request's order for the same workspace, for a deletion. It is refused with `order_in_progress`. */
+const turnDeadline = 10_000;
+/** Milliseconds between two looks whether the other order has ended. */
+const turnPause = 200;
+
+export function createWorkspaceOrders(deps: OrderDeps): WorkspaceOrders {
+  const { signal } = deps;
+  // The workspaces with an order of this process: the database tells its processes apart, not its requests.
   const active = new Set<string>();
   return {
-    async run(workspaceId, send) {
-      const claim = randomUUID();
-      active.add(claim);
-      try {
-        const claimed = await claimOrder(db, workspaceId, { claim, runner, active });
-        if (claimed === null) throw inProgress(workspaceId);
-        const { previousKey } = claimed;
-        if (previousKey !== null) await settlePrevious({ db, writer }, workspaceId, previousKey);
-        return await send(senderOf({ db, writer }, workspaceId, claim));
-      } finally {
-        active.delete(claim);
-        // The next order takes over a claim that is not released.
-        await releaseOrder(db, workspaceId, claim).catch((error: unknown) =>
-          logger.warn({ event: "order_release_failed", workspaceId, error }),
-        );
+    async run(workspaceId, send, { waits = false } = {}) {
+      const until = Date.now() + turnDeadline;
+      for (;;) {
+        const ended = await runAlone(deps, active, workspaceId, send);
+        if (ended !== null) return ended.result;
+        if (!waits || signal.aborted || Date.now() >= until) throw inProgress(workspaceId);
+        await rest(turnPause, signal);
       }
     },
   };
 }
 
+/** Runs `send` under a claim. @returns Null while another request has it. */
+async function runAlone<Result>(
+  deps: OrderDeps,
+  active: Set<string>,
+  workspaceId: string,
+  send: (order: OrderSender) => Promise<Result>,
+): Promise<{ result: Result } | null> {
+  const { db, logger, runner } = deps;
+  if (active.has(workspaceId)) return null;
+  active.add(workspaceId);
+  const claim = randomUUID();
+  try {
+    const claimed = await claimOrder(db, workspaceId, { claim, runner });
+    if (claimed === null) return null;
+    const { previousKey } = claimed;
+    if (previousKey !== null) await settlePrevious(deps, workspaceId, previousKey);
+    return { result: await send(senderOf(deps, workspaceId, claim)) };
+  } finally {
+    // The next order takes over a claim that is not released.
+    await releaseOrder(db, workspaceId, claim).catch((error: unknown) =>
+      logger.warn({ event: "order_release_failed", workspaceId, error }),
+    );
+    active.delete(workspaceId);
+  }
+}
+
 /** Waits until the previous order is mined and exported. */
 async function settlePrevious(
-  { db, writer }: { db: Database; writer: Writer },
+  { db, writer }: Pick<OrderDeps, "db" | "writer">,
   workspaceId: string,
   key: string,
 ): Promise<void> {
@@ -74,7 +107,7 @@ async function settlePrevious(
 }
 
 function senderOf(
-  { db, writer }: { db: Database; writer: Writer },
+  { db, writer }: Pick<OrderDeps, "db" | "writer">,
   workspaceId: string,
   claim: string,
 ): OrderSender {
@@ -82,7 +115,7 @@ function senderOf(
   return {
     async write(request) {
       const dedupeKey = `order:${claim}:${sent++}`;
-      await recordOrderKey(db, workspaceId, dedupeKey);
+      if (!(await recordOrderKey(db, workspaceId, { claim, key: dedupeKey }))) throw inProgress(workspaceId);
       try {
         return await writer.write({ ...request, dedupeKey } as typeof request);
       } catch (error) {

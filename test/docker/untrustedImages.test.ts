@@ -3,7 +3,13 @@ import type { Readable } from "node:stream";
 import { expect } from "chai";
 import Docker from "dockerode";
 import { pack } from "tar-stream";
-import { createContainer, removeContainer, startContainer } from "../../node-client/docker/containers.ts";
+import {
+  createContainer,
+  inspectOwn,
+  listContainers,
+  removeContainer,
+  startContainer,
+} from "../../node-client/docker/containers.ts";
 import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
 import { pullImage } from "../../node-client/docker/images.ts";
 import { removeInspected, resolveUser } from "../../node-client/docker/imageUser.ts";
@@ -67,16 +73,15 @@ describe("an image of a stranger on a real engine", function () {
     return { id, user };
   };
 
-  /** Runs a script in a container of a lease. @returns what it prints */
-  const run = async (
-    options: { image: string; user: string; paths?: string[]; diskGib?: number; memoryMib?: number },
-    script: string,
-  ) => {
+  type RunOptions = { image: string; user: string; paths?: string[]; diskGib?: number; memoryMib?: number };
+
+  /** A script in a container of a lease, as the engine is asked for it. */
+  const describedAs = (options: RunOptions, script: string) => {
     const lease = { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" } as unknown as Assignment;
     const { image, user, paths = [], diskGib = 1, memoryMib = 256 } = options;
     const config = { image, ports: [8080], env: {}, health: "/", command: [node, "-e", script] };
     const plan = { type: "runnable", reference: image, cpuMilli: 1_000, memoryMib, diskGib, config };
-    const described = (storage: "disk" | "memory") =>
+    return (storage: "disk" | "memory") =>
       workspaceContainer(engine, {
         lease,
         plan: plan as unknown as Runnable,
@@ -85,6 +90,11 @@ describe("an image of a stranger on a real engine", function () {
         network: "none",
         volumes: { paths, storage },
       });
+  };
+
+  /** Runs a script in a container of a lease. @returns what it prints */
+  const run = async (options: RunOptions, script: string) => {
+    const described = describedAs(options, script);
     const id = await createContainer(engine, described("disk")).catch(() =>
       createContainer(engine, described("memory")),
     );
@@ -126,12 +136,34 @@ describe("an image of a stranger on a real engine", function () {
 
   it("leaves no container of a client that was killed while it read a file", async () => {
     await docker.createContainer({
+      name: `ngpu-${market}-01234567-inspected-1`,
       Image: base,
       Labels: { "ngpu.market": market, "ngpu.node": engine.node, "ngpu.inspected": "sha256:1" },
     });
     await removeInspected(engine);
     const label = [`ngpu.market=${market}`];
     expect(await docker.listContainers({ all: true, filters: { label } })).to.deep.equal([]);
+  });
+
+  it("has no say by its labels, its health check or its environment", async () => {
+    const image = await imageOf([
+      "LABEL ngpu.workspace=7 ngpu.replica=0 ngpu.lease=1 ngpu.fence=0x01 ngpu.probe=1 ngpu.inspected=1 ngpu.walls=1",
+      "HEALTHCHECK --interval=1s CMD true",
+      "ENV NVIDIA_VISIBLE_DEVICES=all",
+      "USER app",
+    ]);
+    const script = "console.log(process.env.NVIDIA_VISIBLE_DEVICES); setTimeout(() => {}, 60_000)";
+    const id = await createContainer(engine, describedAs({ image, user: "65534:65534" }, script)("memory"));
+    expect((await listContainers(engine)).map((one) => [one.id, one.workspaceId])).to.deep.equal([[id, 1n]]);
+    for (const purpose of ["probe", "inspected", "walls"] as const) {
+      expect(await inspectOwn(engine, purpose), purpose).to.deep.equal([]);
+    }
+    await startContainer(engine, id);
+    const { State, Config } = await docker.getContainer(id).inspect();
+    expect(State.Health).to.equal(undefined);
+    expect(Config.Env)
+      .to.include("NVIDIA_VISIBLE_DEVICES=void")
+      .and.to.not.include("NVIDIA_VISIBLE_DEVICES=all");
   });
 
   it("writes to its volumes no more than the disk of its lease, and leaves no volume", async () => {

@@ -86,7 +86,14 @@ describe("why a container does not run", () => {
   for (const { name, state, log, code } of ends) {
     it(`is ${code} when it ${name}`, async () => {
       const labels = { "ngpu.workspace": "1", "ngpu.replica": "0", "ngpu.lease": "1", "ngpu.fence": "0xaa" };
-      const info = { Id: "c1", State: state, Config: { Labels: labels }, NetworkSettings: { Ports: {} } };
+      const name = { Name: "/ngpu-aaaaaaaa-1-0-1-aa" };
+      const info = {
+        Id: "c1",
+        ...name,
+        State: state,
+        Config: { Labels: labels },
+        NetworkSettings: { Ports: {} },
+      };
       const { engine, stop } = await fakeEngine((request, response) => {
         const listed = request.url?.includes("/containers/json") === true;
         json(listed ? [{ Id: "c1" }] : info)(request, response);

@@ -78,24 +78,47 @@ describe("the container of a workspace", () => {
   });
 });
 
+const containerOf = (config: object, given: object = {}) =>
+  workspaceContainer(
+    { market: "m", node: "0x1" } as Options[0],
+    {
+      lease: { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" },
+      plan: {
+        reference: "r@sha256:1",
+        memoryMib: 64,
+        diskGib: 1,
+        cpuMilli: 100,
+        config: { env: {}, ports: [80], ...config },
+      },
+      gpuUuids: [],
+      user: "65534:65534",
+      network: "ngpu",
+      ...given,
+    } as unknown as Options[1],
+  );
+
+describe("what an image and its partner say of a container", () => {
+  const visibleIn = (env: Record<string, string>, given: object = {}) =>
+    containerOf({ env }, given).Env?.filter((one) => one.startsWith("NVIDIA_VISIBLE_DEVICES="));
+
+  it("gives it no GPU but those of its lease, also where NVIDIA's runtime is the engine's default", () => {
+    for (const env of [{}, { NVIDIA_VISIBLE_DEVICES: "all" }]) {
+      expect(visibleIn(env)).to.deep.equal(["NVIDIA_VISIBLE_DEVICES=void"]);
+      expect(visibleIn(env, { gpuUuids: ["GPU-1", "GPU-2"] })).to.deep.equal([
+        "NVIDIA_VISIBLE_DEVICES=GPU-1,GPU-2",
+      ]);
+      const devices = { paths: ["/dev/kfd"], groups: [] };
+      expect(visibleIn(env, { gpuUuids: ["AMD-1"], devices })).to.deep.equal(["NVIDIA_VISIBLE_DEVICES=void"]);
+    }
+  });
+
+  it("makes the engine run no health check", () => {
+    expect(containerOf({}).Healthcheck).to.deep.equal({ Test: ["NONE"] });
+  });
+});
+
 describe("the command of a container", () => {
-  const containerWith = (command?: string[]) =>
-    workspaceContainer(
-      { market: "m", node: "0x1" } as Options[0],
-      {
-        lease: { workspaceId: 1n, replica: 0, lease: 1, fence: "0x01" },
-        plan: {
-          reference: "r@sha256:1",
-          memoryMib: 64,
-          diskGib: 1,
-          cpuMilli: 100,
-          config: { env: {}, ports: [80], command },
-        },
-        gpuUuids: [],
-        user: "65534:65534",
-        network: "ngpu",
-      } as unknown as Options[1],
-    );
+  const containerWith = (command?: string[]) => containerOf({ command });
 
   it("replaces the image's entrypoint and command", () => {
     expect(containerWith(["serve", "--port", "80"])).to.deep.include({

@@ -123,4 +123,13 @@ describe("the volumes of an image on an engine", () => {
     expect(host).to.equal(undefined);
     expect(reason).to.deep.include({ code: "image_volumes_exceeded", details: { volumes: 33, most: 32 } });
   });
+
+  it("have absolute paths: an image with another one is named before a container is created", async () => {
+    for (const path of ["data", "", ".", "../data"]) {
+      const { host, reason } = await run({ volumes: 1, volumesAt: [path] });
+      expect(host).to.equal(undefined);
+      expect(reason?.code).to.equal("container_start_failed");
+      expect(reason?.details).to.have.property("message").that.includes(`"${path}"`);
+    }
+  });
 });

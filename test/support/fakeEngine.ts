@@ -12,6 +12,12 @@ export type Said = {
   otherDigest?: true;
   /** Paths that the image declares as volumes. */
   volumes?: number;
+  /** Other paths that it declares as volumes. */
+  volumesAt?: string[];
+  /** Labels of the image, which its containers inherit. */
+  labels?: Record<string, string>;
+  /** Is called when a file of a container is asked for. There is none. */
+  onFile?: () => Promise<void>;
   /** Words with which a container cannot be created; undefined: it can. */
   create?: (body: Created) => string | undefined;
   exit?: { code: number; oomKilled?: boolean; log: string };
@@ -31,6 +37,7 @@ export type Created = {
 
 type Container = {
   id: string;
+  name: string;
   image: string;
   labels: Record<string, string>;
   status: string;
@@ -99,7 +106,10 @@ async function answer(state: State, request: IncomingMessage, response: ServerRe
   if (path === "/images/create") return pull(state, url.searchParams, response);
   if (path.startsWith("/images/")) return image(state, decodeURIComponent(path), send);
   if (path === "/containers/json") return list(state, url.searchParams, send);
-  if (path === "/containers/create") return create(state, (await json(request)) as Created, send);
+  if (path === "/containers/create") {
+    const name = url.searchParams.get("name") ?? "";
+    return create(state, { name, body: (await json(request)) as Created }, send);
+  }
   return container(state, request.method ?? "GET", path, { send, response });
 }
 
@@ -124,9 +134,10 @@ async function pull(
 function image({ images, said, know }: State, path: string, send: Send): void {
   const reference = path.replace(/^\/images\//, "").replace(/\/json$/, "");
   if (!images.has(reference)) return void send({ message: "No such image" }, 404);
-  const { otherDigest, volumes = 0 } = said(nameOf(reference));
+  const { otherDigest, volumes = 0, volumesAt = [] } = said(nameOf(reference));
   if (otherDigest === true || volumes > 0) know(reference);
-  const declared = Object.fromEntries(Array.from({ length: volumes }, (_, at) => [`/data/${at}`, {}]));
+  const paths = [...Array.from({ length: volumes }, (_, at) => `/data/${at}`), ...volumesAt];
+  const declared = Object.fromEntries(paths.map((path) => [path, {}]));
   const digest = otherDigest === true ? `x@sha256:${"0".repeat(64)}` : reference;
   send({
     Id: `sha256:${nameOf(reference)}`,
@@ -148,9 +159,14 @@ function list({ containers }: State, query: URLSearchParams, send: Send): void {
   send([...containers.values()].filter(has).map(({ id }) => ({ Id: id })));
 }
 
-function create({ containers, created, said, know }: State, body: Created, send: Send): void {
+function create(
+  { containers, created, said, know }: State,
+  { name, body }: { name: string; body: Created },
+  send: Send,
+): void {
   const { Image: reference, Labels: labels = {} } = body;
-  const error = said(nameOf(reference)).create?.(body);
+  const { labels: inherited, create: refuse } = said(nameOf(reference));
+  const error = refuse?.(body);
   if (error !== undefined) {
     know(reference);
     return void send({ message: error }, 500);
@@ -158,8 +174,9 @@ function create({ containers, created, said, know }: State, body: Created, send:
   const id = `c${created.push(body)}`;
   containers.set(id, {
     id,
+    name,
     image: reference,
-    labels,
+    labels: { ...inherited, ...labels },
     status: "created",
     startedAt: "0001-01-01T00:00:00Z",
   });
@@ -175,12 +192,15 @@ function container(
   const [, , id = "", action = ""] = path.split("/");
   const found = containers.get(id);
   if (found === undefined) return void send({ message: "No such container" }, 404);
-  const { exit = { code: 0, log: "" }, port } = said(nameOf(found.image));
+  const { exit = { code: 0, log: "" }, port, onFile } = said(nameOf(found.image));
   if (method === "DELETE" || action === "stop") {
     if (method === "DELETE") containers.delete(id);
     else found.status = "exited";
     changed();
     return void response.writeHead(204).end();
+  }
+  if (action === "archive") {
+    return void Promise.resolve(onFile?.()).then(() => send({ message: "no such file" }, 404));
   }
   if (action === "logs") return void response.end(frame(exit.log));
   if (action === "start") {
@@ -194,12 +214,13 @@ function container(
 }
 
 function described(
-  { id, labels, status, startedAt }: Container,
+  { id, name, labels, status, startedAt }: Container,
   exit: NonNullable<Said["exit"]>,
   port?: number,
 ) {
   return {
     Id: id,
+    Name: `/${name}`,
     Config: { Labels: labels },
     State: {
       Status: status,

@@ -1608,7 +1608,7 @@ export interface components {
             url: string;
         };
         NewWorkspace: {
-            /** @description Authorization that pays; default: the newest usable one */
+            /** @description Authorization that pays; default: the newest usable one that covers the image */
             authorizationId?: string;
             command?: string[];
             /**
@@ -6199,6 +6199,7 @@ export interface operations {
             501: components["responses"]["NotImplemented"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
         };
     };
     getV1WorkspacesIdExecSessionAttach: {
@@ -6412,6 +6413,7 @@ export interface operations {
             501: components["responses"]["NotImplemented"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
         };
     };
     postV1WorkspacesIdStop: {

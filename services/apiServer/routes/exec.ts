@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import { json } from "node:stream/consumers";
 import { type ExecEndReason, execKept } from "@ngpu/protocol/exec";
 import { InputError, NgpuError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
@@ -8,6 +7,7 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { serveAttached } from "../execBridge.ts";
+import { nodeJson } from "../gatewayClient.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { attachQuery, execId, execList, execSession, newExec } from "../schemas/exec.ts";
 import {
@@ -44,7 +44,7 @@ const begin = (deps: ApiDeps) =>
       params: z.object({ id: workspaceIdText }),
       body: newExec,
       status: 201,
-      errors: [409, 410, 501, 502],
+      errors: [409, 410, 501, 502, 504],
       answer: execSession,
     },
     async ({ partner, params, body, disconnected }) => {
@@ -55,13 +55,14 @@ const begin = (deps: ApiDeps) =>
       const of = { id, workspaceId: workspace.id, replica, wallet: partner.wallet, keyId: partner.keyId };
       await insertExecSession(db, { ...of, command: order.command, tty: order.tty });
       try {
-        const { message, lease, nodeId } = await gateway.node({
+        const signal = AbortSignal.any([disconnected, AbortSignal.timeout(startDeadline)]);
+        const answer = await gateway.node({
           ...{ workspaceId: workspace.id, replica, path: "/exec", method: "POST", silence: startDeadline },
           body: Readable.from([Buffer.from(toJson({ ...order, id }))]),
-          signal: AbortSignal.any([disconnected, AbortSignal.timeout(startDeadline)]),
+          signal,
         });
-        await json(message);
-        await placeExecSession(db, id, { lease, nodeId });
+        await nodeJson(answer, signal);
+        await placeExecSession(db, id, answer);
       } catch (error) {
         await endExecSession(db, id, { reason: "not_started", exitCode: null });
         throw error;

@@ -96,7 +96,7 @@ function deletion(deps: ApiDeps): Endpoint {
     },
     async ({ partner, params: { id } }) => {
       await requireWorkspace(deps.db, partner.wallet, id);
-      return deps.orders.run(id, async (order) => {
+      const send = async (order: OrderSender) => {
         const { status } = await requireWorkspace(deps.db, partner.wallet, id);
         const closed = status === "open" ? await close(deps, id, order) : null;
         const leases = await leasesFor(deps, id, "delete");
@@ -108,7 +108,9 @@ function deletion(deps: ApiDeps): Endpoint {
           args: [refsOf(id, leases)],
         });
         return answerOf(id, leases, sent);
-      });
+      };
+      // Of several deletions at once, one is sent and the others see its result.
+      return deps.orders.run(id, send, { waits: true });
     },
   );
 }

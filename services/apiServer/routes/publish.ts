@@ -47,7 +47,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
         if (!body.waitForNodes)
           await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
-        const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet));
+        const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet, spec.image));
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
           await requireFunds(deps, wallet, authorizationId, body);
           await requireImage(deps, body.image);
@@ -124,14 +124,21 @@ async function requirePossible(
   });
 }
 
-/** @throws InputError `authorization_missing` (409). */
-async function newestUsable({ db, delegate, deployment }: ApiDeps, wallet: string): Promise<string> {
+const anyImage = /^0x0{64}$/;
+
+/** The newest authorization that pays for the image. @throws InputError `authorization_missing` (409). */
+async function newestUsable(
+  { db, delegate, deployment }: ApiDeps,
+  wallet: string,
+  image: Hex,
+): Promise<string> {
   const now = await currentTime(db);
   const generation = generationOf(deployment, "Escrow");
   const rows = await listAuthorizations(db, wallet);
-  const found = rows.find((row) => isUsable(row, { now, delegate, generation }));
+  const covers = ({ scope }: { scope: string }) => anyImage.test(scope) || scope === image.toLowerCase();
+  const found = rows.find((row) => isUsable(row, { now, delegate, generation }) && covers(row));
   if (found !== undefined) return found.id;
-  throw new InputError("No authorization allows this API to publish for you.", {
+  throw new InputError("No authorization allows this API to publish this image for you.", {
     code: "authorization_missing",
     status: 409,
     hint: "Sign one: GET /v1/authorizations/typed-data, then POST /v1/authorizations.",

@@ -1,9 +1,8 @@
-import { json } from "node:stream/consumers";
 import { replicaStats } from "@ngpu/protocol/replicaStats";
-import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { invalidAnswer, nodeJson } from "../gatewayClient.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { replicaNumber } from "../schemas/logs.ts";
 import { requireWorkspace } from "./workspaces.ts";
@@ -27,27 +26,21 @@ export function statsRoutes({ db, gateway }: ApiDeps): Endpoint[] {
         access: "partner",
         params: z.object({ id: workspaceIdText }),
         query: z.object({ replica: replicaNumber }),
-        errors: [409, 501, 502],
+        errors: [409, 501, 502, 504],
         answer: statsAnswer,
       },
       async ({ partner, params, query, disconnected }) => {
         const { id } = await requireWorkspace(db, partner.wallet, params.id);
-        const { message, replica, lease, nodeId } = await gateway.node({
+        const signal = AbortSignal.any([disconnected, AbortSignal.timeout(deadline)]);
+        const answer = await gateway.node({
           ...{ workspaceId: id, replica: query.replica, path: "/stats", method: "GET", silence: deadline },
-          signal: AbortSignal.any([disconnected, AbortSignal.timeout(deadline)]),
+          signal,
         });
-        const stats = replicaStats.safeParse(await json(message).catch(() => undefined));
+        const { replica, lease, nodeId } = answer;
+        const stats = replicaStats.safeParse(await nodeJson(answer, signal));
         if (!stats.success) throw invalidAnswer(nodeId);
         return { ...stats.data, replica, lease, nodeId };
       },
     ),
   ];
-}
-
-function invalidAnswer(nodeId: number): InputError {
-  return new InputError(`Node ${nodeId} answered with something else than numbers.`, {
-    code: "node_answer_invalid",
-    hint: "Try again. If it recurs, report it to the node's operator.",
-    status: 502,
-  });
 }

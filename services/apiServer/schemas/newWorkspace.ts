@@ -47,7 +47,7 @@ export const newWorkspace = z
       .refine((text) => BigInt(text) < 2n ** 64n, "does not fit in 64 bits")
       .optional()
       .meta({
-        description: "Authorization that pays; default: the newest usable one",
+        description: "Authorization that pays; default: the newest usable one that covers the image",
       }),
     name: z
       .string()

@@ -2,27 +2,25 @@ import { type Database, type Queryable, transaction } from "@ngpu/db/pool";
 
 /**
  * Claims the right to send orders for a workspace. A claim ends with its process: a running process holds the advisory lock of its
- * number.
+ * number. A claim of the caller's own process is taken over: it is left over from a failed release.
  *
- * @param of.active Claims of the requests of this process. Its other claims are left over from a failed release.
  * @returns The dedupe key of the last transaction of the previous order, if it sent one; null while another request has the claim.
  */
 export async function claimOrder(
   db: Queryable,
   workspaceId: string,
-  of: { claim: string; runner: bigint; active: Iterable<string> },
+  of: { claim: string; runner: bigint },
 ): Promise<{ previousKey: string | null } | null> {
   const { rows } = await db.query<{ previousKey: string | null }>(
     `insert into app.workspace_order as ordered (workspace_id, runner, claim)
-     values ($1::numeric, $2, $4)
+     values ($1::numeric, $2, $3)
      on conflict (workspace_id) do update set runner = excluded.runner, claim = excluded.claim
      where case
-       when ordered.runner is null then true
-       when ordered.runner = $2 then ordered.claim <> all($3::uuid[])
+       when ordered.runner is null or ordered.runner = $2 then true
        else pg_try_advisory_xact_lock(ordered.runner)
      end
      returning transaction_key as "previousKey"`,
-    [workspaceId, of.runner, [...of.active], of.claim],
+    [workspaceId, of.runner, of.claim],
   );
   return rows[0] ?? null;
 }
@@ -34,12 +32,18 @@ export async function releaseOrder(db: Queryable, workspaceId: string, claim: st
   );
 }
 
-/** Records the key of a transaction before it is sent. */
-export async function recordOrderKey(db: Queryable, workspaceId: string, key: string): Promise<void> {
-  await db.query("update app.workspace_order set transaction_key = $2 where workspace_id = $1::numeric", [
-    workspaceId,
-    key,
-  ]);
+/** Records the key of a transaction before it is sent. @returns False if another request has taken over the claim. */
+export async function recordOrderKey(
+  db: Queryable,
+  workspaceId: string,
+  { claim, key }: { claim: string; key: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update app.workspace_order set transaction_key = $3
+     where workspace_id = $1::numeric and claim = $2::uuid and runner is not null`,
+    [workspaceId, claim, key],
+  );
+  return rowCount === 1;
 }
 
 /** Where a transaction is: nowhere (never stored, or reverted), sent, or mined in a block. */

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Verdict } from "../../../scripts/chaos/subject.ts";
-import { bundleClient } from "../../../scripts/client/bundle.ts";
+import { bundleClient, bundleKeystore } from "../../../scripts/client/bundle.ts";
 import { openRegistry } from "../../docker/node/market.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
@@ -105,6 +105,7 @@ async function prepare(): Promise<Scene> {
   let isDisturbed = false;
   const program = join(engine.dir, "ngpu-node.mjs");
   writeFileSync(program, await bundleClient(rootDir));
+  writeFileSync(join(engine.dir, "keystore.mjs"), await bundleKeystore(rootDir));
   const client = startClient({
     program,
     env: clientEnv({ api: network.url, engine }),

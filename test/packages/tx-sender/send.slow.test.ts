@@ -1,8 +1,9 @@
+import { type ChainClient, chainOf } from "@ngpu/chain-reader/client";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
 import { createSender, type Sender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
-import { createTestClient, http, keccak256 } from "viem";
+import { createPublicClient, createTestClient, custom, http, keccak256 } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { createTestContext, eventually } from "../../services/support/context.ts";
 import { fund, startTestMarket, type TestMarket } from "../../support/chain.ts";
@@ -38,10 +39,13 @@ describe("sending transactions", function () {
   });
 
   /** A separate sender, as in another process. `die` discards its memory. */
-  async function open(signer = account): Promise<Sender & { die: () => Promise<void> }> {
+  async function open(
+    signer = account,
+    client = market.client,
+  ): Promise<Sender & { die: () => Promise<void> }> {
     const context = createTestContext("send");
     contexts.push(context);
-    const { client, deployment } = market;
+    const { deployment } = market;
     const { logger, signal } = context;
     const sender = await createSender({
       pool,
@@ -145,6 +149,62 @@ describe("sending transactions", function () {
     expect(lost).to.have.length(1);
     expect(lost[0]?.reason.code).to.equal("transaction_reverted");
     expect(lost[0]?.reason.details.hash).to.match(/^0x/);
+    // Also where the winner is in the same block: the state after it says why.
+    expect(lost[0]?.reason.details.error).to.equal("ImageTaken");
+  });
+
+  /** The market's endpoint with other answers in place of some receipts. */
+  function withReceipts(answer: (hash: string) => unknown, onProof = () => {}): ChainClient {
+    const request = async (given: { method: string; params?: unknown }) => {
+      const params = given.params as unknown[] | undefined;
+      const isReceipt = given.method === "eth_getTransactionReceipt";
+      const odd = isReceipt ? answer(String(params?.[0])) : undefined;
+      const result = odd === undefined ? await market.client.request(given as never) : odd;
+      if (given.method === "eth_getBlockByNumber" && params?.[1] === true) onProof();
+      return result;
+    };
+    return createPublicClient({
+      chain: chainOf(market.deployment.chainId),
+      transport: custom({ request }, { retryCount: 0 }),
+      cacheTime: 0,
+    }) as ChainClient;
+  }
+
+  it("keeps a mined transaction whose receipt the endpoint lacks, and settles it once it is there", async () => {
+    let lacks = true;
+    let askedAfterProof = 0;
+    let isProven = false;
+    const answer = () => {
+      if (isProven) askedAfterProof += 1;
+      return lacks ? null : undefined;
+    };
+    const client = withReceipts(answer, () => {
+      isProven = true;
+    });
+    const sending = register(await open(account, client), 450);
+    await eventually("it is found in its block, and its receipt is asked for again", async () => askedAfterProof > 1);
+    expect((await statuses()).map(({ status }) => status)).to.deep.equal(["sent"]);
+    lacks = false;
+    expect((await sending).receipt.status).to.equal("success");
+  });
+
+  it("settles the other transactions while the receipt of one cannot be read", async () => {
+    const odd = Promise.withResolvers<string>();
+    let oddHash: string | undefined;
+    let lasts = true;
+    const client = withReceipts((hash) => {
+      oddHash ??= hash;
+      if (oddHash !== hash || !lasts) return undefined;
+      odd.resolve(hash);
+      return { transactionHash: hash, status: "0x9", logs: "none" };
+    });
+    const sender = await open(account, client);
+    const first = register(sender, 460);
+    await odd.promise;
+    expect((await register(sender, 461)).receipt.status).to.equal("success");
+    expect((await statuses()).map(({ status }) => status)).to.deep.equal(["sent", "mined"]);
+    lasts = false;
+    expect((await first).receipt.status).to.equal("success");
   });
 
   it("sends once for a dedupe key: within a process, across processes and after a crash", async () => {

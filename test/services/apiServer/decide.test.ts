@@ -88,6 +88,16 @@ describe("apiServer: the status of a workspace", () => {
     });
   }
 
+  it("is not stopped with a replica that was stopped and is started again", () => {
+    const started = { ...held, state: "stopped" as const, desired: "run" as const };
+    const statusWith = (milestone: ReplicaFacts["milestone"]) =>
+      workspaceStatus({
+        ...{ status: "open", stopped: false, expiresAt: 0, now: 10 },
+        replicas: [{ ...started, milestone }],
+      });
+    expect([statusWith("downloading"), statusWith("verified")]).to.deep.equal(["distributing", "starting"]);
+  });
+
   it("is stopped once no replica of a stopped workspace runs, also without a lease", () => {
     const stopped = (...replicas: ReplicaFacts[]) =>
       workspaceStatus({ status: "open", stopped: true, expiresAt: 0, now: 10, replicas });

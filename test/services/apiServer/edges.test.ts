@@ -198,6 +198,24 @@ describe("apiServer: edges", function () {
     expect(answer.body.details).to.deep.equal({ available: "0", needed: "120000000", missing: "120000000" });
   });
 
+  it("answers several deletions at once with 200, and sends one", async () => {
+    const nodeId = await api.addServingNode("deletions", (_incoming, outgoing) => void outgoing.end());
+    const { id } = await runWorkspace(api, partner, { name: "deletions", nodeId });
+    const sent = async () => {
+      const { rows } = await api.db.query<{ kind: string }>(
+        "select kind from app.transaction where kind in ('api.closeWorkspace', 'api.requestDelete') order by id",
+      );
+      return rows.map(({ kind }) => kind);
+    };
+    const before = await sent();
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => partner.delete(`/v1/workspaces/${id}`)),
+    );
+    expect(answers.map(({ status }) => status)).to.deep.equal(Array(5).fill(200));
+    expect(answers.filter(({ body }) => body.txHash !== null)).to.have.length(1);
+    expect((await sent()).slice(before.length)).to.deep.equal(["api.closeWorkspace", "api.requestDelete"]);
+  });
+
   it("sends nothing for a second deletion, and refuses tasks and chats of a closed workspace for good", async () => {
     const nodeId = await api.addServingNode("edges", (_incoming, outgoing) => void outgoing.end());
     const { id } = await runWorkspace(api, partner, { name: "edges", nodeId });

@@ -80,6 +80,9 @@ describe("why a replica does not run", () => {
     expect(codeOf(held({ milestone: "downloading" }))).to.equal("image_downloading");
     expect(codeOf(held({ milestone: "verified" }))).to.equal("container_starting");
     expect(codeOf(held({ state: "ready" }))).to.equal("container_starting");
+    // Stopped before its image was there, and started again.
+    expect(codeOf(held({ state: "stopped", milestone: "downloading" }))).to.equal("image_downloading");
+    expect(codeOf(held({ state: "stopped", milestone: "verified" }))).to.equal("container_starting");
   });
 
   it("names the nearest miss, and keeps the time since when no node fits", () => {

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import pg from "pg";
-import { parseEther } from "viem";
+import { encodeFunctionData, parseEther, parseSignature } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { echo } from "../gateway/node.ts";
+import { callEscrow } from "../orders/owner.ts";
 import { report } from "../workspace/chainActions.ts";
 import type { Client } from "./client.ts";
 import { signIn } from "./client.ts";
@@ -32,7 +34,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
   let nodeId: number;
   before(async function () {
     this.timeout(120_000);
-    api = await setup();
+    api = await setup({ limits: { writes: 1_000 } });
     account = newAccount();
     ({ partner, authorizationId } = await join(api, account));
     nodeId = await api.addServingNode("one", echo("one"));
@@ -94,7 +96,42 @@ describe("apiServer: money and workspaces on a real chain", () => {
       body: unknown;
     };
     expect(answer.status).to.equal(409);
+    expect(answer.body).to.have.property("code", "wallet_balance_too_low");
     expect(answer.body).to.have.nested.property("details.error", "ERC20InsufficientBalance");
+  });
+
+  it("says of a permit that is used, expired or another account's that it is not valid", async () => {
+    const refused = async (owner: ReturnType<typeof newAccount>, query = "") => {
+      const { body } = await partner.get<Parameters<typeof signTyped>[1]>(
+        `/v1/deposits/typed-data?amount=1${query}`,
+      );
+      const { v, r, s } = parseSignature(await signTyped(owner, body));
+      const deadline = String(body.typedData.message.deadline);
+      return partner.post<Fault>("/v1/deposits", { amount: "1", deadline, v: Number(v), r, s });
+    };
+    for (const answer of [await refused(newAccount()), await refused(account, "&deadline=1")]) {
+      expect([answer.status, answer.body.code]).to.deep.equal([409, "permit_invalid"]);
+    }
+  });
+
+  it("says why an authorization does not pay for a workspace", async () => {
+    const { body: scoped } = await authorize(partner, account, `?scope=0x${"cd".repeat(32)}`);
+    const { body: ended } = await authorize(partner, account);
+    const revoked = [BigInt(ended.authorizationId), false] as const;
+    const revoke = encodeFunctionData({ abi: escrowAbi, functionName: "revoke", args: revoked });
+    await callEscrow(api, account, revoke);
+    const answers = {
+      authorization_scope_mismatch: scoped.authorizationId,
+      authorization_ended: ended.authorizationId,
+      authorization_not_found: "4711",
+    };
+    for (const [code, id] of Object.entries(answers)) {
+      const { status, body } = await partner.post<Fault>("/v1/workspaces", {
+        ...newWorkspace,
+        authorizationId: id,
+      });
+      expect([status, body.code]).to.deep.equal([409, code]);
+    }
   });
 
   it("publishes once per Idempotency-Key and refuses the key for a different request", async () => {
@@ -201,8 +238,11 @@ describe("apiServer: money and workspaces on a real chain", () => {
     const none = await poor.post<Fault>("/v1/workspaces", newWorkspace);
     expect([none.status, none.body.code]).to.deep.equal([409, "authorization_missing"]);
     const stolen = await poor.post<Fault>("/v1/workspaces", { ...newWorkspace, authorizationId });
-    expect([stolen.status, stolen.body.code]).to.deep.equal([409, "transaction_reverted"]);
+    expect([stolen.status, stolen.body.code]).to.deep.equal([409, "authorization_not_found"]);
     expect(stolen.body.details.error).to.equal("AuthorizationOwnerMismatch");
+    const unknown = await partner.post<Fault>("/v1/workspaces", { ...newWorkspace, authorizationId: "4711" });
+    expect([unknown.status, unknown.body.code]).to.deep.equal([409, "authorization_not_found"]);
+    expect(unknown.body.details.error).to.equal("AuthorizationUnknown");
   });
 
   it("shows a running replica with node, lease, mapped port and debt", async () => {
@@ -404,5 +444,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
       authorizationId: body.authorizationId,
     });
     expect(answer.body.details.error).to.equal("AuthorizationScopeMismatch");
+    // Without an authorization in the request, the older one pays, which covers the image.
+    expect((await other.post("/v1/workspaces", newWorkspace)).status).to.equal(201);
   });
 });

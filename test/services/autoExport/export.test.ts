@@ -133,6 +133,35 @@ describe("autoExport", function () {
     );
   });
 
+  it("keeps the safe and finalized heads while the endpoint serves a fork with another chain id", async () => {
+    const { database, db } = await market();
+    const chain = createScriptedChain();
+    chain.mine(...Array.from({ length: 12 }, () => []));
+    let served = 11;
+    let asked = 0;
+    const request = (async (given: { method: string }) => {
+      if (given.method !== "eth_chainId") return chain.client.request(given as never);
+      asked += 1;
+      return numberToHex(served);
+    }) as (typeof chain.client)["request"];
+    exporter(database, { ...chain.client, request, chain: { id: 10 } });
+    await untilStored(db, chain);
+    const heads = async () => {
+      const { rows } = await db.query<{ tier: string; number: bigint }>(
+        "select tier, number from head where tier <> 'unsafe' order by tier",
+      );
+      return rows.map(({ tier, number }) => [tier, Number(number)]);
+    };
+    await until("the chain id is asked for twice", async () => asked > 1);
+    expect(await heads()).to.deep.equal([]);
+    served = 10;
+    await until("the heads are stored", async () => (await heads()).length === 2);
+    expect(await heads()).to.deep.equal([
+      ["finalized", 4],
+      ["safe", 8],
+    ]);
+  });
+
   it("has one writer; another instance takes over within five seconds of its death, without a gap", async () => {
     const { database, db } = await market();
     const chain = createScriptedChain();

@@ -4,8 +4,8 @@ import { authorizationTypes, domainOf } from "@ngpu/contracts-sdk/typedData";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
 import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import type { Sender } from "@ngpu/tx-sender/send";
-import { type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } from "viem";
-import type { PrivateKeyAccount } from "viem/accounts";
+import { type Address, type Hex, keccak256, parseEther, parseEventLogs, stringToHex, toHex } from "viem";
+import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import type { TestMarket } from "../../support/chain.ts";
 
 type LeaseRef = { workspaceId: bigint; replica: number; lease: number };
@@ -31,22 +31,25 @@ export function createChainActions(options: {
       replicas = 8,
       image = "example/image",
     ): Promise<{ id: bigint; spec: WorkspaceSpec }> {
-      authorization ??= authorize({ deployment, keeper, account });
-      const config = configWith(placement, image);
-      const spec = { ...specOf(given), configHash: keccak256(stringToHex(config)) };
-      const { receipt } = await partner.send({
-        kind: "test",
-        contract: "DockerContract",
-        functionName: "publish",
-        args: [account.address, await authorization, replicas, spec, config],
-      } as const);
-      const [event] = parseEventLogs({
-        abi: dockerContractAbi,
-        eventName: "WorkspacePublished",
-        logs: receipt.logs,
-      });
-      if (event === undefined) throw new Error("The transaction has no event WorkspacePublished.");
-      return { id: event.args.workspaceId, spec };
+      const means = { deposit: parseEther("1000"), total: parseEther("900") };
+      authorization ??= authorize({ deployment, keeper, account, ...means });
+      const paid = { owner: account.address, authorizationId: await authorization };
+      return publishWith(partner, paid, { given, placement, replicas, image });
+    },
+
+    /** Creates an owner with a deposit, who authorizes the keeper to spend a total. The keeper publishes for it. */
+    async createOwner(means: { deposit: bigint; total: bigint }) {
+      const owner = privateKeyToAccount(generatePrivateKey());
+      const authorizationId = await authorize({ deployment, keeper, account: owner, ...means });
+      return {
+        account: owner,
+        publish: (given: Partial<WorkspaceSpec>) =>
+          publishWith(
+            keeper,
+            { owner: owner.address, authorizationId },
+            { given, placement: undefined, replicas: 1, image: "example/image" },
+          ),
+      };
     },
 
     /** Closes a workspace. */
@@ -119,31 +122,50 @@ export function createChainActions(options: {
   };
 }
 
-/** Funds the partner's deposit and authorizes the keeper to spend from it. @returns the authorization's id */
+/** Publishes as the owner, or as its delegate. */
+async function publishWith(
+  sender: Sender,
+  { owner, authorizationId }: { owner: Address; authorizationId: bigint },
+  of: {
+    given: Partial<WorkspaceSpec>;
+    placement: PlacementPreferences | undefined;
+    replicas: number;
+    image: string;
+  },
+): Promise<{ id: bigint; spec: WorkspaceSpec }> {
+  const config = configWith(of.placement, of.image);
+  const spec = { ...specOf(of.given), configHash: keccak256(stringToHex(config)) };
+  const { receipt } = await sender.send({
+    kind: "test",
+    contract: "DockerContract",
+    functionName: "publish",
+    args: [owner, authorizationId, of.replicas, spec, config],
+  } as const);
+  const [event] = parseEventLogs({
+    abi: dockerContractAbi,
+    eventName: "WorkspacePublished",
+    logs: receipt.logs,
+  });
+  if (event === undefined) throw new Error("The transaction has no event WorkspacePublished.");
+  return { id: event.args.workspaceId, spec };
+}
+
+/** Funds the owner's deposit and authorizes the keeper to spend from it. @returns the authorization's id */
 async function authorize(options: {
   deployment: Deployment;
   keeper: Sender;
   account: PrivateKeyAccount;
+  deposit: bigint;
+  total: bigint;
 }): Promise<bigint> {
-  const { deployment, keeper, account } = options;
-  await keeper.send({
-    kind: "test",
-    contract: "Token",
-    functionName: "approve",
-    args: [deployment.contracts.Escrow, parseEther("1000")],
-  } as const);
-  await keeper.send({
-    kind: "test",
-    contract: "Escrow",
-    functionName: "deposit",
-    args: [account.address, parseEther("1000")],
-  } as const);
+  const { deployment, keeper, account, deposit, total } = options;
+  if (deposit > 0n) await depositFor(keeper, deployment, account.address, deposit);
   const message = {
     owner: account.address,
     delegate: keeper.address,
     maxRate: 10n ** 18n,
     daily: 2n ** 96n - 1n,
-    total: parseEther("900"),
+    total,
     scope: toHex(0, { size: 32 }),
     expiry: 4_000_000_000,
     nonce: 1n,
@@ -163,6 +185,21 @@ async function authorize(options: {
   const [event] = parseEventLogs({ abi: escrowAbi, eventName: "Authorized", logs: receipt.logs });
   if (event === undefined) throw new Error("The transaction has no event Authorized.");
   return event.args.authorizationId;
+}
+
+async function depositFor(keeper: Sender, deployment: Deployment, owner: Address, amount: bigint) {
+  await keeper.send({
+    kind: "test",
+    contract: "Token",
+    functionName: "approve",
+    args: [deployment.contracts.Escrow, amount],
+  } as const);
+  await keeper.send({
+    kind: "test",
+    contract: "Escrow",
+    functionName: "deposit",
+    args: [owner, amount],
+  } as const);
 }
 
 const configWith = (placement: PlacementPreferences | undefined, image: string) =>

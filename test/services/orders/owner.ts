@@ -58,8 +58,12 @@ export async function createOwner(bed: Bed) {
   };
 }
 
-/** Sends a call of the wallet itself. */
-async function callEscrow(bed: Bed, account: PrivateKeyAccount, data: Hex): Promise<void> {
+/** Sends a call of the wallet itself, and waits until it is exported. */
+export async function callEscrow(
+  bed: Pick<Bed, "chain" | "market">,
+  account: PrivateKeyAccount,
+  data: Hex,
+): Promise<void> {
   await rpc(bed.chain.url, "hardhat_setBalance", [account.address, toHex(10n ** 18n)]);
   const wallet = createWalletClient({ account, transport: http(bed.chain.url) });
   const hash = await wallet.sendTransaction({

@@ -5,22 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reasons } from "@ngpu/protocol/reasons/reasons";
 import { expect } from "chai";
-import getPort from "get-port";
-import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { parseEther } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
 import { logDeadline } from "../../../node-client/docker/logs.ts";
 import { maxVolumes } from "../../../node-client/docker/volumes.ts";
 import { pause } from "../../../node-client/reasons/reasonReporter.ts";
 import { roundInterval } from "../../../node-client/reconcile.ts";
-import { type RunningProcess, startProcess } from "../../../scripts/embedded/process.ts";
 import { absenceSeconds } from "../../../services/apiServer/store/reasons.ts";
 import { retry } from "../../../services/match/sessions/reasonReports.ts";
-import { fund } from "../../support/chain.ts";
 import { type Said, startFakeEngine } from "../../support/fakeEngine.ts";
 import { putFirewall } from "../../support/fakeFirewall.ts";
-import { rootDir, testStateDir } from "../../support/parts.ts";
-import { type Client, createClient, signIn } from "../apiServer/client.ts";
+import type { Client } from "../apiServer/client.ts";
 import { partnerKey, setupMatch, type TestMatch } from "../match/setup.ts";
-import { asRole, eventually } from "../support/context.ts";
+import { eventually } from "../support/context.ts";
+import { type Programs, startPrograms } from "./programs.ts";
 
 /** Milliseconds from what the node or the market knows to the reason in the API. */
 const bound = 5_000;
@@ -35,15 +33,12 @@ describe("reasons in the API", function () {
   const dir = mkdtempSync(join(tmpdir(), "ngpu-reason-times-"));
   const said = new Map<string, Said>();
   const times: [code: string, milliseconds: number][] = [];
-  const running: RunningProcess[] = [];
   let failing: Server;
   let answeredAt: number | undefined;
   let engine: Awaited<ReturnType<typeof startFakeEngine>>;
   let test: TestMatch;
   let partner: Client;
-  let node: RunningProcess;
-  let apiUrl: string;
-  let nodeUrl: string;
+  let programs: Programs;
   let published = 0;
 
   before(async () => {
@@ -63,96 +58,37 @@ describe("reasons in the API", function () {
     const match = await test.startMatch("match-a", { LOSS_SECONDS: "2", LOSS_FLOOR: "2" });
     await test.startService("workspace", "workspace");
     await test.startService("dispense", "dispense", { NODE_TRANSFERS: "50" });
-    apiUrl = await startApi(match.url);
-    partner = await signIn(createClient(apiUrl), privateKeyToAccount(partnerKey));
-    node = await startNode();
+    programs = await startPrograms(test, { dir, matchUrl: match.url });
+    partner = await programs.signIn(privateKeyToAccount(partnerKey));
   });
   after(async () => {
-    for (const one of running.reverse()) await one.stop();
+    await programs.stop();
     await test.stop();
     engine.stop();
     failing.close();
     rmSync(dir, { recursive: true });
   });
 
-  const launch = async (name: string, program: string[], env: Record<string, string>, healthUrl: string) => {
-    const started = await startProcess({
-      name,
-      command: process.execPath,
-      args: [join(rootDir, program[0] ?? ""), ...program.slice(1)],
-      stateDir: await testStateDir(),
-      cwd: rootDir,
-      env: { PATH: `${dir}:${process.env.PATH}`, LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? "info", ...env },
-      ready: async (signal) => (await fetch(healthUrl, { signal })).ok,
-      readyDeadlineMs: 60_000,
-    });
-    running.push(started);
-    return started;
-  };
-
-  async function startApi(matchUrl: string): Promise<string> {
-    const port = await getPort();
-    const url = `http://127.0.0.1:${port}`;
-    const key = generatePrivateKey();
-    await fund(test.market.rpcUrl, [privateKeyToAccount(key).address]);
-    const env = {
-      CHAIN_RPC_URLS: test.market.rpcUrl,
-      DEPLOYMENT_FILE: test.market.deploymentFile,
-      DATABASE_URL: asRole(test.database.url, "ngpu_api"),
-      REDIS_URL: test.redisUrl,
-      SIGNER_KEY: key,
-      HOST: "127.0.0.1",
-      PORT: String(port),
-      INTERNAL_PORT: String(await getPort()),
-      PUBLIC_URL: url,
-      GATEWAY_URL: "http://127.0.0.1:9",
-      GATEWAY_URLS: "http://127.0.0.1:9",
-      GATEWAY_TOKEN: "a-token-of-more-than-thirty-two-characters",
-      MATCH_URLS: matchUrl,
-      PUBLIC_RPC_URLS: test.market.rpcUrl,
-      PROBE_IMAGE: `127.0.0.1:9/probe@sha256:${"0".repeat(64)}`,
-      PRIVATE_ADDRESSES: "1",
-      WEBHOOK_KEYS: "a-token-of-more-than-thirty-two-characters",
-    };
-    await launch("apiServer", ["services/apiServer/index.ts"], env, `${url}/v1/network`);
-    return url;
-  }
-
-  /** The node client as operators run it, with an engine that says what the test wants. */
-  async function startNode(): Promise<RunningProcess> {
-    const port = await getPort();
-    nodeUrl = `http://127.0.0.1:${port}/healthz`;
-    const env = {
-      NGPU_API: apiUrl,
-      HOST: "127.0.0.1",
-      PORT: String(port),
-      NODE_DIR: join(dir, "node"),
-      NODE_DOCKER_SOCKET: join(dir, "engine.sock"),
-      NODE_PRICE: "1",
-      NODE_PREFETCH_GIB: "0",
-    };
-    const started = await launch("node", ["node-client/main.ts", "run"], env, nodeUrl);
-    await eventually("the node's registration", async () => {
-      const { rowCount } = await test.db.query("select from chain.node where status = 'online'");
-      return rowCount === 1;
-    });
-    return started;
-  }
-
   /** Publishes a workspace whose image the engine answers with `answers`. */
-  async function publish(name: string, answers: Said, resources = none) {
+  async function publish(name: string, answers: Said, resources = none, expiresAt = 0) {
     said.set(name, answers);
     published += 1;
     const image = `0x${published.toString(16).padStart(64, "0")}` as const;
-    return test.chain.publish({ image, resources, graceSeconds: 60 }, undefined, 1, `127.0.0.1:9/${name}`);
+    return test.chain.publish(
+      { image, resources, expiresAt, graceSeconds: 60 },
+      undefined,
+      1,
+      `127.0.0.1:9/${name}`,
+    );
   }
-  const show = async (id: bigint) => (await partner.get<Workspace>(`/v1/workspaces/${id}`)).body;
+  const show = async (id: bigint, owner = partner) =>
+    (await owner.get<Workspace>(`/v1/workspaces/${id}`)).body;
   /** Waits for a reason in the API. @returns it, and when it was seen. */
-  const shown = async (id: bigint, code: string) => {
+  const shown = async (id: bigint, code: string, owner = partner) => {
     const reason = await eventually(
       `${code} of workspace ${id}`,
       async () => {
-        const { replicaList, reason: whole } = await show(id);
+        const { replicaList, reason: whole } = await show(id, owner);
         const found = replicaList?.[0]?.reason ?? whole;
         return found?.code === code ? found : undefined;
       },
@@ -169,6 +105,13 @@ describe("reasons in the API", function () {
     await eventually(what, async () => ((await test.db.query(sql, values)).rowCount ?? 0) > 0, 60_000);
     return performance.now();
   };
+
+  const refusedAt = (id: bigint) =>
+    seenAt(
+      "the refusal",
+      "select from app.placement where workspace_id = $1 and status = 'refused' and refusal is not null",
+      [id],
+    );
 
   it("reach it within 5 s by their intervals: an event is pushed, and these pass at most without one", () => {
     const intervals = {
@@ -283,13 +226,77 @@ describe("reasons in the API", function () {
     note("closed", closed, (await shown(id, "closed")).at);
   });
 
+  it("say that the chain refuses an assignment", async () => {
+    const { id } = await publish("refused", {}, { ...none, cpuMilli: 900_000 });
+    await shown(id, "no_node_fits");
+    // As an instance of match answers that has read an older state of the node.
+    await test.db.query(
+      `update app.placement set status = 'answered', node_id = (select min(node_id) from chain.node)
+       where workspace_id = $1 and status = 'impossible'`,
+      [id],
+    );
+    const refused = await refusedAt(id);
+    const event = await eventually("the event", async () => {
+      const { body } = await partner.get<{ events: Reason[] }>(`/v1/workspaces/${id}/events?limit=200`);
+      return body.events.find(({ code }) => code === "assignment_refused");
+    });
+    note("assignment_refused", refused, performance.now());
+    expect(event.details.refusal).to.match(/^NodeCapacityExceeded/);
+  });
+
+  it("say that the authorization or the deposit does not pay for a replica", async () => {
+    const cases = {
+      authorization_ended: { deposit: parseEther("1"), total: 0n, refusal: /^AuthorizationSpent/ },
+      balance_too_low: { deposit: 0n, total: parseEther("1"), refusal: /^EscrowBalanceTooLow/ },
+    };
+    for (const [code, { refusal, ...means }] of Object.entries(cases)) {
+      const owner = await test.chain.createOwner(means);
+      const { id } = await owner.publish({ resources: none });
+      const client = await programs.signIn(owner.account);
+      const refused = await refusedAt(id);
+      const { reason, at } = await shown(id, code, client);
+      note(code, refused, at);
+      expect(reason.details.refusal).to.match(refusal);
+    }
+  });
+
+  it("say that the workspace has expired", async () => {
+    const { timestamp } = await test.market.client.getBlock();
+    const expiresAt = Math.max(Number(timestamp), Math.floor(Date.now() / 1_000)) + 5;
+    const ends = Promise.withResolvers<void>();
+    const { id } = await publish("expiring", { pullEnds: ends.promise }, none, expiresAt);
+    const { at } = await shown(id, "expired");
+    note("expired", at - (Date.now() - expiresAt * 1_000), at);
+    ends.resolve();
+  });
+
+  it("say that the owner has stopped the workspace, and that the market replaces the replica", async () => {
+    const ends = Promise.withResolvers<void>();
+    const { id } = await publish("ordered", { pullEnds: ends.promise });
+    await shown(id, "image_downloading");
+    const held = async () => {
+      const { rows } = await test.db.query<{ lease: number }>(
+        "select max(lease)::int as lease from chain.assignment where workspace_id = $1",
+        [id],
+      );
+      return { workspaceId: id, replica: 0, lease: rows[0]?.lease ?? 0 };
+    };
+    await test.chain.setStopped(id, true, [await held()]);
+    note("stopped", performance.now(), (await shown(id, "stopped")).at);
+    await test.chain.setStopped(id, false, [await held()]);
+    await shown(id, "image_downloading");
+    await test.chain.requestDelete(await held());
+    note("replica_replaced", performance.now(), (await shown(id, "replica_replaced")).at);
+    ends.resolve();
+  });
+
   it("say that a card was lost while the image was on its way", async () => {
     const ends = Promise.withResolvers<void>();
     const { id } = await publish("lost-card", { pullEnds: ends.promise }, { ...none, gpus: 1 });
     await shown(id, "image_downloading");
     writeFileSync(join(dir, "cards"), "No devices were found\n");
     const health = async () =>
-      (await (await fetch(nodeUrl)).json()) as { details?: { gpus: unknown[] }; gpus?: unknown[] };
+      (await (await fetch(programs.nodeUrl)).json()) as { details?: { gpus: unknown[] }; gpus?: unknown[] };
     await eventually(
       "the node sees that it is lost",
       async () => {
@@ -307,7 +314,7 @@ describe("reasons in the API", function () {
     const ends = Promise.withResolvers<void>();
     const { id } = await publish("orphan", { pullEnds: ends.promise });
     await shown(id, "image_downloading");
-    process.kill(node.pid, "SIGKILL");
+    process.kill(programs.node.pid, "SIGKILL");
     const absent = await seenAt("the absence", "select from app.absence", []);
     note("node_lost", absent, (await shown(id, "node_lost")).at);
     ends.resolve();
@@ -317,12 +324,11 @@ describe("reasons in the API", function () {
     const widest = Math.max(...times.map(([code]) => code.length));
     for (const [code, milliseconds] of times)
       process.stdout.write(`      ${code.padEnd(widest)} ${String(milliseconds).padStart(6)} ms\n`);
-    // A machine whose firewall cannot be set up: test/docker/reasons.test.ts.
-    const elsewhere = "isolation_unavailable";
+    // A machine whose firewall cannot be set up: test/docker/reasons.test.ts. A lock is spent after a term of rest:
+    // test/services/apiServer/reasons.test.ts.
+    const elsewhere = ["isolation_unavailable", "lock_spent"];
     const seen = new Set(times.map(([code]) => code));
-    const missing = Object.entries(reasons).flatMap(([code, { source }]) =>
-      source === "node" && !seen.has(code) && code !== elsewhere ? [code] : [],
-    );
+    const missing = Object.keys(reasons).filter((code) => !seen.has(code) && !elsewhere.includes(code));
     expect(missing).to.deep.equal([]);
   });
 });
