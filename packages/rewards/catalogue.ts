@@ -1,7 +1,7 @@
+import { type GpuModel, gpuModels } from "@ngpu/proof/models";
 import { FatalError } from "@ngpu/runtime/errors";
 import { canonicalJson } from "@ngpu/runtime/json";
 import { type Hex, keccak256, slice, stringToHex } from "viem";
-import { type GpuModel, gpuModels } from "./gpuModels.ts";
 
 /** Classes of hardware, by their place in the terms. A GPU's class follows from the bandwidth of its memory. */
 export const classNames = [

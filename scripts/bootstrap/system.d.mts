@@ -8,6 +8,8 @@ export const redisServer: SystemProgram;
 export const dockerEngine: SystemProgram;
 /** The browser of the console's tests, with the fonts of its languages. */
 export const chromium: SystemProgram;
+/** OpenCL on CPUs, for the tests of the proof of hardware. */
+export const openCl: SystemProgram;
 
 /** This process's PATH, followed by the system's directories. */
 export function systemPath(): string;

@@ -9,6 +9,8 @@ export const redisServer = { program: "redis-server", packages: ["redis-server"]
 export const dockerEngine = { program: "dockerd", packages: ["docker.io", "iptables"] };
 /** The browser of the console's tests, with the fonts of its languages. */
 export const chromium = { program: "chromium", packages: ["chromium", "fonts-noto-cjk"] };
+/** OpenCL on CPUs, for the tests of the proof of hardware. */
+export const openCl = { program: "clinfo", packages: ["clinfo", "ocl-icd-libopencl1", "pocl-opencl-icd"] };
 
 /** Directories of system programs, for a PATH without the administrator's directories, as after `su`. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];

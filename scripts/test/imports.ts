@@ -15,6 +15,7 @@ const READS = [
   "packages/chain-reader",
   "packages/db",
   "packages/placement",
+  "packages/proof",
   "packages/queries",
   "packages/rewards",
 ];
@@ -31,7 +32,12 @@ const RULES: readonly Rule[] = [
     because: "the database layer does not depend on contracts",
   },
   { of: "packages/placement", may: BASE, because: "the placement engine is pure" },
-  { of: "packages/rewards", may: BASE, because: "the reward formula is pure" },
+  {
+    of: "packages/proof",
+    may: BASE,
+    because: "a proof is verified without a chain client and without a database",
+  },
+  { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
   { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
   {

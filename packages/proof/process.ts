@@ -1,0 +1,120 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
+import { type Reply, replySchema } from "./opencl/messages.ts";
+
+/** The process of a prover: it answers one request after the other. */
+export type ProverProcess = {
+  ask: (request: object, deadline: number) => Promise<unknown>;
+  stop: () => Promise<void>;
+};
+
+type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => void; timer: NodeJS.Timeout };
+
+/** A running process: the request that waits for its answer, and why it ended. */
+type State = { child: ChildProcessWithoutNullStreams; waiting?: Waiting; ended?: Error; output: string };
+
+/** Bytes of the process's error output that an error quotes. */
+const quoted = 2_000;
+
+/** Starts a command that speaks the prover's messages. */
+export function startProcess(command: readonly string[], env: NodeJS.ProcessEnv): ProverProcess {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  const state: State = { child, output: "" };
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    state.output = (state.output + text).slice(-quoted);
+  });
+  // Writing to an ended process fails; its end is what the caller learns.
+  child.stdin.on("error", () => undefined);
+  createInterface({ input: child.stdout }).on("line", (line) => take(line, answered(state)));
+  const closed = untilClosed(state);
+  return {
+    ask: (request, deadline) => ask(state, request, deadline),
+    stop: () => {
+      child.kill("SIGKILL");
+      return closed;
+    },
+  };
+}
+
+function ask(state: State, request: object, deadline: number): Promise<unknown> {
+  if (state.ended !== undefined) return Promise.reject(state.ended);
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const timer = setTimeout(() => {
+    state.child.kill("SIGKILL");
+    state.ended = silence(deadline);
+    answered(state)?.reject(state.ended);
+  }, deadline);
+  state.waiting = { resolve, reject, timer };
+  state.child.stdin.write(`${JSON.stringify(request)}\n`);
+  return promise;
+}
+
+/** The request that was waiting. It waits no longer. */
+function answered(state: State): Waiting | undefined {
+  const { waiting } = state;
+  delete state.waiting;
+  clearTimeout(waiting?.timer);
+  return waiting;
+}
+
+function untilClosed(state: State): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  state.child.once("error", (error) => {
+    state.output += messageOf(error);
+  });
+  state.child.once("close", (code, signal) => {
+    state.ended ??= endedError(code === null || code < 0 ? signal : `exit code ${code}`, state.output);
+    answered(state)?.reject(state.ended);
+    resolve();
+  });
+  return promise;
+}
+
+/** A silent process is killed: its device hangs, and no call of it returns. */
+function silence(deadline: number): Error {
+  return new RetryableError(`The prover's process did not answer within ${deadline} ms, and was ended.`, {
+    code: "prover_silent",
+    hint: "Check that the device is idle and its driver works; a larger memory needs a later deadline.",
+    details: { deadline },
+  });
+}
+
+function endedError(how: string | null, errors: string): Error {
+  return new RetryableError(`The prover's process ended (${how ?? "it could not start"}).`, {
+    code: "prover_ended",
+    hint: "Read its last output in the details. SIGKILL means that the machine ran out of memory.",
+    details: { output: errors.trim() },
+  });
+}
+
+function take(line: string, waiting: Waiting | undefined): void {
+  const reply = parsed(line);
+  if (reply === undefined) waiting?.reject(notAnAnswer(line));
+  else if ("error" in reply) waiting?.reject(errorOf(reply.error));
+  else waiting?.resolve(reply.value);
+}
+
+function notAnAnswer(line: string): Error {
+  return new FatalError("The prover's process answered with something that is no answer.", {
+    code: "prover_answer_invalid",
+    hint: "Run the same version of ngpu in the prover's container.",
+    details: { line: line.slice(0, 200) },
+  });
+}
+
+function errorOf({ retryable, message, code, hint, details }: Extract<Reply, { error: unknown }>["error"]) {
+  return retryable
+    ? new RetryableError(message, { code, hint, details })
+    : new FatalError(message, { code, hint, details });
+}
+
+function parsed(line: string): Reply | undefined {
+  try {
+    const { data } = replySchema.safeParse(JSON.parse(line));
+    return data;
+  } catch {
+    return undefined;
+  }
+}
