@@ -56,7 +56,7 @@ function placeFault(
   const index = position.leg * lanes + position.lane;
   const leaf = leafOf(chainOf(states.slice(0, -1)), states.at(-1) as Int32Array);
   const isUnder = (node: Uint8Array, place: number, siblings: readonly Uint8Array[]) =>
-    bytesToHex(rootFrom(node, place, siblings)) === root.toLowerCase();
+    bytesToHex(rootFrom(node, place, siblings)) === root;
   if (!isUnder(leaf, index, path))
     return { reason: "leaf_not_committed", message: `${at(kind, position)} is not under the root.` };
   const first = states[0] as Int32Array;

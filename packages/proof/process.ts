@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { type Reply, replySchema } from "./opencl/messages.ts";
 
@@ -14,6 +15,8 @@ type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => vo
 /** A running process: the request that waits for its answer, and why it ended. */
 type State = { child: ChildProcessWithoutNullStreams; waiting?: Waiting; ended?: Error; output: string };
 
+/** @deadline A killed prover's process to end, which a call of its driver may delay. It is left alone. */
+const endDeadline = 5_000;
 /** Bytes of the process's error output that an error quotes. */
 const quoted = 2_000;
 
@@ -31,9 +34,11 @@ export function startProcess(command: readonly string[], env: NodeJS.ProcessEnv)
   const closed = untilClosed(state);
   return {
     ask: (request, deadline) => ask(state, request, deadline),
-    stop: () => {
+    stop: async () => {
       child.kill("SIGKILL");
-      return closed;
+      const given = new AbortController();
+      const late = delay(endDeadline, undefined, { signal: given.signal }).catch(() => undefined);
+      await Promise.race([closed.then(() => given.abort()), late]);
     },
   };
 }

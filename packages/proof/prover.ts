@@ -5,7 +5,7 @@ import type { DeviceInfo } from "./opencl/devices.ts";
 import { answerSchemas, type ProverRequest } from "./opencl/messages.ts";
 import { type ProverProcess, startProcess } from "./process.ts";
 import type { Committed } from "./record.ts";
-import type { Kind } from "./terms.ts";
+import { type Kind, limits } from "./terms.ts";
 
 export type { DeviceInfo } from "./opencl/devices.ts";
 
@@ -29,8 +29,12 @@ export type RunOptions = { seed: Hex; milliseconds: number; legs?: number; lanes
 /** A device that proves itself, in a process of its own. Steps run one after the other. */
 export type Prover = {
   device: DeviceInfo;
-  /** Fills nine tenths of these bytes. */
-  fill: (memory: { seed: Hex; bytes: bigint }) => Promise<{ milliseconds: number; filledBytes: bigint }>;
+  /** Fills nine tenths of these bytes. Only tests give the size of windows. */
+  fill: (memory: {
+    seed: Hex;
+    bytes: bigint;
+    windowPages?: number;
+  }) => Promise<{ milliseconds: number; filledBytes: bigint }>;
   /** Runs one part for a time, and commits to what was done in it. */
   run: (kind: Kind, options: RunOptions) => Promise<Committed & { milliseconds: number }>;
   /** Opens what the audit with this seed draws from both parts. */
@@ -41,6 +45,8 @@ export type Prover = {
 
 /** @deadline A step of a device's proof that has no time of its own. The prover's process is killed. */
 const stepDeadline = 120_000;
+/** @deadline One GiB of a device's fill, besides a step's own time. The prover's process is killed. */
+const gibDeadline = 10_000;
 /** @deadline A part of a proof, beyond its time. The prover's process is killed. */
 const partGrace = 60_000;
 const defaultLibrary = "libOpenCL.so.1";
@@ -74,7 +80,8 @@ export async function startProver(options: ProverOptions): Promise<Prover> {
     const found = await ask(process, { op: "open", library, device, lanes }, deadline);
     return {
       device: found,
-      fill: ({ seed, bytes }) => ask(process, { op: "fill", seed, bytes: bytes.toString() }, deadline),
+      fill: ({ bytes, ...rest }) =>
+        ask(process, { op: "fill", bytes: bytes.toString(), ...rest }, deadline + gibDeadline * gibOf(bytes)),
       run: (kind, { legs = Number.MAX_SAFE_INTEGER, milliseconds, ...rest }) =>
         ask(
           process,
@@ -91,6 +98,11 @@ export async function startProver(options: ProverOptions): Promise<Prover> {
     await process.stop();
     throw error;
   }
+}
+
+/** At most what a proof may be of: other sizes are refused at once. */
+function gibOf(bytes: bigint): number {
+  return bytes > limits.bytes.most ? 0 : Number(bytes / 2n ** 30n);
 }
 
 function start({ command, env = {} }: Start): ProverProcess {

@@ -1,4 +1,5 @@
 import { concatHex, type Hex, keccak256, stringToHex, toHex } from "viem";
+import { z } from "zod";
 
 /** What a node claims about one device, and the blocks of the wave that challenge it. */
 export type Claim = {
@@ -15,11 +16,24 @@ export type Claim = {
   operationsLimit: bigint;
 };
 
+const committedSchema = z.object({
+  lanes: z.int(),
+  legs: z.int(),
+  root: z.templateLiteral(["0x", z.string().regex(/^[0-9a-f]{64}$/)]),
+});
+
+/** The whole answer of a device, as it may come from outside. */
+export const resultSchema = z.object({
+  chase: committedSchema,
+  work: committedSchema,
+  transcript: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
+});
+
 /** What a device committed to in one part: its legs, under a root that a block includes in time. */
-export type Committed = { lanes: number; legs: number; root: Hex };
+export type Committed = z.infer<typeof committedSchema>;
 
 /** The whole answer of a device. The transcript opens what the audit drew. */
-export type Result = { chase: Committed; work: Committed; transcript: Uint8Array };
+export type Result = z.infer<typeof resultSchema>;
 
 /** Hash of an answer: the leaf of the batch root that a measurer posts. Integers are big-endian, as Solidity packs them. */
 export function commitmentOf({ chase, work }: Pick<Result, "chase" | "work">): Hex {

@@ -46,11 +46,14 @@ export type Layout = {
   filledBytes: bigint;
 };
 
-/** The layout of a claimed size, of which nine tenths are filled; undefined outside the limits. */
-export function layoutOf(bytes: bigint): Layout | undefined {
+/**
+ * The layout of a claimed size, of which nine tenths are filled; undefined outside the limits. Only tests give another
+ * size of windows, to have several of them with little memory.
+ */
+export function layoutOf(bytes: bigint, windowPages = mostWindowPages): Layout | undefined {
   if (bytes < limits.bytes.least || bytes > limits.bytes.most) return undefined;
   const pages = Number((bytes * 9n) / 10n / BigInt(pageBytes));
-  const windows = Math.ceil(pages / mostWindowPages);
+  const windows = Math.ceil(pages / windowPages);
   const chunks = windows * chunksPerWindow;
   const chunkPages = Math.floor(pages / (chunks * pageMultiple)) * pageMultiple;
   const blocksPerPage = pageBytes / blockBytes;

@@ -1,6 +1,7 @@
+import { z } from "zod";
 import { auditOpened } from "./audit.ts";
 import { isHeld, type Proven, provenOf } from "./proven.ts";
-import type { Claim, Committed, Result } from "./record.ts";
+import { type Claim, type Committed, type Result, resultSchema } from "./record.ts";
 import { auditSeedOf } from "./seeds.ts";
 import { type Kind, type Layout, layoutOf, limits, mostLanes } from "./terms.ts";
 import { decodeTranscript, seedOfTranscript, transcriptBytes } from "./transcript.ts";
@@ -54,13 +55,14 @@ function refuseClaim({ nodeId, device, blocks, milliseconds, operationsLimit }: 
 }
 
 function refuseAnswer(result: Result, layout: Layout): Refused | undefined {
+  const { error } = resultSchema.safeParse(result);
+  if (error !== undefined) return refused("answer_invalid", `This is no answer: ${z.prettifyError(error)}`);
   const most = { chase: mostLanes(layout), work: limits.lanes.most };
-  const check = (kind: Kind, { lanes, legs, root }: Committed) => {
+  const check = (kind: Kind, { lanes, legs }: Committed) => {
     const isShaped =
       isIn(lanes, { least: limits.lanes.least, most: most[kind] }) &&
       Number.isInteger(Math.log2(lanes)) &&
-      isIn(legs, limits.legs) &&
-      /^0x[0-9a-f]{64}$/i.test(root);
+      isIn(legs, limits.legs);
     const text = `The ${kind} has ${lanes} lanes and ${legs} legs. Lanes are a power of two up to ${most[kind]}.`;
     return isShaped ? undefined : refused("answer_invalid", text);
   };

@@ -14,7 +14,12 @@ export const requestSchema = z.discriminatedUnion("op", [
   z.object({ op: z.literal("list"), library: z.string() }),
   /** Chooses a device and builds its kernels. */
   z.object({ op: z.literal("open"), library: z.string(), device: z.int().min(0), lanes: count.optional() }),
-  z.object({ op: z.literal("fill"), seed, bytes: z.string().regex(/^\d{1,20}$/) }),
+  z.object({
+    op: z.literal("fill"),
+    seed,
+    bytes: z.string().regex(/^\d{1,20}$/),
+    windowPages: count.optional(),
+  }),
   z.object({
     op: z.literal("run"),
     kind,

@@ -74,9 +74,9 @@ function warmUp(program: Program): void {
   memory.chunks.forEach(program.release);
 }
 
-function fill(session: Session, { seed, bytes }: Of<"fill">) {
+function fill(session: Session, { seed, bytes, windowPages }: Of<"fill">) {
   const program = programOf(session);
-  const layout = layoutOf(BigInt(bytes));
+  const layout = layoutOf(BigInt(bytes), windowPages);
   if (layout === undefined) {
     throw new FatalError(`A memory of ${bytes} bytes cannot be proven.`, {
       code: "proof_size_invalid",

@@ -1,5 +1,6 @@
 import { type Refusal, verify } from "@ngpu/proof/verify";
 import { expect } from "chai";
+import fc from "fast-check";
 import { hexToBytes } from "viem";
 import { writePage } from "../../../packages/proof/permutation.ts";
 import type { Claim, Result } from "../../../packages/proof/record.ts";
@@ -127,15 +128,26 @@ describe("a proof of hardware against liars", () => {
     expect(withBytes(new Uint8Array(transcript.length))).to.equal("transcript_invalid");
   });
 
-  it("refuses a transcript with another byte anywhere", () => {
-    for (const at of [36, 5_000, result.transcript.length - 1]) {
-      const transcript = Uint8Array.from(result.transcript);
-      transcript[at] = (transcript[at] as number) ^ 1;
-      expect(reasonOf({ ...result, transcript }), `byte ${at}`).to.be.oneOf([
-        "leaf_not_committed",
-        "leg_not_continued",
-      ]);
-    }
+  it("refuses a transcript with another byte anywhere (25 histories)", () => {
+    const reasons = ["transcript_invalid", "other_challenge", "leaf_not_committed", "leg_not_continued"];
+    fc.assert(
+      fc.property(fc.nat(result.transcript.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const transcript = Uint8Array.from(result.transcript);
+        transcript[at] = (transcript[at] as number) ^ change;
+        expect(reasonOf({ ...result, transcript })).to.be.oneOf(reasons);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("refuses what is no answer, without an exception", () => {
+    const given = fc.anything().map((value) => value as Result);
+    fc.assert(
+      fc.property(given, fc.anything(), (value, chase) => {
+        expect(reasonOf(value)).to.equal("answer_invalid");
+        expect(reasonOf({ ...result, chase: chase as Result["chase"] })).to.equal("answer_invalid");
+      }),
+    );
   });
 
   it("refuses the answer of another node, device or wave", () => {

@@ -28,9 +28,9 @@ type Leg = { states: Int32Array[]; chain: Uint8Array; leaf: Uint8Array };
 type Made = { run: Run; legs: Leg[][]; committed: Committed };
 
 /** A prover in plain TypeScript, for small memories, with the ways to cheat that the tests try. */
-export function answerOf(claim: Claim, runs: Record<Kind, Run>, cheat: Cheat = {}) {
+export function answerOf(claim: Claim, runs: Record<Kind, Run>, cheat: Cheat = {}, windowPages?: number) {
   const seeds = seedsOf(claim);
-  const layout = layoutOf(claim.bytes) as Layout;
+  const layout = layoutOf(claim.bytes, windowPages) as Layout;
   const pages = (cheat.pages ?? heldPages)(keyOf(seeds.fill), layout);
   const chase = made("chase", runs.chase, cheat, (before, position) =>
     readSegment(before, keyOf(seeds.chase), position, { layout, pages }),

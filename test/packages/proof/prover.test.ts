@@ -1,5 +1,6 @@
 import { type Prover, type ProverOptions, startProver } from "@ngpu/proof/prover";
 import { auditSeedOf, seedsOf } from "@ngpu/proof/seeds";
+import { layoutOf, mostLanes } from "@ngpu/proof/terms";
 import { verify } from "@ngpu/proof/verify";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
@@ -21,6 +22,8 @@ const histories = fc.record({
   blocks: fc.record({ fill: hash, chase: hash, work: hash, audit: hash }),
   lanes: fc.constantFrom(16, 32),
   legs: fc.integer({ min: 1, max: 3 }),
+  /** One window, or several. */
+  windowPages: fc.constantFrom(2 ** 24, 4_096),
 });
 
 async function refusalOf(
@@ -47,10 +50,11 @@ describe("a prover on OpenCL", function () {
   for (const width of [1, 8, 16]) {
     it(`agrees bit for bit with plain TypeScript, ${width} lanes to a work-item (${numRuns} histories)`, async () => {
       const prover = await startProver({ device, lanes: width });
-      const agree = fc.asyncProperty(histories, async ({ lanes, legs, ...given }) => {
+      const agree = fc.asyncProperty(histories, async ({ legs, windowPages, ...given }) => {
         const claim = claimOf(given);
+        const lanes = Math.min(given.lanes, mostLanes(layoutOf(claim.bytes, windowPages) ?? expect.fail()));
         const seeds = seedsOf(claim);
-        await prover.fill({ seed: seeds.fill, bytes: claim.bytes });
+        await prover.fill({ seed: seeds.fill, bytes: claim.bytes, windowPages });
         const options = { lanes, legs, milliseconds: endless };
         const { milliseconds: _, ...chase } = await prover.run("chase", { ...options, seed: seeds.chase });
         const { milliseconds: __, ...work } = await prover.run("work", {
@@ -58,7 +62,7 @@ describe("a prover on OpenCL", function () {
           legs: 1,
           seed: seeds.work,
         });
-        const plain = answerOf(claim, { chase: { lanes, legs }, work: { lanes, legs: 1 } });
+        const plain = answerOf(claim, { chase: { lanes, legs }, work: { lanes, legs: 1 } }, {}, windowPages);
         expect({ chase, work }).to.deep.equal(plain.answer);
         const seed = auditSeedOf(claim, { chase, work });
         expect(Buffer.from(await prover.transcript(seed)).equals(plain.open(seed))).to.equal(true);
