@@ -180,14 +180,15 @@ __kernel void chase(__global const uint *chunk0, __global const uint *chunk1, __
     DOUBLE_ROUND(s, 0, 1)
     V at = mul_hi(s[0], (V)(4 * chunkBlocks));
     __private const uint *places = (__private const uint *)&at;
-    uint block[16 * LANES];
+    // A block is one aligned read of 64 bytes, here and there.
+    uint16 blocks[LANES];
     for (uint lane = 0; lane < LANES; lane++) {
       uint place = places[lane];
       uint part = place / chunkBlocks;
       __global const uint *chunk = part == 0 ? chunk0 : part == 1 ? chunk1 : part == 2 ? chunk2 : chunk3;
-      *(__private uint16 *)(block + 16 * lane) =
-          *(__global const uint16 *)(chunk + (size_t)(place - part * chunkBlocks) * 16);
+      blocks[lane] = ((__global const uint16 *)chunk)[place - part * chunkBlocks];
     }
+    __private const uint *block = (__private const uint *)blocks;
     for (uint i = 0; i < 16; i++) s[i] ^= GATHER(block, i);
   }
   storeWords(states, s, 16, count, item);

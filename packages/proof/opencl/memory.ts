@@ -23,6 +23,7 @@ export function fillMemory(program: Program, layout: Layout, key: Handle): Fille
       const first = chunk * layout.chunkPages;
       program.run("fill", layout.chunkPages / program.lanes, [{ buffer }, { buffer: key }, first]);
     }
+    program.finish();
     return { layout, chunks };
   } catch (error) {
     chunks.forEach(program.release);

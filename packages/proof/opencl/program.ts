@@ -10,7 +10,7 @@ export type KernelName = (typeof kernelNames)[number];
 /** An argument of a kernel: a buffer, or a 32-bit integer. */
 export type Argument = { buffer: Handle } | number;
 
-/** A device with the built kernels. Every method returns when the device has finished. */
+/** A device with the built kernels. Launches run one after the other; `write`, `read` and `finish` wait for them. */
 export type Program = {
   device: Device;
   /** Walkers, pages or hashes of one work-item. */
@@ -22,6 +22,7 @@ export type Program = {
   write: (buffer: Handle, data: NodeJS.ArrayBufferView) => void;
   read: (buffer: Handle, into: NodeJS.ArrayBufferView) => void;
   run: (kernel: KernelName, items: number, args: readonly Argument[]) => void;
+  finish: () => void;
 };
 
 const buildLog = 0x1183;
@@ -43,7 +44,6 @@ export function buildProgram(cl: OpenCl, device: Device, lanes: number): Program
   const program = cl.make("clCreateProgramWithSource", context, 1, [source], null);
   build(cl, { program, device, handles, lanes });
   const kernels = new Map(kernelNames.map((name) => [name, cl.make("clCreateKernel", program, name)]));
-  const finish = () => cl.call("clFinish", queue);
   return {
     device,
     lanes,
@@ -63,8 +63,8 @@ export function buildProgram(cl: OpenCl, device: Device, lanes: number): Program
       const global = BigUint64Array.of(BigInt(items));
       const local = BigUint64Array.of(BigInt(groupOf(items, groupItems[device.type])));
       cl.call("clEnqueueNDRangeKernel", queue, kernel, 1, null, global, local, 0, null, null);
-      finish();
     },
+    finish: () => cl.call("clFinish", queue),
   };
 }
 
