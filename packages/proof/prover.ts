@@ -26,6 +26,9 @@ export type ProverOptions = {
 
 export type RunOptions = { seed: Hex; milliseconds: number; legs?: number; lanes?: number };
 
+/** Time that a step took, and that of the prover's process on all cores. */
+export type Times = { milliseconds: number; cpuMilliseconds: number };
+
 /** A device that proves itself, in a process of its own. Steps run one after the other. */
 export type Prover = {
   device: DeviceInfo;
@@ -34,9 +37,9 @@ export type Prover = {
     seed: Hex;
     bytes: bigint;
     windowPages?: number;
-  }) => Promise<{ milliseconds: number; filledBytes: bigint }>;
+  }) => Promise<Times & { filledBytes: bigint }>;
   /** Runs one part for a time, and commits to what was done in it. */
-  run: (kind: Kind, options: RunOptions) => Promise<Committed & { milliseconds: number }>;
+  run: (kind: Kind, options: RunOptions) => Promise<Committed & Times>;
   /** Opens what the audit with this seed draws from both parts. */
   transcript: (seed: Hex) => Promise<Uint8Array>;
   /** Ends the process, and with it the memory. */

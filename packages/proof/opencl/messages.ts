@@ -42,12 +42,14 @@ const device = z.object({
   vectorWidth: z.int(),
 });
 
+const times = { milliseconds: z.number(), cpuMilliseconds: z.number() };
+
 export const answerSchemas = {
   list: z.array(device),
   open: device,
-  fill: z.object({ milliseconds: z.number(), filledBytes: z.coerce.bigint() }),
+  fill: z.object({ ...times, filledBytes: z.coerce.bigint() }),
   run: z.object({
-    milliseconds: z.number(),
+    ...times,
     lanes: count,
     legs: count,
     root: z.templateLiteral(["0x", z.string().regex(/^[0-9a-f]{64}$/)]),

@@ -19,7 +19,7 @@ import type { Handle } from "./library.ts";
 import type { Program } from "./program.ts";
 
 /** A finished part, with what its audit will need: the states and leaves of each leg. */
-export type RunPart = { part: Part; lanes: number; legs: RanLeg[]; milliseconds: number };
+export type RunPart = { part: Part; lanes: number; legs: RanLeg[] };
 type Tree = { leaves: Handle; scratch: Scratch };
 type RanLeg = { before: Uint32Array; leaves: Uint8Array; root: Uint8Array };
 
@@ -39,10 +39,9 @@ export function runPart(program: Program, part: Part, count: number, until: Unti
     legs.push(ranLeg(program, part, lanes, legs.length, tree));
     longest = Math.max(longest, performance.now() - legBegan);
   }
-  const milliseconds = performance.now() - began;
   releaseLanes(program, lanes);
   releaseTree(program, tree);
-  return { part, lanes: count, legs, milliseconds };
+  return { part, lanes: count, legs };
 }
 
 function ranLeg(program: Program, part: Part, lanes: Lanes, leg: number, tree: Tree): RanLeg {

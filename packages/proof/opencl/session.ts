@@ -83,11 +83,11 @@ function fill(session: Session, { seed, bytes, windowPages }: Of<"fill">) {
       hint: `Claim ${limits.bytes.least} to ${limits.bytes.most} bytes.`,
     });
   }
-  const began = performance.now();
+  const time = stopwatch();
   session.memory?.chunks.forEach(program.release);
   delete session.memory;
   session.memory = fillMemory(program, layout, keyBuffer(program, seed));
-  return { milliseconds: performance.now() - began, filledBytes: layout.filledBytes };
+  return { ...time(), filledBytes: layout.filledBytes };
 }
 
 function run(session: Session, { kind, seed, lanes, milliseconds, legs }: Of<"run">) {
@@ -97,9 +97,20 @@ function run(session: Session, { kind, seed, lanes, milliseconds, legs }: Of<"ru
   const wished = lanes ?? program.device.units * lanesPerUnit[program.device.type];
   const count = Math.max(limits.lanes.least, 2 ** Math.floor(Math.log2(Math.min(most, wished))));
   const part = { kind, key: keyBuffer(program, seed), memory };
+  const time = stopwatch();
   const done = runPart(program, part, count, { milliseconds, legs: Math.min(legs, limits.legs.most) });
   session.parts[kind] = done;
-  return { ...committedOf(done), milliseconds: done.milliseconds };
+  return { ...committedOf(done), ...time() };
+}
+
+/** Time since now, and that of this process on all cores: of a CPU device, what it took from other programs. */
+function stopwatch(): () => { milliseconds: number; cpuMilliseconds: number } {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return { milliseconds: performance.now() - began, cpuMilliseconds: (user + system) / 1_000 };
+  };
 }
 
 function transcript({ program, parts }: Session, { seed }: Of<"transcript">) {

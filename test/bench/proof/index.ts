@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { operationsLimitOf } from "@ngpu/proof/hardware";
 import { operationsOf, readsOf } from "@ngpu/proof/proven";
-import { type DeviceInfo, startProver } from "@ngpu/proof/prover";
+import { type DeviceInfo, startProver, type Times } from "@ngpu/proof/prover";
+import type { Committed } from "@ngpu/proof/record";
 import { auditSeedOf, seedsOf } from "@ngpu/proof/seeds";
 import { pageBytes } from "@ngpu/proof/terms";
 import { type Verdict, verify } from "@ngpu/proof/verify";
@@ -40,10 +41,12 @@ type Report = {
 type Details = {
   device: DeviceInfo;
   verdict: Verdict;
-  readsPerSecond: number;
-  pagesPerSecond: number;
-  operationsPerSecond: number;
+  perSecond: Rates;
+  /** Of a CPU device on a machine that has other work: the rates of one free core. */
+  perCpuSecond: Rates;
 };
+
+type Rates = { reads: number; pages: number; operations: number };
 
 const GiB = 2 ** 30;
 /** An epoch, in which a node is challenged once. */
@@ -85,6 +88,7 @@ async function measure(options: Options): Promise<{ report: Report; details: Det
     const result = { chase, work, transcript };
     const times = Array.from({ length: verifications }, () => secondsOf(() => verify(result, claim)));
     const verdict = verify(result, claim);
+    const done = { filled, chase, work };
     const fillSeconds = filled.milliseconds / 1_000;
     const windowSeconds = options.chase + options.work;
     return {
@@ -101,9 +105,8 @@ async function measure(options: Options): Promise<{ report: Report; details: Det
       details: {
         device: prover.device,
         verdict,
-        readsPerSecond: Number(readsOf(chase)) / options.chase,
-        pagesPerSecond: Number(filled.filledBytes) / pageBytes / fillSeconds,
-        operationsPerSecond: Number(operationsOf(work)) / options.work,
+        perSecond: ratesOf(done, ({ milliseconds }) => milliseconds),
+        perCpuSecond: ratesOf(done, ({ cpuMilliseconds }) => cpuMilliseconds),
       },
     };
   } finally {
@@ -132,16 +135,29 @@ function secondsOf(act: () => unknown): number {
   return (user + system) / 1_000_000;
 }
 
+type Done = { filled: Times & { filledBytes: bigint }; chase: Committed & Times; work: Committed & Times };
+
+function ratesOf({ filled, chase, work }: Done, of: (times: Times) => number): Rates {
+  const perSecond = (count: number, times: Times) => (1_000 * count) / of(times);
+  return {
+    reads: perSecond(Number(readsOf(chase)), chase),
+    pages: perSecond(Number(filled.filledBytes) / pageBytes, filled),
+    operations: perSecond(Number(operationsOf(work)), work),
+  };
+}
+
 /** The figures, and what a prover without a part of the memory would do with this program at these rates. */
 function textOf(report: Report, details: Details): string {
-  const { device, verdict, readsPerSecond, pagesPerSecond, operationsPerSecond } = details;
-  const slower = (absent: number) => 1 + (absent * readsPerSecond) / pagesPerSecond;
+  const { device, verdict, perSecond, perCpuSecond } = details;
+  const slower = (absent: number) => 1 + (absent * perSecond.reads) / perSecond.pages;
+  const rate = (name: keyof Rates, unit: number) =>
+    `${(perSecond[name] / unit).toFixed(2)}, a CPU second ${(perCpuSecond[name] / unit).toFixed(2)}`;
   const lines = [
     `${device.name} (${device.platform}), ${device.units} units`,
     ...Object.entries(report).map(([name, value]) => `${name.padEnd(24)} ${value}`),
-    `reads a second           ${(readsPerSecond / 1e6).toFixed(1)} M`,
-    `pages a second           ${(pagesPerSecond / 1e6).toFixed(3)} M`,
-    `operations a second      ${(operationsPerSecond / 1e9).toFixed(1)} G`,
+    `M reads a second         ${rate("reads", 1e6)}`,
+    `M pages a second         ${rate("pages", 1e6)}`,
+    `G operations a second    ${rate("operations", 1e9)}`,
     ...[0.01, 0.1, 0.5, 0.9].map(
       (absent) => `with ${100 * absent}% of the memory absent: ${slower(absent).toFixed(1)} times slower`,
     ),
