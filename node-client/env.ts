@@ -2,7 +2,7 @@ import { parse, resolve } from "node:path";
 import { commonEnv, envTypes, readEnv } from "@ngpu/runtime/env";
 import { isAddress } from "viem";
 import { z } from "zod";
-import type { KeyPlace } from "./keys/identity.ts";
+import type { KeyPlace } from "./keys/place.ts";
 
 const count = (max: number) => z.coerce.number().int().min(0).max(max).optional();
 const region = () =>

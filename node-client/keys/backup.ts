@@ -3,9 +3,10 @@ import { InputError, messageOf } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { privateKeyToAddress } from "viem/accounts";
 import { createSecret, replaceSecret } from "./files.ts";
-import { encryptForPlace, type KeyPlace, keyPath, openPrivateKey, readKeyFile } from "./identity.ts";
+import { encryptForPlace, openPrivateKey, readKeyFile } from "./identity.ts";
 import { decryptKey, encryptKey, guessableRounds } from "./keystore.ts";
 import { readPassphrase } from "./passphrase.ts";
+import { type KeyPlace, keyPath } from "./place.ts";
 import { isPrivateKey, statedAddress } from "./privateKey.ts";
 
 /**

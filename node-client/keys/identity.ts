@@ -1,23 +1,12 @@
 import { mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { createSecret, isExposed, readIfPresent, replaceSecret } from "./files.ts";
 import { decryptKey, encryptKey, guessableRounds, randomRounds } from "./keystore.ts";
 import { openPassphrase } from "./passphrase.ts";
+import { type KeyPlace, keyPath } from "./place.ts";
 import { isPrivateKey, statedAddress } from "./privateKey.ts";
-
-/** Where a machine's key is. */
-export type KeyPlace = {
-  /** The client's directory; the key is its `<name>.key`. */
-  dir: string;
-  name: "node" | "measurer";
-  /** File of the passphrase. Default: the systemd credential `passphrase`, else `<name>.passphrase` beside the key. */
-  passphraseFile?: string | undefined;
-};
-
-export const keyPath = ({ dir, name }: KeyPlace) => join(dir, `${name}.key`);
 
 /**
  * Decrypts the machine's key. A missing key is created; one that is not encrypted is encrypted. Key and passphrase are readable by

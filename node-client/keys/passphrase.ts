@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { FatalError } from "@ngpu/runtime/errors";
 import { createSecret, readIfPresent } from "./files.ts";
-import type { KeyPlace } from "./identity.ts";
+import type { KeyPlace } from "./place.ts";
 
 /** The passphrase of a keystore, and the file that it comes from. */
 export type Passphrase = { text: string; path: string };

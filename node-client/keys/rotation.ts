@@ -8,9 +8,10 @@ import { InputError } from "@ngpu/runtime/errors";
 import { encodeFunctionData, type Hex, isAddressEqual, zeroAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { createSecret } from "./files.ts";
-import { encryptForPlace, type KeyPlace, keyPath, openIdentity, readKeyFile } from "./identity.ts";
+import { encryptForPlace, openIdentity, readKeyFile } from "./identity.ts";
 import { decryptKey } from "./keystore.ts";
 import { openPassphrase } from "./passphrase.ts";
+import { type KeyPlace, keyPath } from "./place.ts";
 import { isPrivateKey, statedAddress } from "./privateKey.ts";
 
 type Market = { client: ChainClient; deployment: Deployment };

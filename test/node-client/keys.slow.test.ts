@@ -15,7 +15,8 @@ import { expect } from "chai";
 import { Wallet } from "ethers/wallet";
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts";
 import { backUpKey, importKey } from "../../node-client/keys/backup.ts";
-import { type KeyPlace, openIdentity, openPrivateKey } from "../../node-client/keys/identity.ts";
+import { openIdentity, openPrivateKey } from "../../node-client/keys/identity.ts";
+import type { KeyPlace } from "../../node-client/keys/place.ts";
 import { adoptNextKey } from "../../node-client/keys/rotation.ts";
 import { containerOwner } from "../../node-client/prepare.ts";
 

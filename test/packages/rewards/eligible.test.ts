@@ -1,8 +1,8 @@
+import { gpuModels } from "@ngpu/proof/models";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { catalogueOf, classOf, modelIdOf, newestCatalogue } from "@ngpu/rewards/catalogue";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import { claimantsOf, type NodeHistory, type NodeVersion } from "@ngpu/rewards/eligible";
-import { gpuModels } from "@ngpu/proof/models";
 import { packTerms, termsOf, unpackTerms } from "@ngpu/rewards/terms";
 import { unitsOf } from "@ngpu/rewards/units";
 import { expect } from "chai";
