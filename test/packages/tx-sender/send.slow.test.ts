@@ -182,7 +182,10 @@ describe("sending transactions", function () {
       isProven = true;
     });
     const sending = register(await open(account, client), 450);
-    await eventually("it is found in its block, and its receipt is asked for again", async () => askedAfterProof > 1);
+    await eventually(
+      "it is found in its block, and its receipt is asked for again",
+      async () => askedAfterProof > 1,
+    );
     expect((await statuses()).map(({ status }) => status)).to.deep.equal(["sent"]);
     lacks = false;
     expect((await sending).receipt.status).to.equal("success");
