@@ -21,8 +21,8 @@ export async function inspectOwn(engine: Engine, purpose: Purpose): Promise<Dock
 }
 
 function purposeOf({ market }: Engine, name: string): Purpose {
-  const [, own, , what] = name.replace(/^\//, "").split("-");
-  if (!name.startsWith("/ngpu-") || own !== market) return "walls";
+  const [program, own, , what] = name.replace(/^\//, "").split("-");
+  if (program !== "ngpu" || own !== market) return "walls";
   return what === "probe" || what === "inspected" ? what : "workspace";
 }
 

@@ -84,7 +84,8 @@ async function prepare(): Promise<Scene> {
   process.env.TEST_LOG_LEVEL ??= "warn";
   const engine = await startEngine();
   stops.push(engine.stop);
-  const test = await setupMatch();
+  // A stopped workspace keeps its lease: its lock pays for it however long the trial takes.
+  const test = await setupMatch({ minSeconds: 3_600 });
   stops.push(test.stop);
   // A node that is killed again and again is not lost.
   const match = await test.startMatch("match-a", { LOSS_SECONDS: "3600" });
