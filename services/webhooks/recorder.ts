@@ -19,11 +19,7 @@ const retryPause = 200;
  * Records attempts, those that end while a statement runs together in the next. So an answer waits for at most two commits, and few
  * are not recorded when the process is killed.
  */
-export function createRecorder(deps: {
-  db: Queryable;
-  runner: bigint;
-  logger: Logger;
-}): Recorder {
+export function createRecorder(deps: { db: Queryable; runner: bigint; logger: Logger }): Recorder {
   const waiting: Waiting[] = [];
   let isRecording = false;
   const recordAll = async () => {
