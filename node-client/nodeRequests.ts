@@ -52,6 +52,9 @@ async function answer(
   const current = () => deps.current(lease);
   if (current() === undefined) return refuse(stream, "lease_not_found");
   const closed = new AbortController();
+  // A stream that is cancelled without an error code stays open until something is written, which then fails.
+  stream.once("aborted", () => stream.destroy());
+  stream.on("error", () => undefined);
   stream.once("close", () => closed.abort(new Error("the request has ended")));
   const signal = AbortSignal.any([closed.signal, deps.signal]);
   const query = new URL(path, "http://node").searchParams;
