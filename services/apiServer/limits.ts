@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { RequestHandler } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { Redis } from "ioredis";
-import { RedisStore } from "rate-limit-redis";
+import { type RedisReply, RedisStore } from "rate-limit-redis";
 import { type Partner, partnerIn } from "./access.ts";
 
 /** Calls per minute. */
@@ -64,9 +65,20 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
   return redis;
 }
 
+/**
+ * Sends a command of the store. The store loads its scripts once, and would count no call for ever if that failed: it gets the script's
+ * name all the same, and loads the script when Redis does not know the name.
+ */
+async function sendTo(redis: Pick<Redis, "call">, command: string, args: string[]): Promise<RedisReply> {
+  const [subcommand, script = ""] = args;
+  const sent = redis.call(command, ...args) as Promise<RedisReply>;
+  if (command !== "SCRIPT" || subcommand !== "LOAD") return sent;
+  return sent.catch(() => createHash("sha1").update(script).digest("hex"));
+}
+
 /** Creates the rate limits. Calls are counted by API key, or by IP address without one. */
 export function createLimits(
-  redis: Redis,
+  redis: Pick<Redis, "call">,
   limits: Limits,
 ): { general: RequestHandler; signIn: RequestHandler; writes: RequestHandler } {
   // A rotation gives no further calls.
@@ -87,7 +99,7 @@ export function createLimits(
       passOnStoreError: true,
       store: new RedisStore({
         prefix: `ngpu:rate:${name}:`,
-        sendCommand: (command, ...args) => redis.call(command, ...args) as Promise<string | number>,
+        sendCommand: (command, ...args) => sendTo(redis, command, args),
       }),
       handler: (_request, _response, next, options) =>
         next(
