@@ -6,6 +6,11 @@ import type { FuzzRequest } from "./requests.ts";
 /** A server may take this long for one answer, in milliseconds. */
 const patience = 60_000;
 
+/** Content types of answers that may go on until the client leaves. */
+const streamTypes = ["text/event-stream", "application/jsonl"];
+/** How long such an answer is read, in milliseconds. */
+const streamMs = 200;
+
 /** Codes of answers with 503 that are right while everything that the API needs is there. */
 const rightUnavailable = ["replica_unavailable", "capacity_wait_ended"];
 
@@ -34,9 +39,25 @@ export function createSend(url: string): { send: Send; close: () => void } {
     const message = await answered.promise;
     const headers = new Headers();
     for (const [name, value] of Object.entries(message.headers)) headers.set(name, String(value));
-    return { status: message.statusCode ?? 0, headers, body: await text(message) };
+    return { status: message.statusCode ?? 0, headers, body: await readBody(message) };
   };
   return { send, close: () => agent.destroy() };
+}
+
+/** Reads a body to its end, or a stream of events, which may have none, for a while. */
+async function readBody(message: IncomingMessage): Promise<string> {
+  const type = message.headers["content-type"] ?? "";
+  if (!streamTypes.some((one) => type.startsWith(one))) return text(message);
+  const timer = setTimeout(() => message.destroy(), streamMs);
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+  } catch (error) {
+    if (!message.destroyed) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 const byteLength = (body: string) => String(Buffer.byteLength(body));
