@@ -83,7 +83,9 @@ async function tryOut(
   const { seed, json } = options;
   const count = options[unit] ?? 0;
   const abort = new AbortController();
-  process.once("SIGINT", () => abort.abort(new Error("Interrupted.")));
+  // A terminal sends the signal to npm and to this process, and npm passes it on: the second one must not end it before its parts.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => abort.abort(new Error("Interrupted.")));
   const bar = createBar(count, unit);
   process.stderr.write(`ngpu ${version}, chaos ${name}: ${count} ${unit}, --seed ${seed}\n`);
   const { run } = (await import(join(import.meta.dirname, "../..", module))) as Subject;
