@@ -1,6 +1,7 @@
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { RunningProcess } from "../../../scripts/embedded/process.ts";
 import type { ApiEnv } from "../../../services/apiServer/env.ts";
+import { startLeaseNode } from "../../services/apiServer/leaseNode.ts";
 import { join, newWorkspace, runWorkspace } from "../../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
 import { echo } from "../../services/gateway/node.ts";
@@ -26,7 +27,12 @@ export async function openFuzzMarket(): Promise<FuzzMarket> {
   });
   const { server } = started;
   if (server === undefined) throw new Error("apiServer was not started.");
-  return { api, server, facts: await factsOf(api) };
+  const node = await startLeaseNode(echo("fuzz"));
+  const stop = async () => {
+    await api.stop();
+    node.stop();
+  };
+  return { api: { ...api, stop }, server, facts: await factsOf(api, node) };
 }
 
 const startServer = (env: ApiEnv): Promise<RunningProcess> =>
@@ -38,11 +44,15 @@ const startServer = (env: ApiEnv): Promise<RunningProcess> =>
     url: `http://127.0.0.1:${env.PORT}`,
   });
 
-async function factsOf(api: ApiMarket): Promise<Facts> {
+/** @param node A node whose container answers tasks, and which answers for lines, commands and use by the client's code. */
+async function factsOf(api: ApiMarket, node: Awaited<ReturnType<typeof startLeaseNode>>): Promise<Facts> {
   const account = privateKeyToAccount(generatePrivateKey());
   const { partner, authorizationId } = await join(api, account, "100");
-  const nodeId = await api.addServingNode("fuzz", echo("fuzz"));
+  const nodeId = await api.addServingNode("fuzz", node.serve);
   const { id: running } = await runWorkspace(api, partner, { name: "fuzz", nodeId });
+  const container = "f".repeat(64);
+  node.run({ workspaceId: BigInt(running), replica: 0, lease: 1 }, container);
+  node.output.write(container, BigInt(Date.now()) * 1_000_000n, "ready\n");
   const spare = await partner.post<{ id: string }>("/v1/workspaces", { ...newWorkspace, name: "spare" });
   const task = await partner.post<{ id: string }>("/v1/tasks", { workspaceId: running, path: "/" });
   const { body: key } = await partner.post<{ apiKey: string }>("/v1/keys", { name: "fuzz" });
