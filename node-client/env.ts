@@ -29,6 +29,13 @@ const wallet = () =>
     .address()
     .refine((address) => isAddress(address), "has a wrong checksum: copy it again from the wallet")
     .optional();
+const updateSeconds = () =>
+  z.coerce
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(600)
+    .describe("Average seconds between looks for an update of the client; 0: none");
 const api = {
   NGPU_API: envTypes.url().describe("URL of the market's API; everything else is read from its /v1/network"),
 };
@@ -81,6 +88,7 @@ export const nodeVariables = {
     .min(0)
     .default(10)
     .describe("Disk for prefetched images, GiB; 0 disables prefetching"),
+  NODE_UPDATE_SECONDS: updateSeconds(),
   NODE_LIMIT_PORTS: z.coerce
     .number()
     .int()
@@ -106,6 +114,7 @@ export const measurerVariables = {
     .default("0")
     .transform((value) => value === "1")
     .describe("1: measure nodes at private addresses, for a market on one machine or one network"),
+  MEASURER_UPDATE_SECONDS: updateSeconds(),
   MEASURER_REGION: region().describe("Country of the machine, two letters"),
 };
 

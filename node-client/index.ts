@@ -30,7 +30,8 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
   context.onStop("loops", async () => {
     await Promise.all([...background, membership.done(), tunnels.done()]);
     await Promise.all([reconciler.idle(), prefetcher.idle()]);
-    if (env.NODE_STOP_CONTAINERS) await reconciler.stopAll();
+    // Leases run on while the client is replaced.
+    if (env.NODE_STOP_CONTAINERS && !node.updates.isRestarting()) await reconciler.stopAll();
   });
   await serveControl(node);
   const state = () => ({

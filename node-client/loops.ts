@@ -52,7 +52,16 @@ export function startLoops(node: NodeParts): Promise<void>[] {
       logger,
       signal,
     }),
-    watchNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, network, logger, signal, fail }),
+    watchNetwork({
+      api: env.NGPU_API,
+      dir: env.NODE_DIR,
+      network,
+      clientConfig: node.clientConfig,
+      logger,
+      signal,
+      fail,
+    }),
+    node.updates.done,
     watchEngine(engine, { signal, logger, onEvent: () => events.emit("work") }),
     startHeartbeats(node),
   ];

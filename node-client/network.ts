@@ -2,11 +2,13 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import type { ClientConfig } from "@ngpu/protocol/updates";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { z } from "zod";
+import { applyEndpoints } from "./updates/applyConfig.ts";
 
 const networkSchema = z.object({
   chainId: z.number().int().positive(),
@@ -115,13 +117,14 @@ function readStoredNetwork(path: string, api: string): Network | undefined {
 }
 
 /**
- * Polls the API and writes changed URLs into `network`. When the contracts have changed, the client fails: its restart uses
+ * Polls the API and writes changed URLs into `network`, unless the signed configuration has others. When the contracts have changed, the client fails: its restart uses
  * another journal.
  */
 export async function watchNetwork(options: {
   api: string;
   dir: string;
   network: Network;
+  clientConfig: ClientConfig;
   logger: Logger;
   signal: AbortSignal;
   fail: (error: unknown) => void;
@@ -144,6 +147,7 @@ export async function watchNetwork(options: {
       network.matchUrls = latest.matchUrls;
       network.gatewayUrls = latest.gatewayUrls;
       network.probeImage = latest.probeImage;
+      applyEndpoints(network, options.clientConfig);
       storeNetwork(join(options.dir, "network.json"), options.api, latest);
     } catch (error) {
       if (!signal.aborted) logger.warn({ event: "network_poll_failed", reason: messageOf(error) });

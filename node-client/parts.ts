@@ -17,6 +17,8 @@ import { createReasonReporter, type ReasonReporter } from "./reasons/reasonRepor
 import { createReconciler, type ReconcileDependencies, type Reconciler } from "./reconcile.ts";
 import { type Session, startSession } from "./session.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
+import { prefetchLimit } from "./updates/applyConfig.ts";
+import { startUpdates, type Updates } from "./updates/updateLoop.ts";
 import { version } from "./version.ts";
 import { openHostShell } from "./walls/hostShell.ts";
 import { createWalls, type Walls } from "./walls/walls.ts";
@@ -58,7 +60,9 @@ type EngineParts = {
   rounds: ReturnType<typeof createRounds>;
 };
 
-export type NodeParts = BaseParts & NetworkParts & EngineParts & { heartbeatSeconds: number };
+export type NodeParts = BaseParts &
+  NetworkParts &
+  EngineParts & { heartbeatSeconds: number; updates: Updates };
 
 /** Creates the parts of a compute node. `startLoops` starts their background work. */
 export function createParts(context: ServiceContext, env: NodeEnv, prepared: Prepared): NodeParts {
@@ -74,7 +78,13 @@ export function createParts(context: ServiceContext, env: NodeEnv, prepared: Pre
   const engineParts = createEngineParts(base, networkParts);
   // The default until match sends another.
   const heartbeatSeconds = prepared.network.deployment.parameters.slotSeconds / 2;
-  return { ...base, ...networkParts, ...engineParts, heartbeatSeconds };
+  return {
+    ...base,
+    ...networkParts,
+    ...engineParts,
+    heartbeatSeconds,
+    updates: startNodeUpdates(base, networkParts),
+  };
 }
 
 function createNetworkParts(base: BaseParts): NetworkParts {
@@ -100,6 +110,21 @@ function createNetworkParts(base: BaseParts): NetworkParts {
     nodeId: membership.nodeId,
   });
   return { membership, session, outbox, heartbeatAcks };
+}
+
+function startNodeUpdates(
+  { context, env, account, updatePlace }: BaseParts,
+  { session, membership }: NetworkParts,
+): Updates {
+  return startUpdates({
+    place: updatePlace,
+    api: env.NGPU_API,
+    address: account.address,
+    region: env.NODE_REGION,
+    seconds: env.NODE_UPDATE_SECONDS,
+    isHealthy: () => session.isOpen() && membership.isCurrent(),
+    context,
+  });
 }
 
 function startMembership({ context, events, lastContact, network, journal, client }: BaseParts): Membership {
@@ -152,7 +177,7 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     signal,
     send: session.send,
     inUse: () => imagesInUse(journal, membership.view()),
-    limitGib: env.NODE_PREFETCH_GIB,
+    limitGib: prefetchLimit(env.NODE_PREFETCH_GIB, base.clientConfig),
   });
   const tunnels = createTunnels({
     account,

@@ -4,6 +4,7 @@ import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-r
 import { requireHead } from "@ngpu/chain-reader/requireHead";
 import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";
+import type { ClientConfig } from "@ngpu/protocol/updates";
 import { FatalError, NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { Hex } from "viem";
@@ -18,6 +19,8 @@ import { adoptNextKey } from "./keys/rotation.ts";
 import { loadNetwork, type Network } from "./network.ts";
 import { type Hardware, probeHardware } from "./probe/hardware.ts";
 import { nodeIdOf } from "./registration.ts";
+import { applyEndpoints } from "./updates/applyConfig.ts";
+import { readClientConfig, type UpdatePlace, updatePlace } from "./updates/place.ts";
 
 /** The checked prerequisites of a node. */
 export type Prepared = {
@@ -29,6 +32,9 @@ export type Prepared = {
   dataDir: string;
   hardware: Hardware;
   client: ChainClient;
+  /** Undefined: no launcher started the client, which is not updated. */
+  updatePlace: UpdatePlace | undefined;
+  clientConfig: ClientConfig;
 };
 
 /**
@@ -39,6 +45,9 @@ export type Prepared = {
 export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepared> {
   const first = await openIdentity(nodeKeyPlace(env));
   const network = await loadNetwork({ api: env.NGPU_API, dir: env.NODE_DIR, logger });
+  const place = updatePlace();
+  const clientConfig = readClientConfig(place);
+  applyEndpoints(network, clientConfig);
   const { deployment } = network;
   const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
   const account = (await adoptRegisteredKey(env, { client, network, logger })) ?? first;
@@ -55,7 +64,7 @@ export async function prepareNode(env: NodeEnv, logger: Logger): Promise<Prepare
     logger.warn({ event: "engine_without_nvidia_runtime" });
   requireDriverOnFirstStart(hardware, journal);
   await requireChainOnFirstStart(client, network, journal, logger);
-  return { account, network, journal, engine, dataDir, hardware, client };
+  return { account, network, journal, engine, dataDir, hardware, client, updatePlace: place, clientConfig };
 }
 
 /** Puts a key in place that the node's wallet has accepted since the last start. Undefined: the present one stays. */

@@ -1,5 +1,6 @@
 import { apiServerVariables } from "@ngpu/api-server/env";
 import { autoExportVariables, verifyVariables } from "@ngpu/auto-export/env";
+import { configVariables } from "@ngpu/config/env";
 import { dispenseVariables } from "@ngpu/dispense/env";
 import { gatewayVariables } from "@ngpu/gateway/env";
 import { matchVariables } from "@ngpu/match/env";
@@ -30,6 +31,7 @@ export const programs: { title: string; variables: Variables }[] = [
   { title: "services/gateway", variables: gatewayVariables },
   { title: "services/apiServer", variables: apiServerVariables },
   { title: "services/webhooks", variables: webhooksVariables },
+  { title: "services/config", variables: configVariables },
   { title: "node-client/main.ts run: a compute node", variables: nodeVariables },
   { title: "node-client/main.ts measure: a measurement node", variables: measurerVariables },
 ];

@@ -459,6 +459,8 @@ replace_client() {
   rm -rf "$target.old"
   [ ! -d "$target" ] || mv "$target" "$target.old"
   mv "$staged" "$target"
+  # What is installed runs, not a release that the former client fetched.
+  rm -f "$state/updates/current" "$state/updates/pending"
   rm -rf "$target.old"
 }
 
@@ -510,7 +512,7 @@ start_service() {
     return
   fi
   say "Installed. This machine has no systemd. Start the client as root with:"
-  say "  sh -c 'set -a; . $env_file; exec runuser -u $service -- $target/bin/node $target/client.mjs $command'"
+  say "  sh -c 'set -a; . $env_file; exec runuser -u $service -- sh $target/launcher.sh $command'"
 }
 
 check_socket_access() {

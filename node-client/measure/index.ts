@@ -15,6 +15,9 @@ import { openIdentity } from "../keys/identity.ts";
 import { loadNetwork, watchNetwork } from "../network.ts";
 import { createOutbox, deadline, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
+import { applyEndpoints } from "../updates/applyConfig.ts";
+import { readClientConfig, updatePlace } from "../updates/place.ts";
+import { startUpdates } from "../updates/updateLoop.ts";
 import { version } from "../version.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
@@ -32,6 +35,9 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   const dir = env.MEASURER_DIR;
   const account = await openIdentity({ dir, name: "measurer", passphraseFile: env.MEASURER_PASSPHRASE_FILE });
   const network = await loadNetwork({ api: env.NGPU_API, dir, logger });
+  const place = updatePlace();
+  const clientConfig = readClientConfig(place);
+  applyEndpoints(network, clientConfig);
   const { deployment } = network;
   // Identified by ComputeNode, not Measure: a replaced Measure still receives the results of its last rounds.
   const market = `${deployment.chainId}/${deployment.contracts.ComputeNode.toLowerCase()}`;
@@ -40,7 +46,7 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   );
   const client = createChainClient({ rpcUrls: network.rpcUrls, chainId: deployment.chainId });
   await requireChain(client, deployment);
-  return { account, network, journal, client };
+  return { account, network, journal, client, updatePlace: place, clientConfig };
 }
 
 type MeasurerEvents = { message: [ServerMessage] };
@@ -84,10 +90,29 @@ async function startMeasurer(
     ensureRegistered(measurer),
   );
   events.on("message", (message) => handleMessage(measurer, registration, message));
-  const watching = watchNetwork({ api: env.NGPU_API, dir: env.MEASURER_DIR, network, logger, signal, fail });
+  const { clientConfig } = prepared;
+  const watching = watchNetwork({
+    api: env.NGPU_API,
+    dir: env.MEASURER_DIR,
+    network,
+    clientConfig,
+    logger,
+    signal,
+    fail,
+  });
+  const updates = startUpdates({
+    place: prepared.updatePlace,
+    api: env.NGPU_API,
+    address: account.address,
+    region: env.MEASURER_REGION,
+    seconds: env.MEASURER_UPDATE_SECONDS,
+    isHealthy: session.isOpen,
+    context,
+  });
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
-    await Promise.all([session.done, registration.done, watching, measurer.queue, ...measurer.awaiting]);
+    const loops = [session.done, registration.done, watching, updates.done];
+    await Promise.all([...loops, measurer.queue, ...measurer.awaiting]);
   });
   const health = () => ({
     ok: true,

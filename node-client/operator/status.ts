@@ -1,6 +1,7 @@
 import { type Assignment, leaseKey } from "../leases.ts";
 import { offerOf } from "../offer.ts";
 import type { NodeParts } from "../parts.ts";
+import type { UpdateStatus } from "../updates/updateLoop.ts";
 import { version } from "../version.ts";
 import type { WallsStatus } from "../walls/walls.ts";
 import { limitHardware, priceOf, readSettings, walletOf } from "./settings.ts";
@@ -25,6 +26,7 @@ export type NodeStatus = {
   leases: LeaseStatus[];
   /** The firewall between tenants and the networks of this machine. */
   walls: WallsStatus;
+  updates: UpdateStatus;
   offer: OfferStatus;
 };
 
@@ -62,6 +64,7 @@ export function statusOf(node: NodeParts): NodeStatus {
     drained: settings.drained,
     leases: leasesOf(node),
     walls: node.walls.status(),
+    updates: node.updates.status(),
     offer: offerStatusOf(node),
   };
 }

@@ -11,6 +11,8 @@ export type ServiceContext = {
   onStop(name: string, undo: () => Promise<void> | void): void;
   /** Stops the process with exit code 1 because of an unrecoverable error. */
   fail(error: unknown): void;
+  /** Stops the process in an orderly way, with another exit code than 0. */
+  exit(reason: string, exitCode: number): void;
 };
 
 /** @deadline The steps of a service when it stops. The process exits. */
@@ -37,7 +39,7 @@ type Run = {
 
 /**
  * Runs a service until SIGTERM, SIGINT or a fatal error, then runs the registered shutdown steps and exits.
- * The exit code is 0 after an orderly stop and 1 after an error. A startup error is one plain message on stderr; a
+ * The exit code is 0 after an orderly stop, unless `exit` gave another, and 1 after an error. A startup error is one plain message on stderr; a
  * later error is logged.
  */
 export async function runService(
@@ -60,6 +62,10 @@ export async function runService(
       logger,
       signal: abort.signal,
       fail,
+      exit: (reason, exitCode) => {
+        run.exitCode = exitCode;
+        stopRun(run, reason);
+      },
       onStop: (step, undo) => steps.push({ name: step, undo }),
     });
     run.isStarted = true;

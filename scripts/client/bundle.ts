@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 /**
  * The CommonJS names that the bundled packages expect, defined for the one ES module. The long names avoid collisions with
@@ -12,18 +12,33 @@ const commonJs = [
   "const __dirname = import.meta.dirname;",
 ].join("\n");
 
-/** Bundles the node client into one JavaScript module. */
-export function bundleClient(rootDir: string): Promise<string> {
-  return bundleProgram(rootDir, "node-client/main.ts");
-}
+/** The programs of the client: the client itself, what decrypts its key, and what verifies and unpacks its updates. */
+const programs = {
+  "client.mjs": "node-client/main.ts",
+  "keystore.mjs": "node-client/keys/keystoreProgram.ts",
+  "updater.mjs": "node-client/updates/updaterProgram.ts",
+};
 
-/** Bundles the program that decrypts the client's key, which runs beside it. */
-export function bundleKeystore(rootDir: string): Promise<string> {
-  return bundleProgram(rootDir, "node-client/keys/keystoreProgram.ts");
+/**
+ * Bundles each program of the client into one JavaScript module.
+ *
+ * @param version The version that they print; default: the checkout's.
+ * @returns The modules by file name.
+ */
+export async function bundleClient(
+  rootDir: string,
+  version?: string,
+): Promise<Record<keyof typeof programs, string>> {
+  const bundle = (name: keyof typeof programs) => bundleProgram(rootDir, programs[name], version);
+  return {
+    "client.mjs": await bundle("client.mjs"),
+    "keystore.mjs": await bundle("keystore.mjs"),
+    "updater.mjs": await bundle("updater.mjs"),
+  };
 }
 
 /** Bundles a program and all packages that it uses into one JavaScript module. */
-export async function bundleProgram(rootDir: string, entry: string): Promise<string> {
+export async function bundleProgram(rootDir: string, entry: string, version?: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(rootDir, entry)],
     absWorkingDir: rootDir,
@@ -38,6 +53,20 @@ export async function bundleProgram(rootDir: string, entry: string): Promise<str
     // Native add-ons, compiled for one platform. ssh2, ws and pg work without them.
     external: ["cpu-features", "bufferutil", "utf-8-validate", "pg-native", "*.node"],
     logLevel: "silent",
+    plugins: version === undefined ? [] : [stateVersion(rootDir, version)],
   });
   return outputFiles.map(({ text }) => text).join("");
+}
+
+/** Replaces the version of the checkout's package.json. */
+function stateVersion(rootDir: string, version: string): Plugin {
+  const manifest = join(rootDir, "package.json");
+  return {
+    name: "state-version",
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /package\.json$/ }, ({ path }) =>
+        path === manifest ? { contents: JSON.stringify({ version }), loader: "json" } : undefined,
+      );
+    },
+  };
 }

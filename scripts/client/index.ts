@@ -1,5 +1,6 @@
 // Writes a release of the node client: npm run client:release -- --out FOLDER
 import { join, resolve } from "node:path";
+import { releaseVersion } from "@ngpu/protocol/updates";
 import { start } from "@ngpu/runtime/lifecycle";
 import { Command, Option } from "commander";
 import { writeRelease } from "./release.ts";
@@ -21,8 +22,15 @@ const program = new Command("npm run client:release --")
       .choices(platforms)
       .default(own === undefined ? [...platforms] : [own]),
   )
-  .action(async ({ out, platform }: { out: string; platform: Platform[] }) => {
-    const manifest = await writeRelease({ rootDir, outDir: resolve(out), platforms: platform });
+  .option("--release-version <version>", "version of the release (default: the checkout's)")
+  .action(async (given: { out: string; platform: Platform[]; releaseVersion?: string }) => {
+    const { out, platform: platforms, releaseVersion: version } = given;
+    const manifest = await writeRelease({
+      rootDir,
+      outDir: resolve(out),
+      platforms,
+      ...(version !== undefined && { version: releaseVersion.parse(version) }),
+    });
     process.stdout.write(`${JSON.stringify(manifest, null, 2)}\n`);
   });
 

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { version } from "@ngpu/node-client/version";
+import { version as ownVersion } from "@ngpu/node-client/version";
 import { FatalError } from "@ngpu/runtime/errors";
-import { writeArchive } from "./archive.ts";
-import { bundleClient, bundleKeystore } from "./bundle.ts";
+import { type TextFile, writeArchive } from "./archive.ts";
+import { bundleClient } from "./bundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
 /** The directory in a client archive. */
@@ -30,16 +30,19 @@ export async function writeRelease(options: {
   rootDir: string;
   outDir: string;
   platforms: readonly Platform[];
+  /** Default: the checkout's. */
+  version?: string;
   signal?: AbortSignal;
 }): Promise<ClientManifest> {
-  const { rootDir, outDir, signal } = options;
+  const { rootDir, outDir, signal, version = ownVersion } = options;
   const cacheDir = join(rootDir, ".ngpu/cache/client");
   const script = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
   const files = [
     // Removes the client when the market is gone.
     { path: `${folder}/install.sh`, text: script },
-    { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
-    { path: `${folder}/keystore.mjs`, text: await bundleKeystore(rootDir) },
+    ...Object.entries(await bundleClient(rootDir, version)).map(([name, text]) => ({ path: `${folder}/${name}`, text })),
+    { path: `${folder}/launcher.sh`, text: readFileSync(join(rootDir, "node-client/launcher.sh"), "utf8") },
+    ...rootMetadata(join(outDir, "client")),
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
   ];
   const clientDir = join(outDir, "client");
@@ -57,6 +60,12 @@ export async function writeRelease(options: {
   replaceFile(join(outDir, "install_measure.sh"), measurerScript(script));
   replaceFile(join(clientDir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+/** What the client trusts updates by. A market that signs none has none, and its clients do not update themselves. */
+function rootMetadata(clientDir: string): TextFile[] {
+  const first = join(clientDir, "metadata/1.root.json");
+  return existsSync(first) ? [{ path: `${folder}/root.json`, text: readFileSync(first, "utf8") }] : [];
 }
 
 /** The install script of a measurement node. It is complete in itself, because it is piped into a shell. */

@@ -21,6 +21,7 @@ const services = [
   "workspace",
   "pomc",
   "webhooks",
+  "config",
 ] as const;
 
 /** Ports are chosen before anything starts, because each service is configured with the addresses of others. */
@@ -56,6 +57,7 @@ export async function choosePorts(options: StartOptions): Promise<Ports> {
     workspace: await free("workspace"),
     pomc: await free("pomc"),
     webhooks: await free("webhooks"),
+    config: await free("config"),
   };
   mkdirSync(options.stateDir, { recursive: true });
   writeFileSync(file, JSON.stringify(ports));

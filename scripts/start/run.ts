@@ -8,7 +8,7 @@ import type { Market } from "./market.ts";
 import { type Addresses, addressesOf, choosePorts, type Ports, reservePorts } from "./ports.ts";
 import { type Prepared, prepareMarket } from "./prepare.ts";
 import { releaseClient } from "./releases.ts";
-import { startServices } from "./services.ts";
+import { startConfigService, startServices } from "./services.ts";
 import type { StartContext } from "./startContext.ts";
 import { fundGuests, type Guest } from "./tokens.ts";
 
@@ -66,9 +66,10 @@ export async function runMarket(
   ]);
   const [journey] = await runConcurrently(signal, (own) => {
     // Operators need it and no service does, so it is written while the journey waits.
-    const released = reporter.check("client", () =>
-      releaseClient({ rootDir, stateDir: options.stateDir, signal: own }),
-    );
+    const released = reporter.check("client", async () => {
+      await releaseClient({ rootDir, stateDir: options.stateDir, signal: own });
+      await startConfigService({ ...market, signal: own }, ports.config);
+    });
     const onUsable = (usable: UsableMarket) => {
       const up = () => context.onUp?.({ ...usable, addresses, guest });
       // A failure ends the journey.

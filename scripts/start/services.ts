@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import getPort from "get-port";
 import { startProcess } from "../embedded/process.ts";
@@ -7,11 +8,11 @@ import type { DatabaseUrls } from "./database.ts";
 import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
-import { releasesDir } from "./releases.ts";
+import { releasesDir, updateKeys, updateRepository } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 import { supervise } from "./supervise/supervisor.ts";
 
-type ServiceName = Exclude<keyof Ports, "apiServerInternal">;
+type ServiceName = Exclude<keyof Ports, "apiServerInternal" | "config">;
 
 /** The account each service sends transactions from. */
 const signers: Partial<Record<ServiceName, KeyName>> = {
@@ -74,6 +75,33 @@ export async function startServices(
     exporting,
     Promise.race([answers.promise, exporting]).then(() => allOrNothing(others.map((name) => startOne(name)))),
   ]);
+}
+
+/** Starts config, which needs the update repository that the release writes. */
+export async function startConfigService(market: Market, port: number): Promise<void> {
+  const { stateDir } = market;
+  await startProgram(market, {
+    name: "config",
+    group: "services",
+    entry: "services/config/index.ts",
+    args: [],
+    env: {
+      ...baseEnvironment(market),
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      UPDATE_REPOSITORY: updateRepository(stateDir),
+      ONLINE_KEY_FILE: join(updateKeys(stateDir), "online.pem"),
+      CONFIG_TOKEN: configToken(stateDir),
+    },
+    healthUrl: `http://127.0.0.1:${port}/healthz`,
+  });
+}
+
+/** The token of this market's config, in the file `config-token` of the state directory. */
+function configToken(stateDir: string): string {
+  const path = join(stateDir, "config-token");
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32).toString("hex"), { mode: 0o600 });
+  return readFileSync(path, "utf8").trim();
 }
 
 function isPower(name: string): name is Power {

@@ -39,6 +39,11 @@ const RULES: readonly Rule[] = [
   },
   { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
+  {
+    of: "packages/update-repository",
+    may: BASE,
+    because: "releases are signed on a machine without a market",
+  },
   { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
   {
     of: "packages/tx-sender",
@@ -54,6 +59,11 @@ const RULES: readonly Rule[] = [
     of: "services/registry",
     may: ["packages/runtime", "packages/image-store"],
     because: "the registry reads no database and no chain",
+  },
+  {
+    of: "services/config",
+    may: ["packages/runtime", "packages/protocol", "packages/update-repository"],
+    because: "config reads no database and no chain",
   },
   {
     of: "services/*",

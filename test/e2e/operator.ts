@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { readKeyFile } from "@ngpu/update-repository/keys";
+import { addRelease } from "@ngpu/update-repository/offline";
+import { writeRelease } from "../../scripts/client/release.ts";
+import { ownPlatform, type Platform } from "../../scripts/client/runtime.ts";
 import { signalGroup } from "../../scripts/embedded/leftovers.ts";
+import { releasesDir, updateKeys, updateRepository } from "../../scripts/start/releases.ts";
 import { rootDir } from "../support/parts.ts";
 import type { ScratchRoot } from "../support/scratchRoot.ts";
 
@@ -51,6 +56,27 @@ export async function operatorJson<Answer>(root: ScratchRoot, command: string): 
   const { code, stdout, stderr } = await root.run(`/usr/local/bin/ngpu-node ${command} --json`);
   if (stdout === "") throw new Error(`ngpu-node ${command} ended with ${code}: ${stderr}`);
   return JSON.parse(stdout) as Answer;
+}
+
+/** Writes and signs another version of the client, as a market's owner does, and rolls it out to all clients. */
+export async function updateClients(dir: string, version: string): Promise<void> {
+  const platforms = [ownPlatform() as Platform];
+  const manifest = await writeRelease({ rootDir, outDir: releasesDir(dir), platforms, version });
+  const archives = Object.entries(manifest.platforms).map(([platform, { sha256, bytes }]) => ({
+    platform,
+    sha256,
+    bytes,
+  }));
+  const releases = readKeyFile(join(updateKeys(dir), "releases.pem"));
+  addRelease(updateRepository(dir), releases, { version, archives }, Date.now());
+  const { config } = JSON.parse(readFileSync(join(dir, "ports.json"), "utf8")) as { config: number };
+  const token = readFileSync(join(dir, "config-token"), "utf8");
+  const response = await fetch(`http://127.0.0.1:${config}/rollout`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ release: version, percent: 100 }),
+  });
+  if (!response.ok) throw new Error(`config answered ${response.status}: ${await response.text()}`);
 }
 
 export type NodeEntry = {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -29,6 +29,7 @@ import {
   operatorCommand,
   operatorJson,
   startInstalled,
+  updateClients,
 } from "./operator.ts";
 
 const run = promisify(execFile);
@@ -187,6 +188,7 @@ describe("npm start", function () {
     try {
       const installed = await root.run(operatorCommand(api, wallet));
       expect(installed.code, installed.stderr).to.equal(0);
+      appendFileSync(join(root.path, "etc/ngpu/node.env"), "NODE_UPDATE_SECONDS=3\n");
       const client = startInstalled(root, foregroundCommand(installed.stdout));
       try {
         // The wallet has not accepted the node.
@@ -204,6 +206,9 @@ describe("npm start", function () {
           client.output,
         );
         await operate(root, `${api}/v1/nodes/${id}`, client.output);
+        await updateClients(dir, "0.99.0");
+        await until(async () => (await operatorJson<NodeStatus>(root, "status")).version === "0.99.0");
+        expect(await operatorJson<NodeStatus>(root, "status")).to.include({ nodeId: id, session: true });
       } finally {
         await client.stop();
       }

@@ -96,6 +96,7 @@ describe("the control socket of a running client", () => {
       tunnels: { open: () => 2 },
       reconciler: { running: () => new Map([["3/0/2", 32_768]]) },
       walls: { status: () => walls },
+      updates: { status: () => ({ enabled: false, checkedAt: null, result: null }) },
       lastContact: { last: () => 0 },
       context: { logger, onStop: (_name: string, undo: () => void) => stops.push(undo) },
     } as unknown as NodeParts;

@@ -69,7 +69,9 @@ describe("a release of the node client", function () {
       "client.mjs",
       "install.sh",
       "keystore.mjs",
+      "launcher.sh",
       "service.unit",
+      "updater.mjs",
     ]);
     expect(statSync(join(dirs.empty.path, "ngpu-client/bin/node")).mode & 0o777).to.equal(0o755);
   });

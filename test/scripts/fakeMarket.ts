@@ -89,6 +89,7 @@ function writeFakeRelease(
   writeFileSync(join(content, "bin/node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
   writeFileSync(join(content, "client.mjs"), client.bundle);
   writeFileSync(join(content, "keystore.mjs"), client.keystore);
+  copyFileSync(join(rootDir, "node-client/launcher.sh"), join(content, "launcher.sh"));
   copyFileSync(join(rootDir, "scripts/install_mcNode.sh"), join(content, "install.sh"));
   writeFileSync(join(content, "service.unit"), readFileSync(join(rootDir, "node-client/service.unit")));
   const file = `${client.version}/client.tar.gz`;

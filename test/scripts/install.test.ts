@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeF
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
-import { bundleClient, bundleKeystore } from "../../scripts/client/bundle.ts";
+import { bundleClient } from "../../scripts/client/bundle.ts";
 import { findProgram } from "../../scripts/embedded/install.ts";
 import { rootDir } from "../support/parts.ts";
 import { noScratchRoot, recordProgram, type ScratchRoot, scratchRoot } from "../support/scratchRoot.ts";
@@ -29,8 +29,9 @@ describe("the install scripts", function () {
   let market: FakeMarket;
   let bundle: string;
   before(async () => {
-    bundle = await bundleClient(rootDir);
-    market = await fakeMarket({ version: "1.0.0", bundle }, await bundleKeystore(rootDir));
+    const bundles = await bundleClient(rootDir);
+    bundle = bundles["client.mjs"];
+    market = await fakeMarket({ version: "1.0.0", bundle }, bundles["keystore.mjs"]);
   });
   after(() => market.stop());
   const given = () => ["--api", market.api, "--docker-socket", market.engine];
@@ -252,7 +253,7 @@ describe("the install scripts", function () {
       const started = ["daemon-reload", "enable ngpu-node", "restart ngpu-node"];
       expect(calls).to.deep.equal([...started, "stop ngpu-node", ...started]);
       const unit = readFileSync(join(root.path, "etc/systemd/system/ngpu-node.service"), "utf8");
-      expect(unit).to.include("ExecStart=/opt/ngpu/node/bin/node /opt/ngpu/node/client.mjs run\n");
+      expect(unit).to.include("ExecStart=/bin/sh /opt/ngpu/node/launcher.sh run\n");
       expect(unit).not.to.match(/@\w+@/);
     });
 

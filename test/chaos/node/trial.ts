@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Verdict } from "../../../scripts/chaos/subject.ts";
-import { bundleClient, bundleKeystore } from "../../../scripts/client/bundle.ts";
+import { bundleClient } from "../../../scripts/client/bundle.ts";
 import { openRegistry } from "../../docker/node/market.ts";
 import { setupMatch, type TestMatch } from "../../services/match/setup.ts";
 import { eventually } from "../../services/support/context.ts";
@@ -105,8 +105,9 @@ async function prepare(): Promise<Scene> {
   const counts = { engineRestarts: 0, fullDisks: 0, tunnelCuts: 0, doubles: 0, crashes: 0 };
   let isDisturbed = false;
   const program = join(engine.dir, "ngpu-node.mjs");
-  writeFileSync(program, await bundleClient(rootDir));
-  writeFileSync(join(engine.dir, "keystore.mjs"), await bundleKeystore(rootDir));
+  const bundles = await bundleClient(rootDir);
+  writeFileSync(program, bundles["client.mjs"]);
+  writeFileSync(join(engine.dir, "keystore.mjs"), bundles["keystore.mjs"]);
   const client = startClient({
     program,
     env: clientEnv({ api: network.url, engine }),

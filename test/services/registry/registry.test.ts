@@ -27,6 +27,7 @@ function createContext() {
     fail: (error) => {
       throw error;
     },
+    exit: () => undefined,
   };
   const stop = async () => {
     for (const undo of undos.reverse()) await undo();

@@ -6,6 +6,8 @@ export type TestContext = ServiceContext & {
   /** Ends the service as runService would. */
   stop: () => Promise<void>;
   failures: unknown[];
+  /** The exit codes with which the service ended itself. */
+  exits: number[];
 };
 
 /** Where a service's log lines go. */
@@ -19,6 +21,7 @@ export function createTestContext(name: string, destination?: LogDestination): T
   const abort = new AbortController();
   const undos: (() => Promise<void> | void)[] = [];
   const failures: unknown[] = [];
+  const exits: number[] = [];
   return {
     logger:
       destination === undefined
@@ -28,6 +31,8 @@ export function createTestContext(name: string, destination?: LogDestination): T
     onStop: (_name, undo) => undos.push(undo),
     fail: (error) => failures.push(error),
     failures,
+    exit: (_reason, exitCode) => exits.push(exitCode),
+    exits,
     stop: async () => {
       abort.abort(new Error("the test is over"));
       for (const undo of undos.splice(0).reverse()) await undo();
