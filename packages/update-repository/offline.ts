@@ -32,13 +32,7 @@ export type Archive = { platform: string; sha256: string; bytes: number };
  * @throws InputError `update_repository_exists`
  */
 export function createRepository(dir: string, keys: OfflineKeys, online: Key, now: number): void {
-  mkdirSync(metadataDir(dir), { recursive: true });
-  if (readNewest(dir, "root") !== undefined) {
-    throw new InputError(`${dir} already has a repository.`, {
-      code: "update_repository_exists",
-      hint: "Clients trust its root key: go on with it, or choose another directory.",
-    });
-  }
+  requireNoRepository(dir);
   const role = (key: Key) => ({ keyids: [key.keyID], threshold: 1 });
   const root = Root.fromJSON({
     _type: "root",
@@ -79,6 +73,16 @@ function delegationTo(online: Key): Targets["delegations"] {
     targets: {},
     delegations: { keys: keysJson([online]), roles: [role] },
   }).delegations;
+}
+
+/** @throws InputError `update_repository_exists` */
+export function requireNoRepository(dir: string): void {
+  mkdirSync(metadataDir(dir), { recursive: true });
+  if (readNewest(dir, "root") === undefined) return;
+  throw new InputError(`${dir} already has a repository.`, {
+    code: "update_repository_exists",
+    hint: "Clients trust its root key: go on with it, or choose another directory.",
+  });
 }
 
 /**

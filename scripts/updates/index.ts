@@ -9,6 +9,7 @@ import {
   createRepository,
   type OfflineKeys,
   renew,
+  requireNoRepository,
   setClientConfig,
 } from "@ngpu/update-repository/offline";
 import { Command } from "commander";
@@ -41,6 +42,7 @@ await start(async () => {
 });
 
 function init({ dir, keys, passphraseFile }: Options): void {
+  requireNoRepository(dir);
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const passphrase = passphraseOf(passphraseFile);
   const online = createKeyFile(join(keys, "online.pem"), undefined);
