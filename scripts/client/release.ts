@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { version } from "@ngpu/node-client/version";
 import { FatalError } from "@ngpu/runtime/errors";
 import { writeArchive } from "./archive.ts";
-import { bundleClient, bundleKeystore } from "./bundle.ts";
+import { bundlePrograms, type ClientBundles } from "./cachedBundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
 /** The directory in a client archive. */
@@ -30,16 +30,19 @@ export async function writeRelease(options: {
   rootDir: string;
   outDir: string;
   platforms: readonly Platform[];
+  /** Returns the client's programs. Default: bundles them. */
+  bundle?: (rootDir: string, cacheDir: string) => Promise<ClientBundles>;
   signal?: AbortSignal;
 }): Promise<ClientManifest> {
-  const { rootDir, outDir, signal } = options;
+  const { rootDir, outDir, bundle = bundlePrograms, signal } = options;
   const cacheDir = join(rootDir, ".ngpu/cache/client");
+  const { client, keystore } = await bundle(rootDir, cacheDir);
   const script = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
   const files = [
     // Removes the client when the market is gone.
     { path: `${folder}/install.sh`, text: script },
-    { path: `${folder}/client.mjs`, text: await bundleClient(rootDir) },
-    { path: `${folder}/keystore.mjs`, text: await bundleKeystore(rootDir) },
+    { path: `${folder}/client.mjs`, text: client },
+    { path: `${folder}/keystore.mjs`, text: keystore },
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },
   ];
   const clientDir = join(outDir, "client");

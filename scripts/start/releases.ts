@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { cachedBundles } from "../client/cachedBundle.ts";
 import { writeRelease } from "../client/release.ts";
 import { ownPlatform } from "../client/runtime.ts";
 
@@ -16,6 +17,7 @@ export async function releaseClient(options: {
     rootDir: options.rootDir,
     outDir: releasesDir(options.stateDir),
     platforms: own === undefined ? [] : [own],
+    bundle: cachedBundles,
     signal: options.signal,
   });
 }
