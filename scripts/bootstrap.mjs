@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureBundles } from "./bootstrap/bundles/ensure.mjs";
 import { isCompiled } from "./bootstrap/compiled.mjs";
 import { ensureInstalled } from "./bootstrap/install.mjs";
 import { InstallError } from "./bootstrap/npm.mjs";
@@ -38,7 +39,7 @@ async function main() {
     await beside?.stop();
     throw error;
   }
-  handOver(join(root, script), rest, beside);
+  handOver(join(root, script), rest, { beside, bundles: await ensureBundles(root, join(bin, "node")) });
 }
 
 /**
@@ -60,12 +61,16 @@ function installBeside() {
 }
 
 /** Runs the script on Node 24 and exits with its code or signal. */
-function handOver(script, args, beside) {
+function handOver(script, args, { beside, bundles }) {
+  const { NODE_OPTIONS: given = "" } = process.env;
+  // All programs inherit it.
+  const options = bundles === undefined || given.includes(bundles) ? given : `${given} ${bundles}`.trim();
   const child = spawn(join(bin, "node"), [script, ...args], {
     stdio: "inherit",
     env: {
       ...process.env,
       NODE_COMPILE_CACHE: compileCache,
+      ...(options === "" ? {} : { NODE_OPTIONS: options }),
       PATH: [bin, process.env.PATH].filter(Boolean).join(delimiter),
     },
   });

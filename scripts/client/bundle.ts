@@ -19,22 +19,25 @@ const programs = {
   "updater.mjs": "node-client/updates/updaterProgram.ts",
 };
 
+/** The programs' modules by file name. */
+export type ClientBundles = Record<keyof typeof programs, string>;
+
 /**
  * Bundles each program of the client into one JavaScript module.
  *
  * @param version The version that they print; default: the checkout's.
- * @returns The modules by file name.
  */
 export async function bundleClient(
   rootDir: string,
   version?: string,
-): Promise<Record<keyof typeof programs, string>> {
+): Promise<ClientBundles> {
   const bundle = (name: keyof typeof programs) => bundleProgram(rootDir, programs[name], version);
-  return {
-    "client.mjs": await bundle("client.mjs"),
-    "keystore.mjs": await bundle("keystore.mjs"),
-    "updater.mjs": await bundle("updater.mjs"),
-  };
+  const [client, keystore, updater] = await Promise.all([
+    bundle("client.mjs"),
+    bundle("keystore.mjs"),
+    bundle("updater.mjs"),
+  ]);
+  return { "client.mjs": client, "keystore.mjs": keystore, "updater.mjs": updater };
 }
 
 /** Bundles a program and all packages that it uses into one JavaScript module. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { version as ownVersion } from "@ngpu/node-client/version";
 import { FatalError } from "@ngpu/runtime/errors";
 import { type TextFile, writeArchive } from "./archive.ts";
-import { bundleClient } from "./bundle.ts";
+import { bundleClient, type ClientBundles } from "./bundle.ts";
 import { type Platform, packRuntime } from "./runtime.ts";
 
 /** The directory in a client archive. */
@@ -32,15 +32,19 @@ export async function writeRelease(options: {
   platforms: readonly Platform[];
   /** Default: the checkout's. */
   version?: string;
+  /** Returns the client's programs. Default: bundles them. */
+  bundle?: (rootDir: string, cacheDir: string) => Promise<ClientBundles>;
   signal?: AbortSignal;
 }): Promise<ClientManifest> {
   const { rootDir, outDir, signal, version = ownVersion } = options;
+  const { bundle = () => bundleClient(rootDir, version) } = options;
   const cacheDir = join(rootDir, ".ngpu/cache/client");
+  const bundles = await bundle(rootDir, cacheDir);
   const script = readFileSync(join(rootDir, "scripts/install_mcNode.sh"), "utf8");
   const files = [
     // Removes the client when the market is gone.
     { path: `${folder}/install.sh`, text: script },
-    ...Object.entries(await bundleClient(rootDir, version)).map(([name, text]) => ({ path: `${folder}/${name}`, text })),
+    ...Object.entries(bundles).map(([name, text]) => ({ path: `${folder}/${name}`, text })),
     { path: `${folder}/launcher.sh`, text: readFileSync(join(rootDir, "node-client/launcher.sh"), "utf8") },
     ...rootMetadata(join(outDir, "client")),
     { path: `${folder}/service.unit`, text: readFileSync(join(rootDir, "node-client/service.unit"), "utf8") },

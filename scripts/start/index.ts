@@ -13,7 +13,7 @@ import { readOptions, type StartOptions } from "./options.ts";
 import { panel } from "./panel.ts";
 import { createReporter, type Reporter, StepFailure, stopStep } from "./reporter.ts";
 import type { JourneyFailure, JourneyResult } from "./result.ts";
-import { type RunContext, runMarket, type Up } from "./run.ts";
+import type { RunContext, Up } from "./run.ts";
 import { createStopStack } from "./stack.ts";
 
 const rootDir = join(import.meta.dirname, "../..");
@@ -104,6 +104,8 @@ async function stayUp(
     context.reporter.print(panel({ ...up, stateDir: options.stateDir }));
   };
   let result: JourneyResult | undefined;
+  // Loaded after the options and variables are checked, because it loads most packages.
+  const { runMarket } = await import("./run.ts");
   try {
     ({ result } = await runMarket({ ...context, onUp }));
   } catch (error) {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createKeyFile, readKeyFile, type Signer } from "@ngpu/update-repository/keys";
 import { addRelease, createRepository } from "@ngpu/update-repository/offline";
+import { cachedBundles } from "../client/cachedBundle.ts";
 import { type ClientManifest, writeRelease } from "../client/release.ts";
 import { ownPlatform } from "../client/runtime.ts";
 
@@ -27,6 +28,7 @@ export async function releaseClient(options: {
     rootDir,
     outDir: releasesDir(stateDir),
     platforms: own === undefined ? [] : [own],
+    bundle: cachedBundles,
     signal,
   });
   signRelease(stateDir, releases, manifest);

@@ -37,7 +37,10 @@ type Power = keyof typeof powers;
 
 /** The environment of one program: the inherited variables that it needs, and no others. */
 export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string, string> {
-  const kept = ["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "NODE_COMPILE_CACHE"];
+  const kept = [
+    ...["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
+    ...["NODE_COMPILE_CACHE", "NODE_OPTIONS"],
+  ];
   const inherited = kept.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]]],
   );

@@ -16,6 +16,20 @@ import { unitFiles } from "./unit.ts";
 // Directories of test/ whose files are neither unit nor service tests.
 const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `test/${folder}/**`);
 
+/** Service tests that take minutes, the longest first: the others fill the rest of the time of all workers. */
+const LONGEST = [
+  "test/services/values/chainValues.test.ts",
+  "test/services/orders/random.test.ts",
+  "test/services/orders/orders.test.ts",
+  "test/services/match/placement.slow.test.ts",
+  "test/services/apiServer/mutatedRequests.slow.test.ts",
+  "test/services/match/sessions.test.ts",
+  "test/services/reasonTimes/reasonTimes.slow.test.ts",
+  "test/console/pages.test.ts",
+  "test/services/pomc/close.test.ts",
+  "test/cli/partner.test.ts",
+];
+
 const lintContracts = [
   ...["--disc", "--config", "contracts/solhint.config.cjs", "--max-warnings", "0"],
   "contracts/**/*.sol",
@@ -106,8 +120,12 @@ function serviceFiles(rootDir: string): string[] {
   const units = new Set(unitFiles(rootDir, files));
   const services = files.filter((file) => !units.has(file));
   // The slow ones first, so that no worker begins one when the others have nothing left.
-  const { slow = [], quick = [] } = Object.groupBy(services, (file) =>
-    file.endsWith(".slow.test.ts") ? "slow" : "quick",
+  const {
+    longest = [],
+    slow = [],
+    quick = [],
+  } = Object.groupBy(services, (file) =>
+    LONGEST.includes(file) ? "longest" : file.endsWith(".slow.test.ts") ? "slow" : "quick",
   );
-  return [...slow, ...quick];
+  return [...longest.sort((a, b) => LONGEST.indexOf(a) - LONGEST.indexOf(b)), ...slow, ...quick];
 }

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
 import type { Succession } from "@ngpu/contracts/ignition/succession";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { toJson } from "@ngpu/runtime/json";
 import { createTestClient, http, parseEther } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { startChain, withAutomine } from "../../scripts/embedded/chain.ts";
 import { runToEnd } from "../../scripts/embedded/command.ts";
+import { deployCompiled } from "./deploy.ts";
 import { rootDir, stopAtEnd, testStateDir } from "./parts.ts";
 
 export type TestMarket = {
@@ -68,18 +70,19 @@ export async function startTestMarket(given: Partial<typeof periods> = {}): Prom
   const files = ["--parameters", parametersFile, "--out", deploymentFile, "--poll-ms", "20"];
   // A separate journal, because other suites deploy to chains with the same id at the same time.
   const journal = ["--journal", join(stateDir, `ignition-${chain.port}`)];
+  const mining = { url: chain.url, signal: new AbortController().signal };
   const deploy = async (...options: string[]): Promise<Deployment> => {
     const args = [join(rootDir, "scripts/deploy.ts"), "--rpc-url", chain.url, ...files, ...options];
     const run = () =>
       runToEnd(process.execPath, args, { cwd: rootDir, env: { ...process.env, DEPLOYER_KEY: deployerKey } });
-    const { code, output } = await withAutomine(
-      { url: chain.url, signal: new AbortController().signal },
-      run,
-    );
+    const { code, output } = await withAutomine(mining, run);
     if (code !== 0) throw new Error(`The contracts could not be deployed:\n${output}`);
     return parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")));
   };
-  const deployment = await deploy(...journal, "--reset");
+  const made = await withAutomine(mining, () => deployCompiled({ url: chain.url, deployer, parameters }));
+  if (made !== undefined) writeFileSync(deploymentFile, toJson(made));
+  const deployment =
+    made === undefined ? await deploy(...journal, "--reset") : parseDeployment(JSON.parse(toJson(made)));
   const client = createChainClient({ rpcUrls: [chain.url], chainId: deployment.chainId });
   const market: TestMarket = {
     rpcUrl: chain.url,

@@ -36,10 +36,7 @@ export class Keeper {
   /** Replays the journal on a new chain, and serves the chain from then on. */
   async attach(url: string): Promise<void> {
     await this.#lastSent.catch(() => undefined);
-    // Otherwise the chain would log every replayed call again.
-    await perform(url, ["hardhat_setLoggingEnabled", [false]]);
     for await (const entry of this.#journal.read()) await perform(url, entry);
-    await perform(url, ["hardhat_setLoggingEnabled", [true]]);
     this.#upstream.open(url);
     await this.mine();
     this.#timer ??= setInterval(() => void this.mine().catch(() => undefined), BLOCK_MS);

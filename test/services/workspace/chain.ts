@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type ChainClient, chainOf, chainTransport, createChainClient } from "@ngpu/chain-reader/client";
 import type { NgpuDeployment } from "@ngpu/contracts/ignition/deploy";
+import type { NgpuParametersInput } from "@ngpu/contracts/ignition/parameters";
 import { type ContractName, type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { toJson } from "@ngpu/runtime/json";
 import {
@@ -14,6 +15,7 @@ import {
 } from "viem";
 import { mnemonicToAccount, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { startChain } from "../../../scripts/embedded/chain.ts";
+import { deployCompiled } from "../../support/deploy.ts";
 import { rootDir, stopAtEnd, testStateDir } from "../../support/parts.ts";
 import { rpc } from "../../support/rpc.ts";
 import { keepDeployed, readDeployed } from "./deployed.ts";
@@ -153,46 +155,46 @@ export async function connect(url: string, journalFolder: string) {
 }
 
 async function deploy(url: string, journalFolder: string): Promise<NgpuDeployment> {
+  const made = await deployCompiled({ url, deployer: accounts.deployer, parameters });
+  if (made !== undefined) return made;
   const { deployNgpu } = await import("@ngpu/contracts/ignition/deploy");
   const connection = await connect(url, journalFolder);
-  const address = (person: Person): Address => accounts[person].address;
-  const deployed = await deployNgpu({
-    connection,
-    pollMs: 10,
-    journal: { folder: journalFolder, id: "test" },
-    parameters: {
-      treasury: address("treasury"),
-      guardian: address("deployer"),
-      committers: [],
-      receiptSigners: [],
-      keepers: [address("workspace"), address("dispense"), address("match")],
-      witnesses: [address("witness")],
-      measureKeepers: [],
-      poster: address("deployer"),
-      receiptsPoster: address("receipts"),
-      quorum: 1,
-      slotSeconds: 60,
-      heartbeatWindowSeconds: 600,
-      daySeconds: 3_600,
-      uptimeDelay: 60,
-      measureWindowSeconds: 300,
-      measureTtlSeconds: 86_400,
-      clockMarginSeconds: 5,
-      minSeconds: 1,
-      lockFloor: 0n,
-      epochSeconds: 3_600,
-      settlementSeconds: 120,
-      activationDelay: 60,
-      rewardTerms: {
-        ...{ measurerBasisPoints: 0, taskBasisPoints: 0 },
-        ...{ bond: parseEther("13"), bondEpochs: 0, bondDays: 2, bondUptimePermille: 250 },
-        classes: [{ weight: 1_000_000n, rate: 10n ** 15n, ceiling: 2n ** 63n }],
-      },
-      emissionPerEpoch: parseEther("1000"),
-      cap: parseEther("1000000"),
-      genesisSupply,
-    },
-  });
+  const journal = { folder: journalFolder, id: "test" };
+  const deployed = await deployNgpu({ connection, pollMs: 10, journal, parameters });
   await connection.close();
   return deployed;
 }
+
+const address = (person: Person): Address => accounts[person].address;
+const parameters: NgpuParametersInput = {
+  treasury: address("treasury"),
+  guardian: address("deployer"),
+  committers: [],
+  receiptSigners: [],
+  keepers: [address("workspace"), address("dispense"), address("match")],
+  witnesses: [address("witness")],
+  measureKeepers: [],
+  poster: address("deployer"),
+  receiptsPoster: address("receipts"),
+  quorum: 1,
+  slotSeconds: 60,
+  heartbeatWindowSeconds: 600,
+  daySeconds: 3_600,
+  uptimeDelay: 60,
+  measureWindowSeconds: 300,
+  measureTtlSeconds: 86_400,
+  clockMarginSeconds: 5,
+  minSeconds: 1,
+  lockFloor: 0n,
+  epochSeconds: 3_600,
+  settlementSeconds: 120,
+  activationDelay: 60,
+  rewardTerms: {
+    ...{ measurerBasisPoints: 0, taskBasisPoints: 0 },
+    ...{ bond: parseEther("13"), bondEpochs: 0, bondDays: 2, bondUptimePermille: 250 },
+    classes: [{ weight: 1_000_000n, rate: 10n ** 15n, ceiling: 2n ** 63n }],
+  },
+  emissionPerEpoch: parseEther("1000"),
+  cap: parseEther("1000000"),
+  genesisSupply,
+};
