@@ -67,13 +67,14 @@ export async function openMarket(
   const { id } = await runWorkspace(api, partner, { name: "one", nodeId });
   node.setPort({ workspaceId: id, port: backend });
   await eventually("a route", () => isServed(partner, id));
+  let stopped: Promise<void> | undefined;
   return {
     api,
     apiKey: (partner as Client & { apiKey: string }).apiKey,
     workspaceId: id,
-    stop: async () => {
-      await node.stop();
-      await api.stop();
+    stop: () => {
+      stopped ??= node.stop().then(() => api.stop());
+      return stopped;
     },
   };
 }
