@@ -32,17 +32,29 @@ const attacks: Record<string, string> = {
   "a negative length": post(["Content-Length: -1"], smuggled),
   "a length in hexadecimal": post([`Content-Length: 0x${hex(smuggled)}`], smuggled),
   "a length beyond 64 bits": post(["Content-Length: 18446744073709551616"], smuggled),
-  "a space before the colon": post([length(ended + smuggled), "Transfer-Encoding : chunked"], ended + smuggled),
-  "a folded header": post([length(ended + smuggled), "X: a", " Transfer-Encoding: chunked"], ended + smuggled),
+  "a space before the colon": post(
+    [length(ended + smuggled), "Transfer-Encoding : chunked"],
+    ended + smuggled,
+  ),
+  "a folded header": post(
+    [length(ended + smuggled), "X: a", " Transfer-Encoding: chunked"],
+    ended + smuggled,
+  ),
   "a header that begins the head": post([` ${chunked}`, length(ended + smuggled)], ended + smuggled),
   "an unknown coding": post(["Transfer-Encoding: xchunked", length(ended + smuggled)], ended + smuggled),
   "chunks that are not last": post(["Transfer-Encoding: chunked, identity"], ended + smuggled),
   "two codings": post([chunked, "Transfer-Encoding: identity"], ended + smuggled),
   "chunks in quotes": post(['Transfer-Encoding: "chunked"', length(ended + smuggled)], ended + smuggled),
-  "a vertical tab before chunks": post(["Transfer-Encoding:\vchunked", length(ended + smuggled)], ended + smuggled),
+  "a vertical tab before chunks": post(
+    ["Transfer-Encoding:\vchunked", length(ended + smuggled)],
+    ended + smuggled,
+  ),
   "a null in a header": post([length(smuggled), "X: a\0b"], smuggled),
   "a bare line feed in a header": post([`X: a\nContent-Length: ${Buffer.byteLength(smuggled)}`], smuggled),
-  "a bare carriage return in a header": post([`X: a\rContent-Length: ${Buffer.byteLength(smuggled)}`], smuggled),
+  "a bare carriage return in a header": post(
+    [`X: a\rContent-Length: ${Buffer.byteLength(smuggled)}`],
+    smuggled,
+  ),
   "line feeds alone": post([length(smuggled)], smuggled, { ends: "\n" }),
   "a chunk's size in another form": post([chunked], `0x${hex(smuggled)}\r\n${smuggled}\r\n${ended}`),
   "a chunk's size beyond 64 bits": post([chunked], `10000000000000000\r\n${smuggled}`),
@@ -51,7 +63,10 @@ const attacks: Record<string, string> = {
   "a length among trailers": post([chunked], `0\r\n${length(smuggled)}\r\n\r\n${chunk("x")}`),
   "a header without a name": post([": chunked", length(smuggled)], smuggled),
   "a header without a colon": post(["Transfer-Encoding", length(smuggled)], smuggled),
-  "chunks in HTTP/1.0": post([chunked, length(ended + smuggled)], ended + smuggled).replace("HTTP/1.1", "HTTP/1.0"),
+  "chunks in HTTP/1.0": post([chunked, length(ended + smuggled)], ended + smuggled).replace(
+    "HTTP/1.1",
+    "HTTP/1.0",
+  ),
   "another version": post([length(smuggled)], smuggled).replace("HTTP/1.1", "HTTP/1.9"),
   "a line break in the target": post([length(smuggled)], smuggled).replace("/first", "/first\rX"),
 };
@@ -95,7 +110,10 @@ describe("gateway: requests whose end is not clear", () => {
       expect((await gateway.route("/7/meanwhile")).status).to.equal(200);
       return answer.match(/HTTP\/1\.1 200/g)?.length === 2;
     });
-    expect(seen.filter((path) => !path.endsWith("/meanwhile"))).to.deep.equal(["/w/7/0/1/first", "/w/7/0/1/smuggled"]);
+    expect(seen.filter((path) => !path.endsWith("/meanwhile"))).to.deep.equal([
+      "/w/7/0/1/first",
+      "/w/7/0/1/smuggled",
+    ]);
   });
 
   for (const [name, bytes] of Object.entries(attacks)) {
