@@ -89,8 +89,9 @@ export function createHotCache<Value>(options: {
     },
     forget: (key) => {
       changes += 1;
-      if (key === undefined) entries.clear();
-      else entries.delete(key);
+      for (const entry of key === undefined ? entries.values() : [entries.get(key)]) {
+        if (entry !== undefined) entry.value = undefined;
+      }
     },
   };
 }

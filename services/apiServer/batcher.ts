@@ -16,10 +16,14 @@ export function createBatcher<Item, Result>(options: {
   write: (items: Item[]) => Promise<Result[]>;
   /** Items of one batch at most. */
   most?: number;
+  /** How much of a batch an item takes up, beside its place; default: nothing. */
+  sizeOf?: (item: Item) => number;
+  /** Size of one batch at most; a larger item is alone. */
+  mostSize?: number;
   /** Milliseconds for which items are collected before a batch that follows none. */
   pause?: number;
 }): Batcher<Item, Result> {
-  const { write, most = 200, pause = 0 } = options;
+  const { write, most = 200, pause = 0, sizeOf = () => 0, mostSize = 4 << 20 } = options;
   const waiting: Waiting<Item, Result>[] = [];
   let writing: Promise<void> | undefined;
   const settle = async (batch: Waiting<Item, Result>[]): Promise<void> => {
@@ -32,13 +36,21 @@ export function createBatcher<Item, Result>(options: {
       else for (const one of batch) await settle([one]);
     }
   };
+  const nextBatch = (): Waiting<Item, Result>[] => {
+    let size = 0;
+    const end = waiting.findIndex(({ item }, index) => {
+      size += sizeOf(item);
+      return index === most || (index > 0 && size > mostSize);
+    });
+    return waiting.splice(0, end === -1 ? waiting.length : end);
+  };
   const writeAll = async () => {
     // What arrives in the same turn of the event loop is one batch.
     await new Promise<void>((resolve) => {
       if (pause === 0) setImmediate(resolve);
       else setTimeout(resolve, pause);
     });
-    while (waiting.length > 0) await settle(waiting.splice(0, most));
+    while (waiting.length > 0) await settle(nextBatch());
     writing = undefined;
   };
   return {

@@ -27,9 +27,13 @@ type Open = {
   stored: Promise<unknown> | undefined;
 };
 
+/** Bytes that a task is sent to Postgres with. */
+const sizeOf = ({ task, end }: TaskRecord) =>
+  (task.payload?.length ?? 0) + (end?.raw === undefined ? 0 : 3 * end.raw.bytes.length);
+
 export function createTaskRecords(db: Database): TaskRecords {
   const open = new Map<string, Open>();
-  const records = createBatcher({ write: (items: TaskRecord[]) => insertTaskRecords(db, items) });
+  const records = createBatcher({ write: (items: TaskRecord[]) => insertTaskRecords(db, items), sizeOf });
   const store = (one: Open, end?: TaskEnd) => {
     clearTimeout(one.timer);
     return records.add({ task: one.task, age: performance.now() - one.began, end });

@@ -63,7 +63,17 @@ describe("a hot cache", () => {
     await often();
     source.delete("a");
     cache.forget("a");
+    expect(cache.find("a")).to.equal(undefined);
     expect(await cache.get("a")).to.equal(undefined);
+  });
+
+  it("keeps a value again at the next use after a notification", async () => {
+    const { source, cache, often } = setup();
+    await often();
+    source.set("a", 2);
+    cache.forget();
+    expect(await cache.get("a")).to.equal(2);
+    expect(cache.find("a")).to.equal(2);
   });
 
   it("does not keep what it read before a notification", async () => {

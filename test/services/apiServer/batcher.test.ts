@@ -32,6 +32,19 @@ describe("a batcher", () => {
     expect(settled.map(({ status }) => status)).to.deep.equal(["fulfilled", "rejected", "fulfilled"]);
   });
 
+  it("keeps batches below a size, and writes a larger item alone", async () => {
+    const batches: number[][] = [];
+    const batcher = createBatcher({
+      ...{ sizeOf: (item: number) => item, mostSize: 10 },
+      write: async (items: number[]) => {
+        batches.push(items);
+        return items;
+      },
+    });
+    await Promise.all([4, 6, 1, 50, 2, 3].map((item) => batcher.add(item)));
+    expect(batches).to.deep.equal([[4, 6], [1], [50], [2, 3]]);
+  });
+
   it("writes one batch at a time, and is idle when all are written", async () => {
     const written: number[] = [];
     const state = { writing: 0 };
