@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 
 /** Milliseconds for which calls are counted. */
 export const countWindow = 60_000;
-/** Milliseconds until calls that were counted in memory are added in Redis. */
+/** @deadline Further calls of a key. Those that were counted in memory are added in Redis together. */
 const sendAfter = 50;
 /** Keys in memory at most. */
 const mostKeys = 100_000;

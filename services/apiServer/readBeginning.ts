@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** Milliseconds for which the end of a short response is awaited. */
+/** @deadline The end of a short response. What has arrived is passed, and then the rest. */
 const awaited = 2;
 /** Bytes of a short response at most. */
 const shortBytes = 64 << 10;

@@ -3,7 +3,7 @@ import { createBatcher } from "./batcher.ts";
 import { insertTaskRecords, type TaskRecord, type TaskTimes } from "./store/taskBatch.ts";
 import { endTask, type TaskEnd } from "./store/tasks.ts";
 
-/** Milliseconds after which a task that has not ended is stored. */
+/** @deadline The end of a task that is stored once, with its end. The task is stored without it. */
 const storeAfter = 20;
 
 /**
