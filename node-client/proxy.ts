@@ -1,4 +1,10 @@
-import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+} from "node:http";
 import type { ServerHttp2Stream, ServerStreamResponseOptions } from "node:http2";
 import { pipeline } from "node:stream";
 import { setImmediate } from "node:timers/promises";
@@ -28,6 +34,8 @@ export type ProxyDeps = {
   portOf: (lease: LeaseKey) => number | undefined;
   /** Answers the requests that the node itself serves; absent: it serves none. */
   nodeRequests?: NodeRequests | undefined;
+  /** Keeps connections to containers; absent: each request has one of its own. */
+  agent?: Agent;
   logger: Logger;
 };
 
@@ -73,7 +81,7 @@ export function proxyStream(
         [requestIdHeader]: requestId,
         host: `127.0.0.1:${port}`,
       },
-      agent: false,
+      agent: deps.agent ?? false,
       maxHeaderSize: headerLimits.bytes,
     });
     connectBoth(stream, upstream);

@@ -11,6 +11,7 @@ import { tunnelOptions, tunnelStreams } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import { bytesToHex, type LocalAccount } from "viem";
+import { createContainerAgent } from "./containerAgent.ts";
 import type { LeaseKey } from "./leases.ts";
 import type { NodeRequests } from "./nodeRequests.ts";
 import { proxyStream } from "./proxy.ts";
@@ -133,9 +134,10 @@ async function serve(options: TunnelOptions, socket: Duplex): Promise<void> {
     ...tunnelOptions,
     settings: { ...tunnelOptions.settings, maxConcurrentStreams: tunnelStreams },
   });
+  const agent = createContainerAgent();
   session.on("error", (error) => logger.debug({ event: "tunnel_broken", url, reason: messageOf(error) }));
   session.on("stream", (stream, headers, _flags, rawHeaders) =>
-    proxyStream(stream, headers, rawHeaders, { portOf, nodeRequests, logger }),
+    proxyStream(stream, headers, rawHeaders, { portOf, nodeRequests, agent, logger }),
   );
   session.setLocalWindowSize(8 << 20);
   const pingTimer = setInterval(() => pingOrDestroy(session, deadlines.pong), deadlines.pingEvery);
@@ -149,6 +151,7 @@ async function serve(options: TunnelOptions, socket: Duplex): Promise<void> {
     });
   } finally {
     clearInterval(pingTimer);
+    agent.destroy();
     signal.removeEventListener("abort", close);
     signal.removeEventListener("abort", destroyLater);
     socket.destroy();

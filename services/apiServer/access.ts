@@ -1,10 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Queryable } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
+import type { HotCache } from "@ngpu/runtime/hotCache";
 import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
 import type { Scope } from "./scopes.ts";
-import { findKey, markKeyUsed } from "./store/keys.ts";
+import { type KeyTerms, markKeyUsed } from "./store/keys.ts";
 
 /** The caller, identified by its API key. */
 export type Partner = {
@@ -22,6 +23,9 @@ export type Partner = {
   limitKeyId: string;
 };
 
+/** Keys whose last use is remembered, at most. */
+const mostMarked = 10_000;
+
 const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
 
 /** Creates an API key. The text is shown once; only the id and the hash of its secret are stored. */
@@ -34,10 +38,12 @@ export function createKey(): { id: string; text: string; secretHash: Buffer } {
 const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex").digest();
 
 /** Resolves the API key of a request. An invalid key is reported by requirePartner, after the rate limit. */
-export function identify(db: Queryable): RequestHandler {
+export function identify(db: Queryable, keys: HotCache<KeyTerms>): RequestHandler {
+  const markUsed = createUseMarks(db);
   return async (request, response, next) => {
     const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-    const partner = text === undefined ? undefined : await partnerOf(db, text);
+    const partner = text === undefined ? undefined : await partnerOf(keys, text);
+    if (partner !== undefined) await markUsed(partner.keyId);
     const isExpired = partner !== undefined && partner.expiresAt !== null && partner.expiresAt <= new Date();
     response.locals.partner = isExpired ? undefined : partner;
     response.locals.keyExpired = isExpired;
@@ -46,14 +52,25 @@ export function identify(db: Queryable): RequestHandler {
   };
 }
 
-async function partnerOf(db: Queryable, text: string): Promise<Partner | undefined> {
+/** Records that a key is used, at most once a minute. */
+function createUseMarks(db: Queryable): (id: string) => Promise<void> {
+  const marked = new Map<string, number>();
+  return async (id) => {
+    const now = performance.now();
+    if (now - (marked.get(id) ?? Number.NEGATIVE_INFINITY) < 60_000) return;
+    if (marked.size >= mostMarked) marked.clear();
+    marked.set(id, now);
+    await markKeyUsed(db, id);
+  };
+}
+
+async function partnerOf(keys: HotCache<KeyTerms>, text: string): Promise<Partner | undefined> {
   const [, id, secret] = keyPattern.exec(text) ?? [];
   if (id === undefined || secret === undefined) return undefined;
-  const key = await findKey(db, id);
+  const key = await keys.get(id);
   // An unknown id costs the same comparison as a wrong secret.
   const expected = key?.secretHash ?? Buffer.alloc(32);
   if (!timingSafeEqual(hashSecret(secret), expected) || key === undefined) return undefined;
-  await markKeyUsed(db, id);
   const { secretHash: _secret, ...terms } = key;
   return { ...terms, keyId: id };
 }

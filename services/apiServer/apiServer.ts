@@ -58,7 +58,7 @@ export async function startApiServer(
   context.onStop("calls", () => calls.flush());
 
   const writer = createWriter({ sender, db, signal });
-  const deps: ApiDeps = {
+  const deps: Omit<ApiDeps, "hot"> = {
     db,
     writer,
     orders: createWorkspaceOrders({ db, writer, runner, logger, signal }),
@@ -114,7 +114,7 @@ function networkOf(env: ApiEnv): ApiDeps["network"] {
 }
 
 /** Health and metrics, which the public must not see. */
-function internalApp({ db, delegate }: ApiDeps, registry: Registry): Express {
+function internalApp({ db, delegate }: Pick<ApiDeps, "db" | "delegate">, registry: Registry): Express {
   const health = async () => ({ ok: await isReachable(db), details: { delegate } });
   return createApp({ health, registry });
 }

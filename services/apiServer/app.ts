@@ -8,7 +8,8 @@ import { cors } from "./cors.ts";
 import type { ApiDeps } from "./deps.ts";
 import { docsRouter } from "./docsPage.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { createLimits } from "./limits.ts";
+import { createHotFacts } from "./hotFacts.ts";
+import type { CallLimits } from "./limits.ts";
 import { requireHost } from "./malformedRequests.ts";
 import { openAiErrorHandler } from "./openAiErrors.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -40,7 +41,7 @@ import { updateRoutes } from "./routes/update.ts";
 import { webhookEventRoutes } from "./routes/webhookEvents.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
-import { onlyReads, serveEndpoints } from "./serveEndpoints.ts";
+import { onlyReads, serveEndpoints, serveTasks } from "./serveEndpoints.ts";
 
 /** Every endpoint, in the order of the documentation. */
 export function endpointsOf(deps: ApiDeps): Endpoint[] {
@@ -80,28 +81,31 @@ const readOnlyPaths = ["/healthz", "/openapi.json", "/docs", ...installPaths];
 
 /** The API's express app. */
 export function createApiApp(
-  deps: ApiDeps,
+  given: Omit<ApiDeps, "hot">,
   parts: {
     /** Whether the database answers. */
     isHealthy: () => Promise<boolean>;
     calls: CallLog;
-    limits: ReturnType<typeof createLimits>;
+    limits: CallLimits;
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
     /** Directory with the built console; undefined: none is served. */
     console: string | undefined;
   },
 ): Express {
+  const deps = { ...given, hot: createHotFacts(given.db, given.changes) };
   const app = createPublicApp();
   app.use(requireHost);
   app.use(["/v1", "/openapi.json"], cors);
+  const endpoints = endpointsOf(deps);
+  const identified = [parts.calls.record, identify(deps.db, deps.hot.keys)];
+  serveTasks(app, endpoints, { limits: parts.limits, before: identified });
   app.use(readOnlyPaths, onlyReads);
   // For load balancers; the details are on the internal port.
   app.get("/healthz", async (_request, response) => {
     const ok = await parts.isHealthy();
     response.status(ok ? 200 : 503).json({ ok });
   });
-  const endpoints = endpointsOf(deps);
   const document = openApiDocument(endpoints, deps.publicUrl);
   app.get("/openapi.json", (_request, response) => {
     response.json(document);
@@ -110,7 +114,7 @@ export function createApiApp(
   app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
   if (parts.console !== undefined) app.use(consolePages(parts.console, deps.network.rpcUrls));
-  app.use("/v1", parts.calls.record, identify(deps.db));
+  app.use("/v1", ...identified);
   serveEndpoints(app, endpoints, parts.limits);
   app.use(openAiErrorHandler(deps.logger));
   app.use(problemHandler(deps.logger));

@@ -4,7 +4,11 @@ import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
 import { partnerIn } from "./access.ts";
-import { insertCall } from "./store/calls.ts";
+import { createBatcher } from "./batcher.ts";
+import { type CallRecord, insertCalls } from "./store/calls.ts";
+
+/** Milliseconds for which calls are collected before they are stored. */
+const collected = 20;
 
 export type CallLog = {
   /** Logs and records each request when it has ended. */
@@ -21,30 +25,35 @@ type CallLogDependencies = {
 
 /** Records every API call: caller, route, status, serving node and duration. */
 export function createCallLog(deps: CallLogDependencies): CallLog {
-  const pending = new Set<Promise<void>>();
+  const calls = createBatcher({
+    pause: collected,
+    write: async (records: CallRecord[]) => {
+      await insertCalls(deps.db, records);
+      return records;
+    },
+  });
   return {
     record: (request, response, next) => {
       const started = performance.now();
       response.once("close", () => {
-        const stored = store(deps, response, started, request.method);
-        pending.add(stored);
-        void stored.then(() => pending.delete(stored));
+        const { call, logger } = callOf(deps, response, started, request.method);
+        calls
+          .add(call)
+          .catch((error: unknown) => logger.warn({ event: "call_not_recorded", id: call.id, error }));
       });
       next();
     },
-    flush: async () => {
-      await Promise.all(pending);
-    },
+    flush: () => calls.idle(),
   };
 }
 
-async function store(
-  { db, logger, onEnd }: CallLogDependencies,
+/** Logs a call that has ended. */
+function callOf(
+  { logger, onEnd }: CallLogDependencies,
   response: Response,
   started: number,
   method: string,
-): Promise<void> {
-  const id = randomUUID();
+): { call: CallRecord; logger: Logger } {
   const callLogger = requestLogger(logger, response);
   const route = String(response.locals.route ?? "unknown");
   const duration = performance.now() - started;
@@ -56,19 +65,9 @@ async function store(
   const header = response.getHeader("x-ngpu-node-id");
   const nodeId = header === undefined ? undefined : Number(header);
   callLogger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
-  try {
-    await insertCall(db, {
-      id,
-      requestId: requestIdIn(response),
-      wallet: partner?.wallet,
-      keyId: partner?.keyId,
-      method,
-      route,
-      status,
-      nodeId,
-      durationMs: Math.round(duration),
-    });
-  } catch (error) {
-    callLogger.warn({ event: "call_not_recorded", id, error });
-  }
+  const call = {
+    ...{ id: randomUUID(), requestId: requestIdIn(response), wallet: partner?.wallet, keyId: partner?.keyId },
+    ...{ method, route, status, nodeId, durationMs: Math.round(duration) },
+  };
+  return { call, logger: callLogger };
 }

@@ -13,9 +13,13 @@ export type Subscription = {
   close(): void;
 };
 
+type NoticeListener = (channel: string, payload: string | undefined) => void;
+
 /** Wakes those who wait for events of workspaces. */
 export type ChangeFeed = {
   subscribe(workspaceId: string): Subscription;
+  /** Calls a function for each notification. Without a payload, anything may have changed. */
+  onNotice(listener: NoticeListener): void;
   /** Aborted when the service stops. */
   signal: AbortSignal;
 };
@@ -29,6 +33,7 @@ export function createChangeFeed(options: {
   onCancel: (taskId: string) => void;
 }): ChangeFeed {
   const subscribed = new Map<string, Set<() => void>>();
+  const listeners: NoticeListener[] = [];
   const wakeAll = () => {
     for (const wakes of subscribed.values()) for (const wake of wakes) wake();
   };
@@ -36,6 +41,7 @@ export function createChangeFeed(options: {
     ...options,
     channels: [appChannel, chainChannel],
     onNotice: (channel, payload) => {
+      for (const listener of listeners) listener(channel, payload);
       if (payload?.startsWith(cancelNotice)) options.onCancel(payload.slice(cancelNotice.length));
       else if (payload?.startsWith(eventNotice)) {
         for (const wake of subscribed.get(payload.slice(eventNotice.length)) ?? []) wake();
@@ -45,6 +51,7 @@ export function createChangeFeed(options: {
   options.signal.addEventListener("abort", wakeAll, { once: true });
   return {
     signal: options.signal,
+    onNotice: (listener) => void listeners.push(listener),
     subscribe: (workspaceId) => {
       const wakes = subscribed.get(workspaceId) ?? new Set();
       subscribed.set(workspaceId, wakes);

@@ -8,6 +8,7 @@ import type { Writer } from "./chainWriter.ts";
 import type { ChangeFeed } from "./changeFeed.ts";
 import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
+import type { HotFacts } from "./hotFacts.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { TaskRunner } from "./taskRunner.ts";
 import type { WorkspaceOrders } from "./workspaceOrders.ts";
@@ -27,6 +28,8 @@ export type ApiDeps = {
   gateway: Gateway;
   match: MatchClient;
   tasks: TaskRunner;
+  /** What calls of tasks read. */
+  hot: HotFacts;
   /** Wakes streams of events. */
   changes: ChangeFeed;
   /** Secrets of the signatures of webhooks. */

@@ -1,22 +1,30 @@
-import { createHash } from "node:crypto";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { RequestHandler } from "express";
-import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { ipKeyGenerator, rateLimit, type Store } from "express-rate-limit";
 import { Redis } from "ioredis";
-import { type RedisReply, RedisStore } from "rate-limit-redis";
 import { type Partner, partnerIn } from "./access.ts";
+import { type CallCounts, countWindow, createCallCounts } from "./callCounts.ts";
 
 /** Calls per minute. */
 export type Limits = {
   perKey: number;
+  /** Calls that run a task, per key; default: as other calls. */
+  tasks?: number;
   perAddress: number;
   signIn: number;
   /** Calls that send a transaction, per wallet. */
   writes: number;
 };
 
-export const defaultLimits: Limits = { perKey: 600, perAddress: 300, signIn: 30, writes: 60 };
+export const defaultLimits: Limits = {
+  perKey: 600,
+  // A thousand a second: an inference application has as many users behind one key.
+  tasks: 60_000,
+  perAddress: 300,
+  signIn: 30,
+  writes: 60,
+};
 
 /** Deadlines of the Redis that counts calls, in milliseconds. */
 const counterDeadlines = {
@@ -65,28 +73,22 @@ export async function connectCounters(url: string, context: ServiceContext): Pro
   return redis;
 }
 
-/**
- * Sends a command of the store. The store loads its scripts once, and would count no call for ever if that failed: it gets the script's
- * name all the same, and loads the script when Redis does not know the name.
- */
-async function sendTo(redis: Pick<Redis, "call">, command: string, args: string[]): Promise<RedisReply> {
-  const [subcommand, script = ""] = args;
-  const sent = redis.call(command, ...args) as Promise<RedisReply>;
-  if (command !== "SCRIPT" || subcommand !== "LOAD") return sent;
-  return sent.catch(() => createHash("sha1").update(script).digest("hex"));
-}
+export type CallLimits = {
+  general: RequestHandler;
+  /** Calls that run a task; default: as other calls. */
+  tasks?: RequestHandler;
+  signIn: RequestHandler;
+  writes: RequestHandler;
+};
 
 /** Creates the rate limits. Calls are counted by API key, or by IP address without one. */
-export function createLimits(
-  redis: Pick<Redis, "call">,
-  limits: Limits,
-): { general: RequestHandler; signIn: RequestHandler; writes: RequestHandler } {
+export function createLimits(redis: Pick<Redis, "call">, limits: Limits): CallLimits {
   // A rotation gives no further calls.
   const byKey = (partner: Partner) => `key:${partner.limitKeyId}`;
   const byWallet = (partner: Partner) => `wallet:${partner.wallet}`;
   const limiter = (name: string, limit: (partner: Partner | undefined) => number, nameOf = byKey) =>
     rateLimit({
-      windowMs: 60_000,
+      windowMs: countWindow,
       limit: (_request, response) => limit(partnerIn(response)),
       keyGenerator: (request, response) => {
         const partner = partnerIn(response);
@@ -95,12 +97,7 @@ export function createLimits(
       standardHeaders: "draft-8",
       legacyHeaders: false,
       identifier: name,
-      // Without Redis calls pass uncounted: Redis stores nothing that must not be lost.
-      passOnStoreError: true,
-      store: new RedisStore({
-        prefix: `ngpu:rate:${name}:`,
-        sendCommand: (command, ...args) => sendTo(redis, command, args),
-      }),
+      store: storeOf(createCallCounts(redis, `ngpu:rate:${name}:`)),
       handler: (_request, _response, next, options) =>
         next(
           new InputError("Too many requests.", {
@@ -111,13 +108,29 @@ export function createLimits(
           }),
         ),
     });
+  const general = limiter("all", (partner) =>
+    partner === undefined
+      ? limits.perAddress
+      : Math.min(limits.perKey, partner.ratePerMinute ?? limits.perKey),
+  );
+  const tasks = limiter("tasks", (partner) =>
+    partner === undefined ? limits.perAddress : (limits.tasks ?? limits.perKey),
+  );
   return {
-    general: limiter("all", (partner) =>
-      partner === undefined
-        ? limits.perAddress
-        : Math.min(limits.perKey, partner.ratePerMinute ?? limits.perKey),
-    ),
+    general,
+    // A key with a limit of its own counts all its calls together, and a caller without a key runs no task.
+    tasks: (request, response, next) => {
+      const partner = partnerIn(response);
+      const isCounted = partner !== undefined && partner.ratePerMinute === null;
+      return (isCounted ? tasks : general)(request, response, next);
+    },
     signIn: limiter("sign-in", () => limits.signIn),
     writes: limiter("writes", () => limits.writes, byWallet),
   };
 }
+
+const storeOf = (counts: CallCounts): Store => ({
+  increment: (key) => counts.add(key),
+  decrement: () => undefined,
+  resetKey: (key) => counts.reset(key),
+});

@@ -7,6 +7,7 @@ import type { CapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { waitAgain } from "./store/taskQueue.ts";
 import { markTaskRunning } from "./store/tasks.ts";
+import type { TaskRecords } from "./taskRecords.ts";
 import type { TaskWork } from "./taskWork.ts";
 
 /** The gateway ends a task by its deadlines. One that is silent for this much longer has failed, in milliseconds. */
@@ -21,16 +22,17 @@ type OpenDeps = {
   cancellations: Cancellations;
   capacity: CapacityQueue;
   stopping: AbortController;
+  records: TaskRecords;
 };
 
 /** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
 export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
-  const { db, stopping, cancellations } = state;
+  const { db, stopping, cancellations, records } = state;
   const cancelled = cancellations.signalOf(work.id);
   const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
   for (;;) {
     if (work.waitSeconds !== undefined) await state.capacity.wait(work.id, aborted);
-    if (await markTaskRunning(db, work.id)) cancellations.cancel(work.id);
+    if (!records.has(work.id) && (await markTaskRunning(db, work.id))) cancellations.cancel(work.id);
     cancelled.throwIfAborted();
     try {
       return await send(state, work, aborted);

@@ -4,6 +4,7 @@ import type { Response } from "express";
 import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { GatewayAnswer } from "./gatewayClient.ts";
+import { readBeginning } from "./readBeginning.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
 import type { TaskWork } from "./taskWork.ts";
@@ -23,8 +24,13 @@ export async function passResponse(
   const state: { served?: GatewayAnswer; lastByteAt?: number } = {};
   try {
     state.served = await tasks.open(work, disconnected);
-    const end = await stream(state as Required<typeof state>, response, disconnected);
+    const { end, send } = await stream(state as Required<typeof state>, response, {
+      disconnected,
+      // Who has seen a part of a response finds its task.
+      stored: () => tasks.stored(work),
+    });
     await tasks.end(work, started, end);
+    send();
     response.end();
   } catch (error) {
     const failure = tasks.errorOf(work, error, disconnected, state.served !== undefined);
@@ -42,23 +48,42 @@ export async function passResponse(
 async function stream(
   state: { served: GatewayAnswer; lastByteAt: number },
   response: Response,
-  disconnected: AbortSignal,
-): Promise<Omit<TaskEnd, "durationMs">> {
+  { disconnected, stored }: { disconnected: AbortSignal; stored: () => Promise<void> },
+): Promise<{ end: Omit<TaskEnd, "durationMs">; send: () => void }> {
   const { served } = state;
   const { message } = served;
-  response.status(message.statusCode ?? 502);
-  response.setHeader("x-ngpu-node-id", String(served.nodeId));
+  const transcript = createTranscript(message.headers);
+  const take = (part: Buffer) => {
+    state.lastByteAt = performance.now();
+    transcript.add(part);
+  };
+  const beginning = await readBeginning(message, take);
+  const endOfWhole = async () => ({
+    ...endOf(message.statusCode ?? 0),
+    ...{ served, result: await transcript.result() },
+  });
+  if (beginning.isWhole) {
+    const end = await endOfWhole();
+    return { end, send: () => sendBeginning(served, response, beginning.parts) };
+  }
+  await stored();
+  state.lastByteAt = performance.now();
+  sendBeginning(served, response, beginning.parts);
+  for await (const part of message as AsyncIterable<Buffer>) {
+    take(part);
+    if (!response.write(part)) await drained(response, { signal: disconnected });
+  }
+  return { end: await endOfWhole(), send: () => undefined };
+}
+
+function sendBeginning(served: GatewayAnswer, response: Response, parts: readonly Buffer[]): void {
+  const { message, nodeId } = served;
+  response.statusCode = message.statusCode ?? 502;
+  response.setHeader("x-ngpu-node-id", String(nodeId));
   // Proxies must not buffer the stream.
   response.setHeader("cache-control", "no-cache, no-transform");
   response.setHeader("x-accel-buffering", "no");
   passHeaders(message, response);
   flushHead(response);
-  state.lastByteAt = performance.now();
-  const transcript = createTranscript(message.headers);
-  for await (const part of message as AsyncIterable<Buffer>) {
-    state.lastByteAt = performance.now();
-    transcript.add(part);
-    if (!response.write(part)) await drained(response, { signal: disconnected });
-  }
-  return { ...endOf(message.statusCode ?? 0), served, result: await transcript.result() };
+  for (const part of parts) response.write(part);
 }

@@ -2,7 +2,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import type { Express, Request, RequestHandler, Response } from "express";
 import { requirePartner } from "./access.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { createLimits } from "./limits.ts";
+import type { CallLimits } from "./limits.ts";
 import { payloadLimit } from "./payload.ts";
 import { readJson } from "./requestBody.ts";
 import { requireScope, type Scope, scopesOf } from "./scopes.ts";
@@ -10,28 +10,23 @@ import { requireScope, type Scope, scopesOf } from "./scopes.ts";
 /** Largest body of a request that no container receives, in bytes. */
 const bodyLimit = 256 << 10;
 
-/** Serves endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
-export function serveEndpoints(
+/**
+ * Serves the endpoints that run tasks. It is called before anything else is added to the app: express looks at all routes in order,
+ * and these are called a thousand times as often as others.
+ *
+ * @param before Handlers that precede those of each endpoint.
+ */
+export function serveTasks(
   app: Express,
   endpoints: readonly Endpoint[],
-  limits: ReturnType<typeof createLimits>,
+  { limits, before }: { limits: CallLimits; before: readonly RequestHandler[] },
 ): void {
-  for (const one of endpoints) {
-    app[one.method](
-      one.path,
-      markRoute(one.path),
-      requireAcceptable(one),
-      one.access === "auth" ? limits.signIn : limits.general,
-      ...(one.writes === true ? [limits.writes] : []),
-      // The key is checked before the body is read.
-      ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-      // Task inputs may be images; all other bodies are small.
-      ...(one.method === "post"
-        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : bodyLimit)
-        : []),
-      one.handler,
-    );
-  }
+  for (const one of endpoints.filter(runsTasks)) app.post(one.path, ...before, ...handlersOf(one, limits));
+}
+
+/** Serves all other endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
+export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], limits: CallLimits): void {
+  for (const one of endpoints) if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits));
   for (const path of new Set(endpoints.map((one) => one.path))) {
     const methods = endpoints.filter((one) => one.path === path).map((one) => one.method.toUpperCase());
     const allow = methods
@@ -49,6 +44,24 @@ export function serveEndpoints(
     });
   });
 }
+
+function handlersOf(one: Endpoint, limits: CallLimits): RequestHandler[] {
+  return [
+    markRoute(one.path),
+    requireAcceptable(one),
+    one.access === "auth" ? limits.signIn : ((runsTasks(one) ? limits.tasks : undefined) ?? limits.general),
+    ...(one.writes === true ? [limits.writes] : []),
+    // The key is checked before the body is read.
+    ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
+    // Task inputs may be images; all other bodies are small.
+    ...(one.method === "post" ? readJson(runsTasks(one) ? payloadLimit : bodyLimit) : []),
+    one.handler,
+  ];
+}
+
+/** Whether a call sends its body to a container. */
+const runsTasks = ({ method, path, openAiErrors }: Endpoint) =>
+  method === "post" && (path === "/v1/tasks" || openAiErrors === true);
 
 /** Answers OPTIONS, and refuses every other method that a path does not have. */
 function answerOtherMethod(request: Request, response: Response, allow: string[]): void {

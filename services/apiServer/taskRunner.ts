@@ -6,8 +6,10 @@ import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { openTask } from "./openTask.ts";
 import { addTaskCost } from "./store/keySpending.ts";
+import type { TaskTimes } from "./store/taskBatch.ts";
 import { endTask, insertTask, type TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
+import { createTaskRecords, type TaskRecords } from "./taskRecords.ts";
 import { readResult } from "./taskResult.ts";
 import type { TaskWork } from "./taskWork.ts";
 
@@ -20,8 +22,12 @@ const stopDeadline = 3_000;
 export type TaskRunner = {
   /** Stores a task. False when a task with the partner's Idempotency-Key exists. */
   begin(work: TaskWork): Promise<boolean>;
-  /** Runs a stored task and records its end. Returns the error when no container answered. */
-  run(work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined>;
+  /** Begins a task that is opened or run at once. It is stored before its response passes. */
+  start(work: TaskWork): void;
+  /** Resolves when a started task is stored. */
+  stored(work: TaskWork): Promise<void>;
+  /** Runs a task and records its end. */
+  run(work: TaskWork, signal: AbortSignal): Promise<RunEnd>;
   /** Queues a stored task to run in the background. */
   runInBackground(work: TaskWork): void;
   /** Sends the task to the workspace. The caller reads the response and ends the task. */
@@ -36,6 +42,9 @@ export type TaskRunner = {
   stop(): Promise<void>;
 };
 
+/** How a task has ended. `failure`: no container answered. `times`: when it began and ended, if that is known. */
+export type RunEnd = { failure: NgpuError } | { end: TaskEnd; times: TaskTimes | undefined };
+
 type RunnerDependencies = {
   db: Database;
   gateway: Gateway;
@@ -47,6 +56,7 @@ type RunnerDependencies = {
 
 /** Dependencies and state of a runner. */
 type RunnerState = RunnerDependencies & {
+  records: TaskRecords;
   capacity: CapacityQueue;
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
@@ -58,6 +68,7 @@ type RunnerState = RunnerDependencies & {
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   const state: RunnerState = {
     ...deps,
+    records: createTaskRecords(deps.db),
     capacity: createCapacityQueue(deps),
     stopping: new AbortController(),
     inProgress: new Set(),
@@ -67,10 +78,15 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   const { stopping, inProgress } = state;
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
+    start: ({ idempotencyKey: _none, waitSeconds: _never, ...work }) =>
+      state.records.begin({ ...work, runner: deps.runner }),
+    stored: (work) => state.records.stored(work.id),
     run: (work, signal) => watch(state, run(state, work, signal)),
     runInBackground: (work) => track(state, runQueued(state, work)),
     open: (work, signal) => openTask(state, work, signal),
-    end: (work, started, how, ended) => end(state, work, started, how, ended),
+    end: async (work, started, how, ended) => {
+      await end(state, work, started, how, ended);
+    },
     watch: (work) => watch(state, work),
     errorOf: (work, error, disconnected, hasBegun) => {
       const isCancelled = deps.cancellations.isCancelled(work.id);
@@ -85,15 +101,18 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
 }
 
 async function end(
-  { db, cancellations, logger }: RunnerState,
+  { db, records, cancellations, logger }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
   ended = performance.now(),
-): Promise<void> {
+): Promise<{ end: TaskEnd; times: TaskTimes | undefined }> {
   try {
-    await endTask(db, work.id, { ...how, durationMs: Math.round(ended - started) });
+    const whole = { ...how, durationMs: Math.round(ended - started) };
+    const { id } = work;
+    const times = records.has(id) ? await records.end(id, whole) : await endTask(db, id, whole);
     await recordCost({ db, logger }, work);
+    return { end: whole, times };
   } finally {
     cancellations.forget(work.id);
   }
@@ -108,27 +127,26 @@ async function recordCost({ db, logger }: Pick<RunnerState, "db" | "logger">, wo
   );
 }
 
-async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<NgpuError | undefined> {
+async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<RunEnd> {
   const started = performance.now();
   let hasBegun = false;
   try {
     const served = await openTask(state, work, signal);
     hasBegun = true;
     const { shown, raw } = await readResult(served.message);
-    await end(state, work, started, {
+    return await end(state, work, started, {
       ...endOf(served.message.statusCode ?? 0),
       served,
       result: shown,
       raw,
     });
-    return undefined;
   } catch (error) {
     const isCancelled = state.cancellations.isCancelled(work.id);
     const { signal: stopping } = state.stopping;
     const failure = taskError(error, { disconnected: signal, stopping, hasBegun, isCancelled });
     // Nothing was delivered, so the task costs nothing.
     await end(state, work, started, failureEnd(failure));
-    return failure;
+    return { failure };
   }
 }
 

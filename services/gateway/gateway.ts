@@ -12,10 +12,11 @@ import { admit } from "./admit.ts";
 import { defaultTimeouts, longestTimeouts, type Timeouts } from "./deadline.ts";
 import type { Replica } from "./decide.ts";
 import type { GatewayEnv } from "./env.ts";
-import { createLoads, type Loads } from "./loads.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "./metrics.ts";
 import { createNodeRouteHandler } from "./nodeRoute.ts";
 import { createRouteHandler } from "./route.ts";
+import { createRouter, type Router } from "./routing/router.ts";
+import { serveDirectly } from "./serveDirectly.ts";
 import { findPlacedReplica, findRunningReplicas, reconcileTunnels } from "./store.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 
@@ -35,8 +36,10 @@ export async function startGateway(
 
   const registry = createRegistry("gateway");
   const metrics = createGatewayMetrics(registry);
-  const loads = createLoads();
-  const view = startReplicaView(context, db, loads);
+  const router = createRouter<Replica>({
+    nameOf: ({ workspaceId, replica, lease, nodeId }) => `${workspaceId}/${replica}/${lease}/${nodeId}`,
+  });
+  const view = startReplicaView(context, db, router);
   const { tunnels, rows } = startTunnels(context, env, { db, deployment, metrics });
   listenForChanges({ url: env.DATABASE_URL, channels: [chainChannel], logger, signal, onNotice: view.wake });
 
@@ -45,12 +48,12 @@ export async function startGateway(
     token: env.GATEWAY_TOKEN,
     replicasOf: view.replicasOf,
     sessionOf: (nodeId) => tunnels.find(nodeId)?.session,
-    loads,
+    router,
     logger,
     timeouts,
     onEnd: (outcome, seconds) => metrics.requests.observe({ outcome }, seconds),
   });
-  app.use("/v1/route", handleRoute);
+  const direct = serveDirectly("/v1/route", handleRoute, app);
   app.use(
     "/v1/node",
     createNodeRouteHandler({
@@ -64,7 +67,7 @@ export async function startGateway(
   );
   app.use(errorHandler(logger));
   const { server, url } = await listen(
-    createHttpServer(app, { maxHeaderSize: acceptedHeaderBytes, requestTimeout: longestTimeouts.total }),
+    createHttpServer(direct, { maxHeaderSize: acceptedHeaderBytes, requestTimeout: longestTimeouts.total }),
     { host: env.HOST, port: env.PORT },
     context,
   );
@@ -111,14 +114,14 @@ function healthOf(view: ReplicaView, tunnels: Tunnels) {
 }
 
 /** Keeps the running replicas of each workspace in memory. */
-function startReplicaView({ logger, signal }: ServiceContext, db: Database, loads: Loads) {
+function startReplicaView({ logger, signal }: ServiceContext, db: Database, router: Router<Replica>) {
   let replicas = new Map<string, Replica[]>();
   let loadedAt: Date | undefined;
   const loop = startLoop({ name: "replicas", logger, signal, interval: 3_000 }, async () => {
     const found = await findRunningReplicas(db);
     replicas = Map.groupBy(found, (replica) => replica.workspaceId);
     loadedAt = new Date();
-    loads.retainOnly(found);
+    router.retainOnly(found);
   });
   return {
     wake: loop.wake,

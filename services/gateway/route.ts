@@ -5,11 +5,12 @@ import { buffer } from "node:stream/consumers";
 import { InputError, RetryableError } from "@ngpu/runtime/errors";
 import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
-import type { RequestHandler, Response } from "express";
+import type { Response } from "express";
 import { type Timeouts, timeoutsIn } from "./deadline.ts";
 import { mayTryNext, parseRoute, type Replica, rankReplicas } from "./decide.ts";
 import { forward, type Outcome, taskPath } from "./forward.ts";
-import type { Loads } from "./loads.ts";
+import { prefixesOf } from "./routing/prefix.ts";
+import { type Asked, hashOf, type Router } from "./routing/router.ts";
 
 export type RouteDependencies = {
   token: string;
@@ -17,20 +18,25 @@ export type RouteDependencies = {
   replicasOf: (workspaceId: string) => Replica[];
   /** HTTP/2 session of the node's open tunnel. */
   sessionOf: (nodeId: number) => ClientHttp2Session | undefined;
-  loads: Loads;
+  router: Router<Replica>;
   logger: Logger;
   timeouts: Timeouts;
   onEnd: (outcome: string, seconds: number) => void;
 };
 
+/** Requests with the same value go to the same replica, as long as it is not too busy. */
+const sessionHeader = "x-ngpu-session";
+
 /** Bodies up to this length are buffered, so that another replica can be tried. */
 const bufferedBytes = 1 << 20;
 
-/** Handles `<any method> /<workspaceId>/<path>`: sends the request to the best running replica. Mounted at /v1/route. */
-export function createRouteHandler(deps: RouteDependencies): RequestHandler {
+/** Handles `<any method> /<workspaceId>/<path>`: sends the request to the best running replica. Below /v1/route. */
+export function createRouteHandler(
+  deps: RouteDependencies,
+): (request: IncomingMessage, response: Response) => Promise<void> {
   return async (request, response) => {
     requireToken(request, deps.token);
-    const route = parseRoute(request.url);
+    const route = parseRoute(request.url ?? "");
     if (route === undefined) {
       throw new InputError("The path is not a route to a workspace.", {
         code: "route_invalid",
@@ -66,22 +72,21 @@ async function tryReplicas(
   const tried = new Set<Replica>();
   const timeouts = timeoutsIn(request.headers, deps.timeouts);
   const common = { requestId: requestIdIn(response), request, body, response, timeouts };
+  const asked = askedOf(deps.replicasOf(route.workspaceId).length, request, body);
   let last: Outcome | undefined;
   for (;;) {
     const untried = deps.replicasOf(route.workspaceId).filter((replica) => !tried.has(replica));
-    const [replica] = rankReplicas(untried, (one) => ({
+    const live = rankReplicas(untried, (one) => ({
       live: deps.sessionOf(one.nodeId) !== undefined,
-      ...deps.loads.of(one),
+      ...deps.router.loadOf(one),
     }));
+    const [replica] = deps.router.rank(live, asked);
     const session = replica && deps.sessionOf(replica.nodeId);
     if (replica === undefined || session === undefined) return last;
     tried.add(replica);
-    const done = deps.loads.begin(replica);
-    try {
-      last = await forward(session, { ...common, replica, path: taskPath(replica, route.path) });
-    } finally {
-      done();
-    }
+    const done = deps.router.begin(replica, asked);
+    last = await forward(session, { ...common, replica, path: taskPath(replica, route.path) });
+    done(experienceOf(last));
     if (last.end !== "failure") return last;
     deps.logger.warn({ event: "replica_failed", ...replica, failure: last.failure, reason: last.reason });
     const facts = {
@@ -91,6 +96,25 @@ async function tryReplicas(
     };
     if (!mayTryNext(facts)) return last;
   }
+}
+
+const nothing: Asked = { prefixes: [], session: undefined };
+
+/** What a request says about itself; one replica needs no choice. */
+function askedOf(replicas: number, { headers }: IncomingMessage, body: Buffer | undefined): Asked {
+  if (replicas < 2) return nothing;
+  const session = headers[sessionHeader];
+  return {
+    prefixes: body === undefined ? [] : prefixesOf(body),
+    session: session === undefined || session === "" ? undefined : hashOf(String(session)),
+  };
+}
+
+/** What the outcome of a request says about its replica. A client that has left, and a deadline of its own, say nothing. */
+function experienceOf(outcome: Outcome): "answered" | "failed" | "unknown" {
+  if (outcome.end === "answered") return "answered";
+  if (outcome.end === "cut") return "failed";
+  return outcome.end === "failure" && outcome.failure !== "timeout" ? "failed" : "unknown";
 }
 
 /** `body` is undefined when it is streamed. */

@@ -9,13 +9,7 @@ import { passResponse } from "../passResponse.ts";
 import { withMember } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
 import { chatAnswer, chatRequest, modelList, modelRequest, timeoutHeaders } from "../schemas/tasks.ts";
-import {
-  findWorkspace,
-  findWorkspaceByName,
-  listReplicas,
-  listWorkspaces,
-  type WorkspaceRow,
-} from "../store/workspaces.ts";
+import { listReplicas, listWorkspaces, type WorkspaceRow } from "../store/workspaces.ts";
 import type { TaskWork } from "../taskWork.ts";
 
 /** OpenAI's endpoints that a container serves itself, each under the same path. */
@@ -67,7 +61,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
         timeouts: { progress: headers["x-ngpu-timeout"], total: headers["x-ngpu-total-timeout"] },
         idempotencyKey: undefined,
       };
-      await deps.tasks.begin(work);
+      deps.tasks.start(work);
       response.setHeader("x-ngpu-task-id", work.id);
       await deps.tasks.watch(passResponse(deps, work, response, disconnected));
       return undefined;
@@ -115,8 +109,8 @@ async function requireModel(deps: ApiDeps, wallet: string, model: string): Promi
   const parsed = parseModel(model);
   const found =
     parsed !== undefined && "id" in parsed
-      ? await findWorkspace(deps.db, wallet, parsed.id)
-      : parsed && (await findWorkspaceByName(deps.db, wallet, parsed.name));
+      ? await deps.hot.workspace(wallet, parsed.id)
+      : parsed && (await deps.hot.workspaceByName(wallet, parsed.name));
   if (found !== undefined && isOpen(found, Date.now() / 1000)) return found;
   const what = found === undefined ? `You have no workspace ${model}.` : `The workspace ${model} is closed.`;
   throw new InputError(what, {

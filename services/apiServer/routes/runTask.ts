@@ -13,11 +13,12 @@ import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
 import { memberValue } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
 import { newTask, taskAnswer } from "../schemas/tasks.ts";
-import { findTaskByKey, type TaskRow } from "../store/tasks.ts";
+import type { TaskTimes } from "../store/taskBatch.ts";
+import { findTaskByKey, type TaskEnd, type TaskRow } from "../store/tasks.ts";
 import type { WorkspaceRow } from "../store/workspaces.ts";
 import { requireTask, taskOf } from "../taskView.ts";
 import type { TaskWork } from "../taskWork.ts";
-import { requireWorkspace } from "./workspaces.ts";
+import { workspaceNotFound } from "./workspaces.ts";
 
 export const runTask = (deps: ApiDeps) =>
   endpoint(
@@ -36,7 +37,8 @@ export const runTask = (deps: ApiDeps) =>
       answer: taskAnswer,
     },
     async ({ partner, body, headers, request, response, requestId, disconnected }) => {
-      const workspace = await requireWorkspace(deps.db, partner.wallet, body.workspaceId);
+      const workspace = await deps.hot.workspace(partner.wallet, body.workspaceId);
+      if (workspace === undefined) throw workspaceNotFound(body.workspaceId);
       const idempotencyKey = await dedupeKeyOf(deps.db, partner.wallet, "task", {
         key: headers["idempotency-key"],
         body,
@@ -48,7 +50,9 @@ export const runTask = (deps: ApiDeps) =>
         await requireBudget(deps.db, partner);
         if (work.waitSeconds !== undefined) await requireRoom(deps.db, work.workspaceId);
       }
-      if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, disconnected);
+      const isDirect = body.wait && idempotencyKey === undefined && work.waitSeconds === undefined;
+      if (isDirect) deps.tasks.start(work);
+      else if (!(await deps.tasks.begin(work))) return repeated(deps, work, body.wait, disconnected);
       if (!body.wait) {
         deps.tasks.runInBackground(work);
         return new Reply(202, taskOf(await requireTask(deps.db, partner.wallet, work.id)));
@@ -97,9 +101,23 @@ async function isRepetition({ db }: ApiDeps, { wallet, idempotencyKey }: TaskWor
 async function ended(deps: ApiDeps, work: TaskWork, disconnected: AbortSignal): Promise<TaskRow> {
   // With a key the client may ask for the result later, so the task continues after a disconnect.
   const cancellation = work.idempotencyKey === undefined ? disconnected : new AbortController().signal;
-  const failure = await deps.tasks.run(work, cancellation);
-  if (failure !== undefined) throw withTask(failure, work.id);
-  return requireTask(deps.db, work.wallet, work.id);
+  const ended = await deps.tasks.run(work, cancellation);
+  if ("failure" in ended) throw withTask(ended.failure, work.id);
+  const { end, times } = ended;
+  return times === undefined ? requireTask(deps.db, work.wallet, work.id) : rowOf(work, end, times);
+}
+
+/** The row of a task that has ended, as it is stored. */
+function rowOf({ id, wallet, workspaceId, kind }: TaskWork, end: TaskEnd, times: TaskTimes): TaskRow {
+  return {
+    ...{ id, wallet, workspace_id: workspaceId, kind, status: end.status, duration_ms: end.durationMs },
+    ...{ node_id: end.served?.nodeId ?? null, http_status: end.httpStatus ?? null, result: end.result },
+    error_code: end.error?.code ?? null,
+    error_message: end.error?.message ?? null,
+    error_hint: end.error?.hint ?? null,
+    ...{ created_at: times.createdAt, finished_at: times.finishedAt },
+    ...{ queue_position: null, wait_until: null },
+  };
 }
 
 /** The task of an earlier request with the same Idempotency-Key; waits for its end if `wait` is set. */

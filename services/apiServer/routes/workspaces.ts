@@ -107,7 +107,11 @@ async function withShortfall(
 export async function requireWorkspace(db: ApiDeps["db"], wallet: string, id: string): Promise<WorkspaceRow> {
   const row = await findWorkspace(db, wallet, id);
   if (row !== undefined) return row;
-  throw new InputError(`You have no workspace ${id}.`, {
+  throw workspaceNotFound(id);
+}
+
+export function workspaceNotFound(id: string): InputError {
+  return new InputError(`You have no workspace ${id}.`, {
     code: "workspace_not_found",
     hint: "GET /v1/workspaces lists your workspaces.",
     status: 404,

@@ -12,22 +12,25 @@ export type CallRecord = {
   durationMs: number;
 };
 
-export async function insertCall(db: Queryable, call: CallRecord): Promise<void> {
-  await db.query(
-    `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [
-      call.id,
-      call.requestId,
-      call.wallet ?? null,
-      call.keyId ?? null,
-      call.method,
-      call.route,
-      call.status,
-      call.nodeId ?? null,
-      call.durationMs,
+export async function insertCalls(db: Queryable, calls: readonly CallRecord[]): Promise<void> {
+  const column = <Value>(of: (call: CallRecord) => Value) => calls.map((call) => of(call) ?? null);
+  await db.query({
+    name: "insert_calls",
+    text: `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms)
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::bigint[],
+       $9::integer[])`,
+    values: [
+      column(({ id }) => id),
+      column(({ requestId }) => requestId),
+      column(({ wallet }) => wallet),
+      column(({ keyId }) => keyId),
+      column(({ method }) => method),
+      column(({ route }) => route),
+      column(({ status }) => status),
+      column(({ nodeId }) => nodeId),
+      column(({ durationMs }) => durationMs),
     ],
-  );
+  });
 }
 
 /**

@@ -12,11 +12,11 @@ type Terms = {
 
 const terms = `scopes, expires_at as "expiresAt", rate_per_minute as "ratePerMinute", spend_per_day as "spendPerDay"`;
 
-export async function findKey(
-  db: Queryable,
-  id: string,
-): Promise<(Terms & { wallet: Address; secretHash: Buffer; limitKeyId: string }) | undefined> {
-  const { rows } = await db.query<Terms & { wallet: Address; secretHash: Buffer; limitKeyId: string }>(
+/** A key that is not revoked. */
+export type KeyTerms = Terms & { wallet: Address; secretHash: Buffer; limitKeyId: string };
+
+export async function findKey(db: Queryable, id: string): Promise<KeyTerms | undefined> {
+  const { rows } = await db.query<KeyTerms>(
     `select wallet, secret_hash as "secretHash", coalesce(rotated_from, id) as "limitKeyId", ${terms}
      from app.api_key where id = $1 and revoked_at is null`,
     [id],

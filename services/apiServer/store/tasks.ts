@@ -3,6 +3,7 @@ import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
 import type { RawResult } from "../taskResult.ts";
+import type { TaskTimes } from "./taskBatch.ts";
 import { queuePosition } from "./taskQueue.ts";
 
 export type TaskRow = {
@@ -93,10 +94,14 @@ export type TaskEnd = {
   raw?: RawResult | undefined;
 };
 
-/** Records the end of a task; later ends are ignored. A task that no replica received releases its Idempotency-Key. */
-export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<void> {
+/**
+ * Records the end of a task; later ends are ignored. A task that no replica received releases its Idempotency-Key.
+ *
+ * @returns Undefined when it had ended before.
+ */
+export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<TaskTimes | undefined> {
   const { bytes, contentType, contentEncoding } = end.raw ?? {};
-  await db.query(
+  const { rows } = await db.query<TaskTimes>(
     `with kept as (
        insert into app.task_result (task_id, body, content_type, content_encoding)
        select id, $13::bytea, $14::text, $15::text from app.task
@@ -105,7 +110,8 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
      update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
        error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11, error_hint = $12,
        idempotency_key = case when $8 in ('replica_unavailable', 'capacity_wait_ended') then null else idempotency_key end
-     where id = $1 and status in ('queued', 'running')`,
+     where id = $1 and status in ('queued', 'running')
+     returning created_at as "createdAt", finished_at as "finishedAt"`,
     [
       id,
       end.status,
@@ -124,6 +130,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
       contentEncoding ?? null,
     ],
   );
+  return rows[0];
 }
 
 /** A task's response as it was received; undefined when none is stored. */

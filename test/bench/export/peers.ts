@@ -1,8 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { FatalError } from "@ngpu/runtime/errors";
-import { runToEnd } from "../../../scripts/embedded/command.ts";
+import { installPackages } from "../npmPackage.ts";
 import { peerTables } from "./tables.ts";
 
 const sqd = {
@@ -28,7 +27,7 @@ export function peerVersions(): Record<string, string> {
 
 /** Installs SQD with the benchmark's program for it. @returns its directory */
 export async function installSqd(folder: string): Promise<string> {
-  const at = await install(join(folder, "sqd"), sqd);
+  const at = await installPackages(join(folder, "sqd"), sqd);
   mkdirSync(join(at, "lib/model"), { recursive: true });
   copyFileSync(join(import.meta.dirname, "peers/sqdModel.cjs"), join(at, "lib/model/index.js"));
   copyFileSync(join(import.meta.dirname, "peers/sqd.cjs"), join(at, "main.cjs"));
@@ -38,7 +37,7 @@ export async function installSqd(folder: string): Promise<string> {
 
 /** Installs ponder with the benchmark's program for it. @returns its directory */
 export async function installPonder(folder: string): Promise<string> {
-  const at = await install(join(folder, "ponder"), ponder);
+  const at = await installPackages(join(folder, "ponder"), ponder);
   const from = join(import.meta.dirname, "peers");
   mkdirSync(join(at, "src/api"), { recursive: true });
   copyFileSync(join(from, "ponder.config.mjs"), join(at, "ponder.config.ts"));
@@ -52,23 +51,4 @@ export async function installPonder(folder: string): Promise<string> {
   writeFileSync(join(at, "tables.json"), JSON.stringify(tables));
   writeFileSync(join(at, "abi.json"), JSON.stringify(tables.map(({ abi }) => abi)));
   return at;
-}
-
-/** Installs exact versions into a directory, unless they are installed. @throws FatalError `peer_unavailable` */
-async function install(folder: string, dependencies: Record<string, string>): Promise<string> {
-  const manifest = JSON.stringify({ private: true, dependencies }, null, 2);
-  const done = join(folder, "installed.json");
-  if (existsSync(done) && readFileSync(done, "utf8") === manifest) return folder;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), manifest);
-  const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const { code, output } = await runToEnd("npm", args, { cwd: folder });
-  if (code !== 0) {
-    throw new FatalError(`npm could not install ${Object.keys(dependencies).join(", ")}:\n${output.trim()}`, {
-      code: "peer_unavailable",
-      hint: "Check that npm reaches its registry.",
-    });
-  }
-  writeFileSync(done, manifest);
-  return folder;
 }
