@@ -62,8 +62,8 @@ export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<v
   observed.images.set(reference, state);
 }
 
-/** Polling of a container that has not been healthy yet. */
-const firstCheck = { everyMs: 50, withinMs: 1_500 };
+/** Polling of a container that has not been healthy since its start, `forMs` ago at most. */
+export const firstCheck = { everyMs: 50, withinMs: 1_500, forMs: 30_000 };
 
 /** Requests the health path of a container and records the result in the observed state. */
 export async function check(
@@ -72,7 +72,9 @@ export async function check(
 ): Promise<void> {
   const wasOk = observed.health.get(containerId)?.everOk ?? false;
   // Poll a container that has just started at short intervals: the partner waits for its first response.
-  const end = wasOk ? 0 : Date.now() + firstCheck.withinMs;
+  const startedAt = observed.containers.find(({ id }) => id === containerId)?.startedAt ?? 0;
+  const isNew = !wasOk && Date.now() - startedAt < firstCheck.forMs;
+  const end = isNew ? Date.now() + firstCheck.withinMs : 0;
   let failure = await checkHealth(port, path);
   while (failure !== undefined && Date.now() < end && !signal.aborted) {
     await sleep(firstCheck.everyMs);
