@@ -1,6 +1,7 @@
 import { InputError } from "@ngpu/runtime/errors";
 import type { Express, Request, RequestHandler, Response } from "express";
 import { requirePartner } from "./access.ts";
+import { createBodyBudget } from "./bodyBudget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { createLimits } from "./limits.ts";
 import { payloadLimit } from "./payload.ts";
@@ -16,7 +17,10 @@ export function serveEndpoints(
   endpoints: readonly Endpoint[],
   limits: ReturnType<typeof createLimits>,
 ): void {
+  const budget = createBodyBudget();
   for (const one of endpoints) {
+    // Task inputs may be images; all other bodies are small.
+    const largest = one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : bodyLimit;
     app[one.method](
       one.path,
       markRoute(one.path),
@@ -25,10 +29,7 @@ export function serveEndpoints(
       ...(one.writes === true ? [limits.writes] : []),
       // The key is checked before the body is read.
       ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-      // Task inputs may be images; all other bodies are small.
-      ...(one.method === "post"
-        ? readJson(one.path === "/v1/tasks" || one.openAiErrors === true ? payloadLimit : bodyLimit)
-        : []),
+      ...(one.method === "post" ? [budget(largest), ...readJson(largest)] : []),
       one.handler,
     );
   }
