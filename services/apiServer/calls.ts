@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Queryable } from "@ngpu/db/pool";
 import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler, Response } from "express";
 import { partnerIn } from "./access.ts";
-import { insertCall } from "./store/calls.ts";
+import { type CallRecord, insertCalls } from "./store/calls.ts";
 
 export type CallLog = {
   /** Logs and records each request when it has ended. */
@@ -19,33 +20,47 @@ type CallLogDependencies = {
   onEnd: (route: string, status: number, seconds: number) => void;
 };
 
-/** Records every API call: caller, route, status, serving node and duration. */
+/** Milliseconds from the end of a call to the insert of its row, with those of other calls. */
+const flushPause = 100;
+/** Rows of one insert, and rows that wait for theirs. More calls than that are logged and counted alone. */
+const mostRows = { insert: 500, waiting: 20_000 };
+
+/**
+ * Records every API call: caller, route, status, serving node and duration. A call that the limit of its address refused has no row:
+ * whoever has no key could fill the table.
+ */
 export function createCallLog(deps: CallLogDependencies): CallLog {
-  const pending = new Set<Promise<void>>();
+  const waiting: CallRecord[] = [];
+  let flushing: Promise<void> | undefined;
+  const flush = async () => {
+    while (waiting.length > 0) await insert(deps, waiting.splice(0, mostRows.insert));
+    flushing = undefined;
+  };
+  const record = (response: Response, started: number, method: string) => {
+    const call = describe(deps, response, started, method);
+    if (call.status === 429 && call.keyId === undefined) return;
+    if (waiting.length < mostRows.waiting) waiting.push(call);
+    flushing ??= delay(flushPause).then(flush);
+  };
   return {
     record: (request, response, next) => {
       const started = performance.now();
-      response.once("close", () => {
-        const stored = store(deps, response, started, request.method);
-        pending.add(stored);
-        void stored.then(() => pending.delete(stored));
-      });
+      response.once("close", () => record(response, started, request.method));
       next();
     },
     flush: async () => {
-      await Promise.all(pending);
+      while (flushing !== undefined) await flushing;
     },
   };
 }
 
-async function store(
-  { db, logger, onEnd }: CallLogDependencies,
+/** Logs and counts a call that has ended. @returns its row */
+function describe(
+  { logger, onEnd }: CallLogDependencies,
   response: Response,
   started: number,
   method: string,
-): Promise<void> {
-  const id = randomUUID();
-  const callLogger = requestLogger(logger, response);
+): CallRecord {
   const route = String(response.locals.route ?? "unknown");
   const duration = performance.now() - started;
   // 499: the client disconnected before the response was sent.
@@ -55,20 +70,25 @@ async function store(
   const partner = partnerIn(response);
   const header = response.getHeader("x-ngpu-node-id");
   const nodeId = header === undefined ? undefined : Number(header);
-  callLogger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
+  const keyId = partner?.keyId;
+  requestLogger(logger, response).info({
+    event: "call_ended",
+    ...{ method, route, status, keyId, nodeId, duration },
+  });
+  return {
+    id: randomUUID(),
+    requestId: requestIdIn(response),
+    wallet: partner?.wallet,
+    ...{ keyId, method, route, status, nodeId },
+    durationMs: Math.round(duration),
+    at: new Date(),
+  };
+}
+
+async function insert({ db, logger }: CallLogDependencies, calls: readonly CallRecord[]): Promise<void> {
   try {
-    await insertCall(db, {
-      id,
-      requestId: requestIdIn(response),
-      wallet: partner?.wallet,
-      keyId: partner?.keyId,
-      method,
-      route,
-      status,
-      nodeId,
-      durationMs: Math.round(duration),
-    });
+    await insertCalls(db, calls);
   } catch (error) {
-    callLogger.warn({ event: "call_not_recorded", id, error });
+    logger.warn({ event: "calls_not_recorded", count: calls.length, error });
   }
 }

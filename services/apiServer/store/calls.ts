@@ -10,22 +10,25 @@ export type CallRecord = {
   status: number;
   nodeId: number | undefined;
   durationMs: number;
+  at: Date;
 };
 
-export async function insertCall(db: Queryable, call: CallRecord): Promise<void> {
+export async function insertCalls(db: Queryable, calls: readonly CallRecord[]): Promise<void> {
   await db.query(
-    `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms, at)
+     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[],
+       $8::numeric[], $9::int[], $10::timestamptz[])`,
     [
-      call.id,
-      call.requestId,
-      call.wallet ?? null,
-      call.keyId ?? null,
-      call.method,
-      call.route,
-      call.status,
-      call.nodeId ?? null,
-      call.durationMs,
+      calls.map((call) => call.id),
+      calls.map((call) => call.requestId),
+      calls.map((call) => call.wallet ?? null),
+      calls.map((call) => call.keyId ?? null),
+      calls.map((call) => call.method),
+      calls.map((call) => call.route),
+      calls.map((call) => call.status),
+      calls.map((call) => call.nodeId ?? null),
+      calls.map((call) => call.durationMs),
+      calls.map((call) => call.at),
     ],
   );
 }
