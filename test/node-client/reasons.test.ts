@@ -413,7 +413,9 @@ describe("a node's reports of reasons", () => {
       ),
     });
     await observe(both, new Map());
-    expect(sent.map(({ lease: number, details }) => [number, details.log])).to.deep.equal([
+    expect(
+      sent.map(({ lease: number, details }) => [number, (details as { log?: string }).log]),
+    ).to.deep.equal([
       [3, "bye"],
       [4, ""],
     ]);
