@@ -7,6 +7,7 @@ import type { Engine } from "./docker/engine.ts";
 import type { PullProgress } from "./docker/images.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
+import { elapsed } from "./elapsed.ts";
 import { checkHealth } from "./health.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
@@ -73,10 +74,10 @@ export async function check(
   const wasOk = observed.health.get(containerId)?.everOk ?? false;
   // Poll a container that has just started at short intervals: the partner waits for its first response.
   const startedAt = observed.containers.find(({ id }) => id === containerId)?.startedAt ?? 0;
-  const isNew = !wasOk && Date.now() - startedAt < firstCheck.forMs;
-  const end = isNew ? Date.now() + firstCheck.withinMs : 0;
+  const isNew = !wasOk && elapsed(Date.now(), startedAt) < firstCheck.forMs;
+  const end = isNew ? performance.now() + firstCheck.withinMs : 0;
   let failure = await checkHealth(port, path);
-  while (failure !== undefined && Date.now() < end && !signal.aborted) {
+  while (failure !== undefined && performance.now() < end && !signal.aborted) {
     await sleep(firstCheck.everyMs);
     failure = await checkHealth(port, path);
   }

@@ -1,4 +1,5 @@
 import { fail, retire, type Subject, stop } from "./decideEnd.ts";
+import { elapsed } from "./elapsed.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
 import type { Action, Container, Facts, Health, Plan } from "./reconcileFacts.ts";
 import {
@@ -26,6 +27,9 @@ const limits = {
 
 /** Milliseconds between two checks of a container's health: before its first 2xx, while it is healthy, and once it no longer is. */
 export const healthPauses = { starting: 500, healthy: 10_000, failing: 2_000 };
+
+/** Longest pause between two pulls of an image, in milliseconds. */
+export const longestPullPause = 60_000;
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
@@ -64,7 +68,8 @@ export function withImage(facts: Facts, subject: Subject, plan: Runnable, then: 
   }
   if (image.permanent) return fail(facts, subject, image.reason ?? "image_unavailable");
   const accepted = progressIfNeeded(facts, lease, "accepted");
-  if (facts.now < image.retryAt) return accepted;
+  const wait = image.retryAt - facts.now;
+  if (wait > 0 && wait <= longestPullPause) return accepted;
   return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
 }
 
@@ -95,7 +100,7 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
   }
   const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
   const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
-  if (facts.now < last + backoff) return [];
+  if (elapsed(facts.now, last) < backoff) return [];
   return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
 }
 
@@ -123,7 +128,7 @@ function watch(facts: Facts, subject: Subject, plan: Runnable, container: Contai
   const { lease } = subject;
   const health = facts.health.get(container.id);
   const port = container.servedPort;
-  const due = health === undefined || facts.now - health.checkedAt >= healthPauseOf(health);
+  const due = health === undefined || elapsed(facts.now, health.checkedAt) >= healthPauseOf(health);
   const check: Action[] =
     due && port !== undefined
       ? [{ type: "check", containerId: container.id, port, path: plan.config.health }]

@@ -6,6 +6,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { type Engine, enginePlatform } from "../docker/engine.ts";
 import { findImage } from "../docker/images.ts";
 import { readLog } from "../docker/logs.ts";
+import { elapsed } from "../elapsed.ts";
 import { type Assignment, fencedKey } from "../leases.ts";
 import type { Facts, FailedStart } from "../reconcileFacts.ts";
 import { exitReason, namesForeignProgram, type Platforms, startReason } from "./engineReasons.ts";
@@ -103,7 +104,7 @@ async function note(
     });
     return;
   }
-  if (known !== undefined && now - known.changedAt < pause.change) return;
+  if (known !== undefined && elapsed(now, known.changedAt) < pause.change) return;
   const occurrence = `${nameOf(observed)} ${observed.occurrence}`;
   if (known?.occurrence === occurrence) return;
   const reason = await reasonOf(state, observed);
