@@ -7,6 +7,7 @@ import type { Engine } from "./docker/engine.ts";
 import type { PullProgress } from "./docker/images.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
+import { elapsed } from "./elapsed.ts";
 import { checkHealth } from "./health.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
@@ -62,8 +63,8 @@ export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<v
   observed.images.set(reference, state);
 }
 
-/** Polling of a container that has not been healthy yet. */
-const firstCheck = { everyMs: 50, withinMs: 1_500 };
+/** Polling of a container that has not been healthy since its start, `forMs` ago at most. */
+export const firstCheck = { everyMs: 50, withinMs: 1_500, forMs: 30_000 };
 
 /** Requests the health path of a container and records the result in the observed state. */
 export async function check(
@@ -72,9 +73,11 @@ export async function check(
 ): Promise<void> {
   const wasOk = observed.health.get(containerId)?.everOk ?? false;
   // Poll a container that has just started at short intervals: the partner waits for its first response.
-  const end = wasOk ? 0 : Date.now() + firstCheck.withinMs;
+  const startedAt = observed.containers.find(({ id }) => id === containerId)?.startedAt ?? 0;
+  const isNew = !wasOk && elapsed(Date.now(), startedAt) < firstCheck.forMs;
+  const end = isNew ? performance.now() + firstCheck.withinMs : 0;
   let failure = await checkHealth(port, path);
-  while (failure !== undefined && Date.now() < end && !signal.aborted) {
+  while (failure !== undefined && performance.now() < end && !signal.aborted) {
     await sleep(firstCheck.everyMs);
     failure = await checkHealth(port, path);
   }

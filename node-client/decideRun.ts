@@ -1,6 +1,7 @@
 import { fail, retire, type Subject, stop } from "./decideEnd.ts";
+import { elapsed } from "./elapsed.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
-import type { Action, Container, Facts, Plan } from "./reconcileFacts.ts";
+import type { Action, Container, Facts, Health, Plan } from "./reconcileFacts.ts";
 import {
   freeGpus,
   hasPendingReport,
@@ -22,9 +23,13 @@ const limits = {
   startTimeout: 900_000,
   /** A container that takes longer to become healthy is first reported as ready. */
   quickStart: 3_000,
-  healthInterval: 10_000,
-  firstHealthInterval: 500,
 };
+
+/** Milliseconds between two checks of a container's health: before its first 2xx, while it is healthy, and once it no longer is. */
+export const healthPauses = { starting: 500, healthy: 10_000, failing: 2_000 };
+
+/** Longest pause between two pulls of an image, in milliseconds. */
+export const longestPullPause = 60_000;
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
@@ -63,7 +68,8 @@ export function withImage(facts: Facts, subject: Subject, plan: Runnable, then: 
   }
   if (image.permanent) return fail(facts, subject, image.reason ?? "image_unavailable");
   const accepted = progressIfNeeded(facts, lease, "accepted");
-  if (facts.now < image.retryAt) return accepted;
+  const wait = image.retryAt - facts.now;
+  if (wait > 0 && wait <= longestPullPause) return accepted;
   return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
 }
 
@@ -94,7 +100,7 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
   }
   const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
   const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
-  if (facts.now < last + backoff) return [];
+  if (elapsed(facts.now, last) < backoff) return [];
   return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
 }
 
@@ -112,12 +118,17 @@ function isExhausted(facts: Facts, lease: Assignment): boolean {
   return run !== undefined && run.order === lease.order && run.starts >= limits.maxStarts;
 }
 
+/** Milliseconds from a check of a container's health to the next one. */
+export function healthPauseOf({ ok, everOk }: Pick<Health, "ok" | "everOk">): number {
+  if (!everOk) return healthPauses.starting;
+  return ok ? healthPauses.healthy : healthPauses.failing;
+}
+
 function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {
   const { lease } = subject;
   const health = facts.health.get(container.id);
   const port = container.servedPort;
-  const interval = health?.everOk ? limits.healthInterval : limits.firstHealthInterval;
-  const due = health === undefined || facts.now - health.checkedAt >= interval;
+  const due = health === undefined || elapsed(facts.now, health.checkedAt) >= healthPauseOf(health);
   const check: Action[] =
     due && port !== undefined
       ? [{ type: "check", containerId: container.id, port, path: plan.config.health }]

@@ -3,6 +3,7 @@ import { startOf } from "@ngpu/protocol/reasons/boundedText";
 import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { longestPullPause } from "./decideRun.ts";
 import { type Engine, saidBy } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
@@ -69,7 +70,7 @@ function saidOf(error: unknown): string {
 }
 
 function absent(state: Pick<Absent, "failures" | "reason" | "permanent" | "cause">): Absent {
-  const pause = Math.min(60_000, 1_000 * 2 ** (state.failures - 1));
+  const pause = Math.min(longestPullPause, 1_000 * 2 ** (state.failures - 1));
   return { type: "absent", retryAt: Date.now() + pause, ...state };
 }
 

@@ -1,4 +1,5 @@
 import type { ChainView } from "./chainView.ts";
+import { elapsed } from "./elapsed.ts";
 import type { Journal } from "./journal/open.ts";
 import { lastBySubject } from "./journal/outbox.ts";
 import { readRuns } from "./journal/runs.ts";
@@ -90,10 +91,10 @@ export function imagesInUse(journal: Journal, view: ChainView): Set<string> {
 
 /** Drops image states that may be outdated. @returns The time of the last recheck, in milliseconds. */
 export function forgetStale(observed: ObservedState, state: { lastRecheckAt: number; now: number }): number {
-  if (state.now - state.lastRecheckAt < imageRecheckInterval) return state.lastRecheckAt;
+  if (elapsed(state.now, state.lastRecheckAt) < imageRecheckInterval) return state.lastRecheckAt;
   for (const [reference, image] of observed.images) {
     const isStale =
-      image.type === "present" || (image.permanent && state.now - image.retryAt > permanentFailureMs);
+      image.type === "present" || (image.permanent && elapsed(state.now, image.retryAt) > permanentFailureMs);
     if (isStale) observed.images.delete(reference);
   }
   return state.now;

@@ -4,6 +4,7 @@ import { act, subjectOf } from "./act.ts";
 import type { ActDependencies } from "./actions.ts";
 import type { ChainView } from "./chainView.ts";
 import { decide } from "./decide.ts";
+import { healthPauseOf } from "./decideRun.ts";
 import {
   inspectLabelled,
   listContainers,
@@ -57,6 +58,10 @@ type Reconciling = ReconcileDependencies & {
   lastRecheckAt: number;
   /** When the engine last listed the containers, in milliseconds, and whether it has not answered since. */
   engineSeen: { at: number; isLost: boolean };
+  /** The timer of the next round that checks health. */
+  checksAgain: NodeJS.Timeout | undefined;
+  /** A round had something to report while an earlier report was being made. */
+  reportsAgain: boolean;
   /** A killed client may have left containers whose files it read. */
   hasLeftovers: boolean;
 };
@@ -67,6 +72,8 @@ export function createReconciler(deps: ReconcileDependencies): Reconciler {
     inProgress: new Map(),
     lastRecheckAt: Date.now(),
     hasLeftovers: true,
+    checksAgain: undefined,
+    reportsAgain: false,
     engineSeen: { at: Date.now(), isLost: false },
   };
   const { inProgress } = state;
@@ -108,11 +115,19 @@ async function round(state: Reconciling): Promise<void> {
 }
 
 /** Beside the actions: reading a container's output must delay no lease. */
-function reportReasons({ inProgress, reasons, observed }: Reconciling, facts: Facts): void {
-  if (inProgress.has("reasons")) return;
+function reportReasons(state: Reconciling, facts: Facts): void {
+  const { inProgress, reasons, observed } = state;
+  if (inProgress.has("reasons")) {
+    state.reportsAgain = true;
+    return;
+  }
   const live = new Set(facts.assignments.filter(({ ended }) => !ended).map(fencedKey));
   for (const key of observed.failedStarts.keys()) if (!live.has(key)) observed.failedStarts.delete(key);
-  const work = reasons.observe(facts, observed.failedStarts).finally(() => inProgress.delete("reasons"));
+  const work = reasons.observe(facts, observed.failedStarts).finally(() => {
+    inProgress.delete("reasons");
+    if (state.reportsAgain) state.onDone();
+    state.reportsAgain = false;
+  });
   inProgress.set("reasons", work);
 }
 
@@ -135,6 +150,17 @@ async function listAgain(state: Reconciling): Promise<Container[]> {
   }
 }
 
+/** Starts a round when a container's health is to be checked again: the rounds' own interval is longer. */
+function checkAgain(state: Reconciling, action: Action): void {
+  const health = action.type === "check" ? state.observed.health.get(action.containerId) : undefined;
+  if (health === undefined || health.ok || state.checksAgain !== undefined) return;
+  state.checksAgain = setTimeout(() => {
+    state.checksAgain = undefined;
+    if (!state.signal.aborted) state.onDone();
+  }, healthPauseOf(health));
+  state.checksAgain.unref();
+}
+
 /** Starts an action, unless one with the same subject is in progress. */
 function begin(state: Reconciling, action: Action): void {
   const { inProgress, logger, signal } = state;
@@ -151,6 +177,7 @@ function begin(state: Reconciling, action: Action): void {
     })
     .finally(() => {
       inProgress.delete(subject);
+      checkAgain(state, action);
       state.onDone();
     });
   inProgress.set(subject, work);

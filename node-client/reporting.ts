@@ -1,5 +1,6 @@
 import { assignmentStates, codeOf, type Milestone, milestones } from "@ngpu/contracts-sdk/enumNames";
 import { bytesToHex, type Hex, stringToHex } from "viem";
+import { elapsed } from "./elapsed.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
 import type { Action, Facts, SubmittedMessage } from "./reconcileFacts.ts";
 
@@ -51,9 +52,9 @@ function isPending(submitted: SubmittedMessage, now: number): boolean {
     case "queued":
       return true;
     case "confirmed":
-      return now - (submitted.settledAt ?? submitted.at) < awaitConfirmed;
+      return elapsed(now, submitted.settledAt ?? submitted.at) < awaitConfirmed;
     case "refused":
-      return now - (submitted.settledAt ?? submitted.at) < retryRefused;
+      return elapsed(now, submitted.settledAt ?? submitted.at) < retryRefused;
     case "expired":
       return false;
   }

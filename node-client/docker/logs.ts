@@ -9,24 +9,31 @@ export const logDeadline = 1_500;
 
 /** The last lines of a container's output since a time in milliseconds; empty when the container is gone. */
 export async function readLog(engine: Engine, id: string, since: number): Promise<string> {
+  const deadline = new AbortController();
+  using _timer = setTimeout(() => deadline.abort(), logDeadline);
   const stream = await tolerating([404, 409], undefined, () =>
-    calling(engine.docker, () => openLog(engine, id, since)),
-  );
+    calling(engine.docker, () => openLog(engine, { id, since, abortSignal: deadline.signal })),
+  ).catch((error) => {
+    // The reason is reported without output.
+    if (deadline.signal.aborted) return undefined;
+    throw error;
+  });
   if (stream === undefined) return "";
-  const timer = setTimeout(() => stream.destroy(), logDeadline);
+  deadline.signal.addEventListener("abort", () => stream.destroy(), { once: true });
   const output = createDemultiplexer(keptBytes);
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) output.take(chunk);
   } catch {
     // Cut by the deadline or the engine: what was read so far counts.
-  } finally {
-    clearTimeout(timer);
   }
   return lastLines(output.text());
 }
 
 /** As dockerode's `logs`, but as a stream: without `follow` that one keeps all of the output in memory. */
-function openLog({ docker }: Engine, id: string, since: number): Promise<Readable> {
+function openLog(
+  { docker }: Engine,
+  { id, since, abortSignal }: { id: string; since: number; abortSignal: AbortSignal },
+): Promise<Readable> {
   const options = { stdout: true, stderr: true, tail: logLimits.lines, since: (since / 1000).toFixed(3) };
   return new Promise((resolve, reject) => {
     docker.modem.dial(
@@ -34,6 +41,7 @@ function openLog({ docker }: Engine, id: string, since: number): Promise<Readabl
         path: `/containers/${id}/logs?`,
         method: "GET",
         isStream: true,
+        abortSignal,
         options,
         statusCodes: { 200: true, 404: "no such container", 409: "is being removed", 500: "server error" },
       },

@@ -55,12 +55,15 @@ function withoutWord(text: string, name: string): string {
   return name === "" ? text : text.replace(new RegExp(`(?<![\\w./-])${escaped}(?![\\w/-])`, "g"), "");
 }
 
+/** Whether a text has the kernel's words for a program that this processor does not run. */
+export const namesForeignProgram = (text: string) => /exec format error/i.test(text);
+
 /** Why the engine could not create or start a container. */
 export function startReason(said: string, exitCode: number | undefined, platforms: Platforms): NodeReason {
   const message = startOf(said, messageBytes);
   if (/no space left on device|disk quota exceeded/i.test(said))
     return { code: "disk_full", details: { message } };
-  if (/exec format error/i.test(said)) {
+  if (namesForeignProgram(said)) {
     return { code: "image_architecture_mismatch", details: { ...named(platforms), message } };
   }
   const known = exitCode === undefined || exitCode === 0 || !isExitCode(exitCode) ? {} : { exitCode };
@@ -81,7 +84,7 @@ export function exitReason(
   const isForeign =
     platforms.image !== undefined && platforms.engine !== undefined && platforms.image !== platforms.engine;
   // Any container can print this; with an image for another processor it is the kernel's.
-  if (isForeign && /exec format error/i.test(log)) {
+  if (isForeign && namesForeignProgram(log)) {
     return {
       code: "image_architecture_mismatch",
       details: { ...named(platforms), message: startOf(log, messageBytes) },

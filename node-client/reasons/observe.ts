@@ -1,5 +1,6 @@
 import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
+import { elapsed } from "../elapsed.ts";
 import { type Assignment, fencedKey, publicationKey } from "../leases.ts";
 import type { Container, Facts, FailedStart, HealthFailure, Plan } from "../reconcileFacts.ts";
 import { freeGpus } from "../reporting.ts";
@@ -85,7 +86,7 @@ function ofRunning(facts: Facts, plan: Runnable, container: Container): Observed
   if (health === undefined) return undefined;
   if (health.ok) return { type: "runs" };
   const { failure = {}, everOk, checkedAt } = health;
-  const waited = checkedAt - container.startedAt;
+  const waited = elapsed(checkedAt, container.startedAt);
   const period = failure.status === undefined ? startPeriod.silent : startPeriod.answered;
   if (!everOk && waited < period) return undefined;
   return { type: "unhealthy", container, plan, failure, occurrence: runOf(container) };

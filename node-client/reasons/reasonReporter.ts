@@ -6,9 +6,10 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { type Engine, enginePlatform } from "../docker/engine.ts";
 import { findImage } from "../docker/images.ts";
 import { readLog } from "../docker/logs.ts";
+import { elapsed } from "../elapsed.ts";
 import { type Assignment, fencedKey } from "../leases.ts";
 import type { Facts, FailedStart } from "../reconcileFacts.ts";
-import { exitReason, type Platforms, startReason } from "./engineReasons.ts";
+import { exitReason, namesForeignProgram, type Platforms, startReason } from "./engineReasons.ts";
 import { type Observed, observe } from "./observe.ts";
 
 /** Reports to match why leases do not run. */
@@ -68,16 +69,20 @@ async function observeAll(
 ): Promise<void> {
   const live = new Map(facts.assignments.filter(({ ended }) => !ended).map((one) => [fencedKey(one), one]));
   for (const key of state.entries.keys()) if (!live.has(key)) state.entries.delete(key);
-  for (const [key, lease] of live) {
-    const observed = observe(facts, lease, failedStarts.get(key));
-    if (observed === undefined) continue;
-    try {
-      await note(state, key, lease, observed, facts.now);
-    } catch (error) {
-      // The engine did not answer: the next round observes the lease again.
-      state.logger.debug({ event: "reason_not_observed", lease: key, reason: messageOf(error) });
-    }
-  }
+  // Side by side: the output of one container, which may be slow to read, delays no other lease's reason.
+  await Promise.all(
+    [...live].map(async ([key, lease]) => {
+      const observed = observe(facts, lease, failedStarts.get(key));
+      if (observed === undefined) return;
+      try {
+        await note(state, key, lease, observed, facts.now);
+        flush(state);
+      } catch (error) {
+        // The engine did not answer: the next round observes the lease again.
+        state.logger.debug({ event: "reason_not_observed", lease: key, reason: messageOf(error) });
+      }
+    }),
+  );
   flush(state);
 }
 
@@ -99,7 +104,7 @@ async function note(
     });
     return;
   }
-  if (known !== undefined && now - known.changedAt < pause.change) return;
+  if (known !== undefined && elapsed(now, known.changedAt) < pause.change) return;
   const occurrence = `${nameOf(observed)} ${observed.occurrence}`;
   if (known?.occurrence === occurrence) return;
   const reason = await reasonOf(state, observed);
@@ -133,8 +138,9 @@ async function reasonOf(
     case "reason":
       return observed.reason;
     case "start_failed": {
-      const platforms = { engine: await enginePlatform(engine.docker), image: undefined };
-      return startReason(observed.said, observed.exitCode, platforms);
+      const isForeign = namesForeignProgram(observed.said);
+      const platform = isForeign ? await enginePlatform(engine.docker).catch(() => undefined) : undefined;
+      return startReason(observed.said, observed.exitCode, { engine: platform, image: undefined });
     }
     case "ended": {
       const { container, plan, starts, since } = observed;
@@ -155,7 +161,7 @@ async function reasonOf(
 }
 
 async function platformsOf(engine: Engine, reference: string, log: string): Promise<Platforms> {
-  if (!/exec format error/i.test(log)) return { engine: undefined, image: undefined };
+  if (!namesForeignProgram(log)) return { engine: undefined, image: undefined };
   const image = await findImage(engine, reference);
   return { engine: await enginePlatform(engine.docker), image: image?.platform };
 }

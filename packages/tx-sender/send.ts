@@ -3,6 +3,7 @@ import { type AbiName, type Abis, abis } from "@ngpu/contracts-sdk/abis";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { translateDatabaseError } from "@ngpu/db/pool";
+import { FatalError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import {
   type Abi,
@@ -10,6 +11,7 @@ import {
   type ContractFunctionArgs,
   type ContractFunctionName,
   encodeFunctionData,
+  type Hex,
   keccak256,
   type LocalAccount,
 } from "viem";
@@ -22,6 +24,12 @@ import * as store from "./sendStore.ts";
 import { createTracker, type Tracker } from "./sendTracker.ts";
 
 type Writes = "nonpayable" | "payable";
+
+/**
+ * The most bytes of a call. Endpoints simulate longer ones, but take no transaction above 128 KiB into their pool: it would hold up
+ * every later one of its account.
+ */
+export const mostCallBytes = (128 << 10) - 1_024;
 
 export type SendRequest<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>> = {
   /** Purpose of the transaction, for logs and app.transaction: `relay.report`. */
@@ -43,7 +51,8 @@ export type Sender = {
    * Simulates, signs, stores and broadcasts a transaction, and waits for its receipt. Sends may be concurrent: a nonce
    * is allocated when the transaction is stored, and no send waits for the receipt of another.
    *
-   * @throws FatalError `transaction_reverted` (details.error, details.args: the decoded custom error), `signer_unfunded`
+   * @throws FatalError `transaction_reverted` (details.error, details.args: the decoded custom error), `signer_unfunded`,
+   *   `transaction_too_large`
    * @throws RetryableError `transaction_timeout` (no receipt in time; it may still be mined), `nonce_used`, `chain_unreachable`
    */
   send<Name extends AbiName, Fn extends ContractFunctionName<Abis[Name], Writes>>(
@@ -152,6 +161,7 @@ async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<st
     functionName: request.functionName,
     args: request.args,
   });
+  requireSendable(request.kind, data);
   const call = await gasOracle.quote({ to, data, kind: request.kind });
   const { row, isNew } = await allocate(
     pool,
@@ -166,6 +176,16 @@ async function storeRequest(parts: SenderParts, request: AnyRequest): Promise<st
   );
   if (isNew) await tracker.broadcast(row);
   return row;
+}
+
+function requireSendable(kind: string, data: Hex): void {
+  const bytes = (data.length - 2) / 2;
+  if (bytes <= mostCallBytes) return;
+  throw new FatalError(`The transaction ${kind} has ${bytes} bytes, more than the chain's endpoints take.`, {
+    code: "transaction_too_large",
+    hint: "Send less in one transaction.",
+    details: { bytes, mostBytes: mostCallBytes },
+  });
 }
 
 type AnyRequest = Pick<

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { createPublicApp } from "@ngpu/runtime/http";
 import type { Express } from "express";
 import { identify } from "./access.ts";
+import { createBodyBudget } from "./bodyBudget.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
 import { consolePages } from "./consolePages.ts";
@@ -79,6 +81,19 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
 const installPaths = ["/install_mcNode.sh", "/install_measure.sh", "/client"];
 const readOnlyPaths = ["/healthz", "/openapi.json", "/docs", ...installPaths];
 
+/** Milliseconds for which an answer of the database's health serves all who ask. */
+const healthAge = 250;
+
+/** Asks once for all who ask at the same time, and for a moment after. */
+function shared(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let asked: { at: number; answer: Promise<boolean> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (asked === undefined || now - asked.at > healthAge) asked = { at: now, answer: ask() };
+    return asked.answer;
+  };
+}
+
 /** The API's express app. */
 export function createApiApp(
   given: Omit<ApiDeps, "hot">,
@@ -99,23 +114,27 @@ export function createApiApp(
   app.use(["/v1", "/openapi.json"], cors);
   const endpoints = endpointsOf(deps);
   const identified = [parts.calls.record, identify(deps.db, deps.hot.keys)];
-  serveTasks(app, endpoints, { limits: parts.limits, before: identified });
+  const bounds = { limits: parts.limits, budget: createBodyBudget() };
+  serveTasks(app, endpoints, { ...bounds, before: identified });
   app.use(readOnlyPaths, onlyReads);
   // For load balancers; the details are on the internal port.
+  const isHealthy = shared(parts.isHealthy);
   app.get("/healthz", async (_request, response) => {
-    const ok = await parts.isHealthy();
+    const ok = await isHealthy();
     response.status(ok ? 200 : 503).json({ ok });
   });
-  const document = openApiDocument(endpoints, deps.publicUrl);
+  // Written once: it is large, and anyone may ask for it.
+  const document = Buffer.from(JSON.stringify(openApiDocument(endpoints, deps.publicUrl)));
+  const tag = `"${createHash("sha256").update(document).digest("hex").slice(0, 32)}"`;
   app.get("/openapi.json", (_request, response) => {
-    response.json(document);
+    response.set("etag", tag).type("json").send(document);
   });
   app.use("/docs", docsRouter());
   app.use(installPaths, parts.limits.general);
   app.use(clientReleases(parts.releases));
   if (parts.console !== undefined) app.use(consolePages(parts.console, deps.network.rpcUrls));
   app.use("/v1", ...identified);
-  serveEndpoints(app, endpoints, parts.limits);
+  serveEndpoints(app, endpoints, bounds);
   app.use(openAiErrorHandler(deps.logger));
   app.use(problemHandler(deps.logger));
   return app;

@@ -9,6 +9,8 @@ import { type CallRecord, insertCalls } from "./store/calls.ts";
 
 /** Milliseconds for which calls are collected before they are stored. */
 const collected = 20;
+/** Rows of one insert, and rows that wait for theirs. More calls than that are logged and counted alone. */
+const mostRows = { insert: 500, waiting: 20_000 };
 
 export type CallLog = {
   /** Logs and records each request when it has ended. */
@@ -23,23 +25,36 @@ type CallLogDependencies = {
   onEnd: (route: string, status: number, seconds: number) => void;
 };
 
-/** Records every API call: caller, route, status, serving node and duration. */
+/**
+ * Records every API call: caller, route, status, serving node and duration. A call that the limit of its address refused has no row:
+ * whoever has no key could fill the table.
+ */
 export function createCallLog(deps: CallLogDependencies): CallLog {
+  let waiting = 0;
   const calls = createBatcher({
-    pause: collected,
+    ...{ pause: collected, most: mostRows.insert },
     write: async (records: CallRecord[]) => {
       await insertCalls(deps.db, records);
       return records;
     },
   });
+  const store = async (call: CallRecord, logger: Logger) => {
+    if ((call.status === 429 && call.keyId === undefined) || waiting >= mostRows.waiting) return;
+    waiting += 1;
+    try {
+      await calls.add(call);
+    } catch (error) {
+      logger.warn({ event: "call_not_recorded", id: call.id, error });
+    } finally {
+      waiting -= 1;
+    }
+  };
   return {
     record: (request, response, next) => {
       const started = performance.now();
       response.once("close", () => {
         const { call, logger } = callOf(deps, response, started, request.method);
-        calls
-          .add(call)
-          .catch((error: unknown) => logger.warn({ event: "call_not_recorded", id: call.id, error }));
+        void store(call, logger);
       });
       next();
     },
@@ -47,7 +62,7 @@ export function createCallLog(deps: CallLogDependencies): CallLog {
   };
 }
 
-/** Logs a call that has ended. */
+/** Logs and counts a call that has ended. */
 function callOf(
   { logger, onEnd }: CallLogDependencies,
   response: Response,
@@ -67,7 +82,7 @@ function callOf(
   callLogger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
   const call = {
     ...{ id: randomUUID(), requestId: requestIdIn(response), wallet: partner?.wallet, keyId: partner?.keyId },
-    ...{ method, route, status, nodeId, durationMs: Math.round(duration) },
+    ...{ method, route, status, nodeId, durationMs: Math.round(duration), at: new Date() },
   };
   return { call, logger: callLogger };
 }

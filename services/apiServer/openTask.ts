@@ -6,7 +6,7 @@ import type { Cancellations } from "./cancellations.ts";
 import type { CapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
 import { waitAgain } from "./store/taskQueue.ts";
-import { markTaskRunning } from "./store/tasks.ts";
+import { markTaskRunning, readInput } from "./store/tasks.ts";
 import type { TaskRecords } from "./taskRecords.ts";
 import type { TaskWork } from "./taskWork.ts";
 
@@ -45,8 +45,8 @@ export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSig
   }
 }
 
-function send({ gateway }: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
-  const body = work.payload;
+async function send({ db, gateway }: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
+  const body = work.storedBytes === undefined ? work.payload : await readInput(db, work.id);
   return gateway.call({
     workspaceId: work.workspaceId,
     method: work.method,

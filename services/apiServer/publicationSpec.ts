@@ -14,7 +14,7 @@ import type { NewWorkspace, WorkspaceUpdate } from "./schemas/newWorkspace.ts";
  * Converts a publication request into the arguments of DockerContract.publish.
  *
  * @param marketNames Names of the market's GPUs, which `gpu.model` may stand for.
- * @throws InputError `expiry_in_past` when expiresAt has passed.
+ * @throws InputError `expiry_in_past` when expiresAt has passed; `config_too_large`.
  */
 export function publication(
   workspace: NewWorkspace,
@@ -51,22 +51,38 @@ export function publication(
   };
 }
 
+/** The most bytes of a configuration: it is sent in one transaction, which endpoints bound, and kept on the chain for ever. */
+export const mostConfigBytes = 64 << 10;
+
+/** @throws InputError `config_too_large`. */
+function bounded(config: string): string {
+  const bytes = Buffer.byteLength(config);
+  if (bytes <= mostConfigBytes) return config;
+  throw new InputError(`Command, environment and placement have ${bytes} bytes together.`, {
+    code: "config_too_large",
+    hint: `Send at most ${mostConfigBytes} bytes. Put what is larger into the image.`,
+    details: { bytes, mostBytes: mostConfigBytes },
+  });
+}
+
 /** The configuration as it is stored on the chain. */
 function configOf(
   { command, env, ports, health, maxDown }: NewWorkspace,
   image: string,
   placement: NewWorkspace["placement"],
 ): string {
-  return JSON.stringify(
-    workspaceConfig.parse({
-      image,
-      ...(command === undefined ? {} : { command }),
-      env,
-      ports,
-      health,
-      ...(maxDown === undefined ? {} : { maxDown }),
-      ...(placement === undefined ? {} : { placement }),
-    }),
+  return bounded(
+    JSON.stringify(
+      workspaceConfig.parse({
+        image,
+        ...(command === undefined ? {} : { command }),
+        env,
+        ports,
+        health,
+        ...(maxDown === undefined ? {} : { maxDown }),
+        ...(placement === undefined ? {} : { placement }),
+      }),
+    ),
   );
 }
 
@@ -119,12 +135,14 @@ export function updated(
 ): { spec: WorkspaceSpec; config: string } | null {
   const [reference, digest] = image?.split("@sha256:") ?? [];
   const before = workspaceConfig.parse(JSON.parse(current.config));
-  const config = JSON.stringify(
-    workspaceConfig.parse({
-      ...before,
-      ...changes,
-      ...(reference === undefined ? {} : { image: reference }),
-    }),
+  const config = bounded(
+    JSON.stringify(
+      workspaceConfig.parse({
+        ...before,
+        ...changes,
+        ...(reference === undefined ? {} : { image: reference }),
+      }),
+    ),
   );
   const spec: WorkspaceSpec = {
     ...current.spec,

@@ -1,6 +1,7 @@
 import { InputError } from "@ngpu/runtime/errors";
 import type { Express, Request, RequestHandler, Response } from "express";
 import { requirePartner } from "./access.ts";
+import type { BodyBudget } from "./bodyBudget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { CallLimits } from "./limits.ts";
 import { payloadLimit } from "./payload.ts";
@@ -9,6 +10,9 @@ import { requireScope, type Scope, scopesOf } from "./scopes.ts";
 
 /** Largest body of a request that no container receives, in bytes. */
 const bodyLimit = 256 << 10;
+
+/** What bounds the calls of endpoints. */
+export type EndpointLimits = { limits: CallLimits; budget: BodyBudget };
 
 /**
  * Serves the endpoints that run tasks. It is called before anything else is added to the app: express looks at all routes in order,
@@ -19,14 +23,16 @@ const bodyLimit = 256 << 10;
 export function serveTasks(
   app: Express,
   endpoints: readonly Endpoint[],
-  { limits, before }: { limits: CallLimits; before: readonly RequestHandler[] },
+  { limits, budget, before }: EndpointLimits & { before: readonly RequestHandler[] },
 ): void {
-  for (const one of endpoints.filter(runsTasks)) app.post(one.path, ...before, ...handlersOf(one, limits));
+  const tasks = endpoints.filter(runsTasks);
+  for (const one of tasks) app.post(one.path, ...before, ...handlersOf(one, limits, budget));
 }
 
 /** Serves all other endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
-export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], limits: CallLimits): void {
-  for (const one of endpoints) if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits));
+export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], given: EndpointLimits): void {
+  const { limits, budget } = given;
+  for (const one of endpoints) if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits, budget));
   for (const path of new Set(endpoints.map((one) => one.path))) {
     const methods = endpoints.filter((one) => one.path === path).map((one) => one.method.toUpperCase());
     const allow = methods
@@ -45,7 +51,9 @@ export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], lim
   });
 }
 
-function handlersOf(one: Endpoint, limits: CallLimits): RequestHandler[] {
+function handlersOf(one: Endpoint, limits: CallLimits, budget: BodyBudget): RequestHandler[] {
+  // Task inputs may be images; all other bodies are small.
+  const largest = runsTasks(one) ? payloadLimit : bodyLimit;
   return [
     markRoute(one.path),
     requireAcceptable(one),
@@ -53,8 +61,7 @@ function handlersOf(one: Endpoint, limits: CallLimits): RequestHandler[] {
     ...(one.writes === true ? [limits.writes] : []),
     // The key is checked before the body is read.
     ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-    // Task inputs may be images; all other bodies are small.
-    ...(one.method === "post" ? readJson(runsTasks(one) ? payloadLimit : bodyLimit) : []),
+    ...(one.method === "post" ? [budget(largest), ...readJson(largest)] : []),
     one.handler,
   ];
 }

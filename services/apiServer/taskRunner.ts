@@ -1,6 +1,7 @@
 import type { Database } from "@ngpu/db/pool";
 import type { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
+import { type BackgroundTasks, createBackgroundTasks } from "./backgroundTasks.ts";
 import type { Cancellations } from "./cancellations.ts";
 import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
@@ -13,8 +14,6 @@ import { createTaskRecords, type TaskRecords } from "./taskRecords.ts";
 import { readResult } from "./taskResult.ts";
 import type { TaskWork } from "./taskWork.ts";
 
-/** Concurrent background tasks; further ones are queued in order. */
-const backgroundConcurrency = 32;
 /** Time that running tasks have to end when the server stops, in milliseconds. */
 /** @deadline Running tasks when apiServer stops. They are aborted, and their ends are recorded. */
 const stopDeadline = 3_000;
@@ -60,9 +59,7 @@ type RunnerState = RunnerDependencies & {
   capacity: CapacityQueue;
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
-  /** Resolvers of queued background tasks, oldest first. */
-  waiting: (() => void)[];
-  background: number;
+  background: BackgroundTasks;
 };
 
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
@@ -72,8 +69,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
     capacity: createCapacityQueue(deps),
     stopping: new AbortController(),
     inProgress: new Set(),
-    waiting: [],
-    background: 0,
+    background: createBackgroundTasks(),
   };
   const { stopping, inProgress } = state;
   return {
@@ -163,22 +159,17 @@ function watch<Result>(state: RunnerState, work: Promise<Result>): Promise<Resul
   return work;
 }
 
-async function runQueued(state: RunnerState, work: TaskWork): Promise<void> {
-  const { waiting, logger, stopping } = state;
-  // The queue of a workspace is of its own.
-  const isQueued = work.waitSeconds === undefined;
-  if (isQueued && state.background >= backgroundConcurrency)
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  if (isQueued) state.background += 1;
+/** Runs a task whose caller does not wait. Its input is in Postgres: the memory holds those of the tasks that run. */
+async function runQueued(state: RunnerState, { payload, ...rest }: TaskWork): Promise<void> {
+  const { background, logger, stopping } = state;
+  const work: TaskWork = { ...rest, payload: undefined, storedBytes: payload?.length };
+  const { id: taskId, requestId, wallet, storedBytes = 0 } = work;
+  const turn = () => run(state, work, stopping.signal).then(() => undefined);
   try {
-    await run(state, work, stopping.signal);
+    // The queue of a workspace is of its own.
+    if (work.waitSeconds === undefined) await background.during(wallet, storedBytes, turn);
+    else await turn();
   } catch (error) {
-    const { id: taskId, requestId } = work;
     logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });
-  } finally {
-    if (isQueued) {
-      state.background -= 1;
-      waiting.shift()?.();
-    }
   }
 }

@@ -5,6 +5,8 @@ import type { NewTask } from "./store/tasks.ts";
 export type TaskWork = Omit<NewTask, "runner"> & {
   /** Id of the request that created it. */
   requestId: string;
+  /** Bytes of an input that is read from Postgres once a replica takes it; undefined: it is in memory, or there is none. */
+  storedBytes?: number | undefined;
   /** Further headers for the container. */
   headers?: ForwardedHeaders;
   /** Longest time without a byte, and in all, in seconds. */

@@ -26,6 +26,7 @@ const step = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("round"), most: fc.integer({ min: 0, max: 4 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("kill", "relay", "wait", "crash", "prune") }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("set the clock back") }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("reorg"), depth: fc.integer({ min: 1, max: 6 }) }) },
 );
 
@@ -37,6 +38,7 @@ function take(world: World, { do: act, name = "", workspace = 1, most = 0, depth
   else if (act === "kill") world.kill();
   else if (act === "relay") world.relay();
   else if (act === "wait") world.lastContactAt = world.now += 5_000;
+  else if (act === "set the clock back") world.now -= 3_600_000;
   else if (act === "crash") world.crash();
   else if (act === "prune") world.prune();
   else world.reorg(depth);
@@ -90,6 +92,18 @@ describe("a node's decisions", () => {
       }),
       { numRuns: runs(100) },
     );
+  });
+
+  it("wait for nothing that lies in the future, once the machine's clock was set back", () => {
+    const world = new World({ policy: "available" });
+    world.event("Assigned", 1n);
+    world.settle();
+    for (let times = 0; times < 2; times += 1) {
+      world.crash();
+      world.now -= 3_600_000;
+      world.settle();
+      expect(world.containers.map((item) => item.status)).to.deep.equal(["running"]);
+    }
   });
 
   it("stop an exclusive lease at the end of its grace period, and never an available one", () => {

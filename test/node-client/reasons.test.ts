@@ -268,6 +268,7 @@ describe("a node's reports of reasons", () => {
   let fake: Awaited<ReturnType<typeof fakeEngine>>;
   before(async () => {
     fake = await fakeEngine((request, response) => {
+      if (request.url?.includes("/silent/logs") === true) return;
       if (request.url?.includes("/logs") === true) response.end(frame("bye\n"));
       else json({ Os: "linux", Arch: "amd64" })(request, response);
     });
@@ -396,6 +397,27 @@ describe("a node's reports of reasons", () => {
     expect(summary(sent)).to.deep.equal([
       ["container_exited", 1],
       ["container_exited", 1],
+    ]);
+  });
+
+  it("are said without output when the engine does not send it, and delay no other lease's reason", async () => {
+    const { sent, observe } = reporter();
+    const silent = { ...container, id: "silent", lease: 4 };
+    const other = { ...lease, lease: 4 };
+    const both = factsOf({
+      assignments: [other, lease],
+      containers: [silent, container],
+      plans: new Map([lease, other].map((one) => [publicationKey(one), plan])),
+      runs: new Map(
+        [lease, other].map((one) => [fencedKey(one), { order: "first", starts: 1, lastStart: 1_000 }]),
+      ),
+    });
+    await observe(both, new Map());
+    expect(
+      sent.map(({ lease: number, details }) => [number, (details as { log?: string }).log]),
+    ).to.deep.equal([
+      [3, "bye"],
+      [4, ""],
     ]);
   });
 

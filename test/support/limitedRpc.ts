@@ -8,8 +8,12 @@ type Answer = { result?: unknown; error?: { code: number; message: string } };
 
 /** What an endpoint refuses, in the words of a provider. */
 export type RpcLimit = {
+  /** Asks the real node something else. */
+  replace?: (call: Call) => Call;
   /** Refuses a request before it is served. */
   refuse?: (call: Call) => Answer["error"] | undefined;
+  /** Changes what the real node answers. */
+  change?: (call: Call, result: unknown) => unknown;
   /** Refuses a request because of its result. */
   refuseResult?: (call: Call, result: unknown) => Answer["error"] | undefined;
   /** Refuses an HTTP request as a whole. */
@@ -26,7 +30,8 @@ export async function startLimitedRpc(target: string, limit: RpcLimit) {
   const answer = async (call: Call): Promise<Answer> => {
     const error = limit.refuse?.(call);
     if (error !== undefined) return { error };
-    const { result, ...rest } = await forward(target, call);
+    const { result: served, ...rest } = await forward(target, limit.replace?.(call) ?? call);
+    const result = limit.change === undefined ? served : limit.change(call, served);
     const refused = limit.refuseResult?.(call, result);
     return refused === undefined ? { ...rest, ...(result !== undefined && { result }) } : { error: refused };
   };
@@ -149,6 +154,38 @@ export function prunedBelow(number: number, error: Answer["error"]): RpcLimit {
       return isByHash && (result as Log[]).some((log) => Number(log.blockNumber) < number)
         ? error
         : undefined;
+    },
+  };
+}
+
+const heads = new Set<unknown>(["latest", "safe", "finalized", "pending"]);
+
+/** Nothing above a block, as an archive whose import has stopped: later blocks are unknown, and their logs are left out silently. */
+export function endsAt(number: number): RpcLimit {
+  const head = `0x${number.toString(16)}`;
+  const bounded = (at: unknown) =>
+    heads.has(at) || (typeof at === "string" && at.length < 66 && Number(at) > number) ? head : at;
+  return {
+    replace: (call) => {
+      const { method, params: [first, ...rest] = [] } = call;
+      if (method === "eth_blockNumber") return { ...call, method: "web3_clientVersion" };
+      if (method !== "eth_getLogs") return { ...call, params: [heads.has(first) ? head : first, ...rest] };
+      const query = first as Query;
+      if (query.blockHash !== undefined) return call;
+      return {
+        ...call,
+        params: [{ ...query, fromBlock: bounded(query.fromBlock), toBlock: bounded(query.toBlock) }],
+      };
+    },
+    change: ({ method, params: [first] = [] }, result) => {
+      if (method === "eth_blockNumber") return head;
+      const isLater = (result as { number?: string } | null)?.number;
+      if (typeof isLater === "string" && Number(isLater) > number) return null;
+      if (method !== "eth_getLogs" || !Array.isArray(result)) return result;
+      const from = Number((first as Query).fromBlock ?? 0);
+      return result.filter(
+        (log: Log) => Number(log.blockNumber) <= number && Number(log.blockNumber) >= from,
+      );
     },
   };
 }

@@ -10,15 +10,16 @@ export type CallRecord = {
   status: number;
   nodeId: number | undefined;
   durationMs: number;
+  at: Date;
 };
 
 export async function insertCalls(db: Queryable, calls: readonly CallRecord[]): Promise<void> {
   const column = <Value>(of: (call: CallRecord) => Value) => calls.map((call) => of(call) ?? null);
   await db.query({
     name: "insert_calls",
-    text: `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms)
+    text: `insert into app.call (id, request_id, wallet, key_id, method, route, status, node_id, duration_ms, at)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::bigint[],
-       $9::integer[])`,
+       $9::integer[], $10::timestamptz[])`,
     values: [
       column(({ id }) => id),
       column(({ requestId }) => requestId),
@@ -29,6 +30,7 @@ export async function insertCalls(db: Queryable, calls: readonly CallRecord[]): 
       column(({ status }) => status),
       column(({ nodeId }) => nodeId),
       column(({ durationMs }) => durationMs),
+      column(({ at }) => at),
     ],
   });
 }

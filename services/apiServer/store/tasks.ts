@@ -72,6 +72,14 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
   return rowCount === 1;
 }
 
+/** The bytes of a stored task's input. */
+export async function readInput(db: Queryable, id: string): Promise<Buffer> {
+  const { rows } = await db.query<{ input: string }>("select input::text from app.task where id = $1", [id]);
+  const [row] = rows;
+  if (row === undefined) throw new Error(`The task ${id} is not stored.`);
+  return Buffer.from(row.input);
+}
+
 /** @returns Whether the task was cancelled before. */
 export async function markTaskRunning(db: Queryable, id: string): Promise<boolean> {
   const { rows } = await db.query<{ is_cancelled: boolean }>(

@@ -39,7 +39,12 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
   let watch: Watch | undefined;
   const lead = async (signal: AbortSignal) => {
     const grace = (await hasPeers(pool, instance)) ? settleMs : reconnectGraceMs;
-    watch = { activeFrom: Date.now() + grace, tried: new Map(), outage: null, view: createLossView(options) };
+    watch = {
+      activeFrom: performance.now() + grace,
+      tried: new Map(),
+      outage: null,
+      view: createLossView(options),
+    };
     const kept = watch;
     loop = startLoop({ name: "failover", logger: context.logger, signal, interval: 1_000 }, () =>
       checkNodes(options, kept),
@@ -68,11 +73,11 @@ type Watch = {
 
 async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void> {
   const { pool, lossSeconds } = options;
-  const now = Date.now();
+  const now = performance.now();
   const reaped = await reapInstances(pool);
   if (reaped > 0) options.context.logger.warn({ event: "instance_died", sessions: reaped });
   if (now < watch.activeFrom) return;
-  if (now - (watch.sweptAt ?? 0) >= sweepMs) {
+  if (now - (watch.sweptAt ?? Number.NEGATIVE_INFINITY) >= sweepMs) {
     await recordUnconnected(pool);
     watch.sweptAt = now;
   }
@@ -104,7 +109,7 @@ async function actOn(
     options,
     lost.map((node) => node.nodeId),
   );
-  const now = Date.now();
+  const now = performance.now();
   for (const [key, at] of tried) if (now - at > retryAfterMs) tried.delete(key);
   const nodes = new Map(lost.map((node) => [node.nodeId, node]));
   if (options.act === "release") await releaseLeases(options, tried, release, nodes);

@@ -21,7 +21,7 @@ export function createLossView(
   let online: { value: Online; at: number } | undefined;
   return {
     async decide(lost) {
-      const now = Date.now();
+      const now = performance.now();
       if (online === undefined || now - online.at >= countMs) {
         online = { value: await readOnline(pool), at: now };
       }

@@ -72,7 +72,7 @@ export async function releaseLeases(
   for (const [at, own] of byContract(deployment, "DockerContract", waiting, (lease) => lease)) {
     const items = (await withEvidence(pool, at, own, nodes)).slice(0, 50);
     if (items.length === 0) continue;
-    for (const { lease } of items) tried.set(keyOf(lease), Date.now());
+    for (const { lease } of items) tried.set(keyOf(lease), performance.now());
     await releaseAt(options, at, items, nodes);
   }
 }
@@ -152,7 +152,7 @@ export async function markOffline(options: LossOptions, tried: Tried, due: numbe
   const { sender, context } = options;
   const nodes = due.filter((id) => !tried.has(`offline:${id}`)).slice(0, 500);
   if (nodes.length === 0) return;
-  for (const id of nodes) tried.set(`offline:${id}`, Date.now());
+  for (const id of nodes) tried.set(`offline:${id}`, performance.now());
   const { hash } = await sender.send({
     kind: "failover.offline",
     contract: "ComputeNode",

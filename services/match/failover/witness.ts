@@ -37,16 +37,16 @@ export type WitnessOptions = LossLimitOptions & {
 export function startWitness(options: WitnessOptions): void {
   const { context, databaseUrl, pool, instance } = options;
   const lead = async (signal: AbortSignal) => {
-    const activeFrom = Date.now() + ((await hasPeers(pool, instance)) ? 0 : reconnectGraceMs);
+    const activeFrom = performance.now() + ((await hasPeers(pool, instance)) ? 0 : reconnectGraceMs);
     const view = createLossView(options);
-    let forgottenAt = 0;
+    let forgottenAt = Number.NEGATIVE_INFINITY;
     const loop = startLoop(
       { name: "witness", logger: context.logger, signal, interval: lookMs },
       async () => {
-        if (Date.now() < activeFrom) return;
-        if (Date.now() - forgottenAt >= forgetMs) {
+        if (performance.now() < activeFrom) return;
+        if (performance.now() - forgottenAt >= forgetMs) {
           await forgetStatements(pool);
-          forgottenAt = Date.now();
+          forgottenAt = performance.now();
         }
         await witnessLosses(options, view);
       },

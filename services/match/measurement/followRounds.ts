@@ -87,7 +87,7 @@ async function finalize(
 ): Promise<void> {
   const due = roundIds.filter((roundId) => !tried.has(`finalize:${roundId}`));
   if (due.length === 0) return;
-  for (const roundId of due) tried.set(`finalize:${roundId}`, Date.now());
+  for (const roundId of due) tried.set(`finalize:${roundId}`, performance.now());
   for (const [at, own] of byContract(options.deployment, "Measure", due, (roundId) => ({ roundId }))) {
     await finalizeAt(options, at, own);
   }

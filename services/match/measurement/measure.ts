@@ -33,7 +33,7 @@ export function startMeasure(options: MeasureOptions): { wake(): void } {
     loop = startLoop({ name: "measure", logger: context.logger, signal, interval: 1_000 }, async () => {
       // The contract's windows use the chain's clock.
       const now = (await readHead(options.pool)).time;
-      for (const [key, at] of tried) if (Date.now() - at > exportTimeoutMs) tried.delete(key);
+      for (const [key, at] of tried) if (performance.now() - at > exportTimeoutMs) tried.delete(key);
       await requestRounds(options, tried, now);
       await drawRounds(options, now);
       await followRounds(options, tried, now);

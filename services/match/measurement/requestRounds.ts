@@ -23,7 +23,7 @@ export async function requestRounds(
     .filter((node) => !tried.has(`request:${node.node_id}`))
     .slice(0, 100);
   if (nodes.length === 0) return;
-  for (const node of nodes) tried.set(`request:${node.node_id}`, Date.now());
+  for (const node of nodes) tried.set(`request:${node.node_id}`, performance.now());
   await store.dropUnrequested(pool);
   const taken = await store.portsInUse(pool);
   const rounds = nodes.map((node) => {

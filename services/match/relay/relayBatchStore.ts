@@ -69,8 +69,8 @@ export async function settledRelays(pool: Database, ids: bigint[]): Promise<Rela
 }
 
 const claimLock = 7_101;
-/** Maximum number of messages in one transaction, well below the gas limit of a block. */
-const batchSize = 50;
+/** Most messages and bytes in one transaction: well below the gas limit of a block, and below the size that endpoints take. */
+const batchLimits = { messages: 50, bytes: 96 << 10 };
 
 /**
  * Claims queued messages in the order of their arrival, as batches of one kind. A signer's next message of a kind waits until
@@ -97,20 +97,30 @@ export function claimBatches(pool: Database, instance: string): Promise<RelayIte
   });
 }
 
-function groupIntoBatches(rows: Omit<RelayItem, "batch">[]): RelayItem[][] {
-  const batches: RelayItem[][] = [];
-  const open = new Map<string, RelayItem[]>();
+/** Groups messages by kind, in their order. Exported for its test. */
+export function groupIntoBatches(rows: readonly Omit<RelayItem, "batch">[]): RelayItem[][] {
+  const batches: { id: string; bytes: number; items: RelayItem[] }[] = [];
+  const open = new Map<string, (typeof batches)[number]>();
   for (const row of rows) {
+    const bytes = mostBytesOf(row);
     let batch = row.unbatched ? undefined : open.get(row.kind);
-    if (batch === undefined || batch.length >= batchSize) {
-      batch = [];
+    const isFull =
+      batch !== undefined &&
+      (batch.items.length >= batchLimits.messages || batch.bytes + bytes > batchLimits.bytes);
+    if (batch === undefined || isFull) {
+      batch = { id: randomUUID(), bytes: 0, items: [] };
       batches.push(batch);
       if (!row.unbatched) open.set(row.kind, batch);
     }
-    batch.push({ ...row, batch: batch[0]?.batch ?? randomUUID() });
+    batch.bytes += bytes;
+    batch.items.push({ ...row, batch: batch.id });
   }
-  return batches;
+  return batches.map(({ items }) => items);
 }
+
+/** More than the bytes of a message in a call: its text writes a byte as two digits, and the ABI pads each field. */
+const mostBytesOf = ({ message, signature }: Omit<RelayItem, "batch">) =>
+  toJson(message).length + signature.length / 2 + 512;
 
 async function rejectExpired(db: Connection): Promise<void> {
   const { rowCount } = await db.query(

@@ -88,10 +88,10 @@ function coalesced(wake: () => void): () => void {
   return () => {
     if (flushScheduled) return;
     flushScheduled = true;
-    const wait = Date.now() - lastFlushAt > nextDelayMs ? firstDelayMs : nextDelayMs;
+    const wait = performance.now() - lastFlushAt > nextDelayMs ? firstDelayMs : nextDelayMs;
     setTimeout(() => {
       flushScheduled = false;
-      lastFlushAt = Date.now();
+      lastFlushAt = performance.now();
       wake();
     }, wait).unref();
   };

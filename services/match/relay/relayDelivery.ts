@@ -93,7 +93,9 @@ async function deliverTo(
     sent = await sender.send(request() as unknown as SendRequest<AbiName, never>);
   } catch (error) {
     if (error instanceof PackingError) return rejectBatch(pool, items, error.message);
-    if (!(error instanceof FatalError) || error.code !== "transaction_reverted") throw error;
+    if (!(error instanceof FatalError)) throw error;
+    if (error.code === "transaction_too_large") return rejectBatch(pool, items, error.message);
+    if (error.code !== "transaction_reverted") throw error;
     return rejectBatch(pool, items, String(error.details.text));
   }
   const refused = new Map(sent.refusals.map(({ index, error }) => [index, error.text]));

@@ -108,7 +108,7 @@ function onClosed(
 ): void {
   const { id, role, subjectId } = session;
   const signal = silent ? "probe" : "session";
-  const idleSeconds = silent ? (Date.now() - lastMessageAt) / 1_000 : 0;
+  const idleSeconds = silent ? (performance.now() - lastMessageAt) / 1_000 : 0;
   logger.info({ event: "session_closed", session: id, role, id: subjectId, signal });
   drop({ id, signal, idleSeconds }).catch((error) =>
     // The row is deleted with its instance, or replaced when the key reconnects.
@@ -148,7 +148,7 @@ async function open(server: SessionServer, peer: Peer, hello: ClientMessage): Pr
     freeDiskGib: null,
     running: [],
     sickGpus: [],
-    lastHeartbeatAt: Date.now(),
+    lastHeartbeatAt: performance.now(),
     heartbeatOverdue: false,
     ackSlot: -1n,
   };

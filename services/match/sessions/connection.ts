@@ -31,11 +31,11 @@ export function readInOrder(
   onError: (error: unknown) => void,
 ): void {
   let tokens = limits.burst;
-  let refilled = Date.now();
+  let refilled = performance.now();
   let chain = Promise.resolve();
   let waiting = 0;
   ws.on("message", (data) => {
-    const now = Date.now();
+    const now = performance.now();
     tokens = Math.min(limits.burst, tokens + ((now - refilled) / 1_000) * limits.rate) - 1;
     refilled = now;
     if (tokens < 0) {
@@ -62,7 +62,7 @@ export function readInOrder(
 /** A monitored connection. */
 export type MonitoredConnection = {
   ws: WebSocket;
-  /** Time of the last message, ping or pong, ms since the epoch. */
+  /** Time of the last message, ping or pong, by `performance.now()`: this machine's clock may be set. */
   lastMessageAt: number;
   /** The connection was terminated because the peer did not respond. */
   silent: boolean;
@@ -78,7 +78,7 @@ export type ConnectionMonitor = {
 export function createConnectionMonitor(): ConnectionMonitor {
   const tickMs = 250;
   const timingWheel = createTimingWheel<MonitoredConnection>(
-    { tickMs, ticks: 64, now: Date.now() },
+    { tickMs, ticks: 64, now: performance.now() },
     (connection, now) => {
       const { ws } = connection;
       if (ws.readyState === ws.CLOSED) return;
@@ -95,13 +95,13 @@ export function createConnectionMonitor(): ConnectionMonitor {
       }
     },
   );
-  const timer = setInterval(() => timingWheel.advance(Date.now()), tickMs);
+  const timer = setInterval(() => timingWheel.advance(performance.now()), tickMs);
   timer.unref();
   return {
     watch(ws) {
-      const connection: MonitoredConnection = { ws, lastMessageAt: Date.now(), silent: false };
+      const connection: MonitoredConnection = { ws, lastMessageAt: performance.now(), silent: false };
       const markActive = () => {
-        connection.lastMessageAt = Date.now();
+        connection.lastMessageAt = performance.now();
       };
       ws.on("message", markActive);
       ws.on("pong", markActive);

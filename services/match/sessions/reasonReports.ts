@@ -55,7 +55,7 @@ export function createReasonReports(parts: {
     if (!(await store(parts.pool, session, report, reason))) retryLater(session, report, tries);
   };
   return async (session, report) => {
-    const now = Date.now();
+    const now = performance.now();
     const known = budgets.get(session);
     const budget =
       known !== undefined && now - known.from < reportLimit.windowMs ? known : { from: now, reports: 0 };

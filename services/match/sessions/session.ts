@@ -19,7 +19,7 @@ export type Session = {
   freeDiskGib: number | null;
   running: string[];
   sickGpus: SickGpuReport[];
-  /** Time of the last heartbeat, or of the opening, ms since the epoch. */
+  /** Time of the last heartbeat, or of the opening, by `performance.now()`: this machine's clock may be set. */
   lastHeartbeatAt: number;
   /** Heartbeats stopped, although the connection is open. */
   heartbeatOverdue: boolean;

@@ -55,8 +55,8 @@ export function startSessionMonitor(options: SessionMonitorOptions): SessionMoni
     reportLiveness(options, state),
   );
   const ticker = setInterval(() => {
-    state.heartbeatWheel.advance(Date.now());
-    state.persistWheel.advance(Date.now());
+    state.heartbeatWheel.advance(performance.now());
+    state.persistWheel.advance(performance.now());
     if (state.silent.size + state.recovered.size > 0) liveness.wake();
   }, tickMs);
   ticker.unref();
@@ -83,7 +83,7 @@ function createState({ sessions, heartbeatSeconds }: SessionMonitorOptions): Mon
   const heartbeatTimeoutMs = Math.max(3_000, heartbeatSeconds * 2_000 + 250);
   const silent = new Set<Session>();
   const due = new Set<Session>();
-  const wheel = { tickMs, ticks: 64, now: Date.now() };
+  const wheel = { tickMs, ticks: 64, now: performance.now() };
   const heartbeatWheel = createTimingWheel<Session>(wheel, (session, now) => {
     if (!isOpen(sessions, session)) return;
     const idle = now - session.lastHeartbeatAt;
@@ -108,7 +108,7 @@ function createState({ sessions, heartbeatSeconds }: SessionMonitorOptions): Mon
 }
 
 function recordBeat({ changed, recovered }: MonitorState, session: Session, isChanged: boolean): void {
-  session.lastHeartbeatAt = Date.now();
+  session.lastHeartbeatAt = performance.now();
   if (isChanged) changed.add(session);
   if (!session.heartbeatOverdue) return;
   session.heartbeatOverdue = false;
@@ -126,7 +126,7 @@ async function reportLiveness(
   );
   const back = drain(recovered).filter((session) => !session.heartbeatOverdue);
   if (unreachable.length > 0) {
-    const now = Date.now();
+    const now = performance.now();
     metrics.silentNodes.inc(unreachable.length);
     await recordMissedHeartbeats(
       pool,

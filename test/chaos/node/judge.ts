@@ -44,3 +44,18 @@ export async function readHistory({ db }: TestMatch, steady: Workspace) {
   if (row === undefined) throw new Error("The history has no row.");
   return row;
 }
+
+/** The events of leases that ended or failed, with their orders, for whoever looks for the cause of a violation. */
+export async function readEnds({ db }: TestMatch): Promise<string[]> {
+  const { rows } = await db.query<{ line: string }>(
+    `select block_number || ' ' || event || ' ' || workspace_id || '/' || lease || ' ' || detail as line from (
+       select block_number, log_index, 'released' as event, workspace_id, lease, reason::text as detail
+         from chain.event_released
+       union all select block_number, log_index, 'state', workspace_id, lease, state::text from chain.event_state_changed
+       union all select block_number, log_index, 'stop requested', workspace_id, lease, '' from chain.event_stop_requested
+       union all select block_number, log_index, 'delete requested', workspace_id, lease, ''
+         from chain.event_delete_requested) as happened
+     order by block_number, log_index`,
+  );
+  return rows.map(({ line }) => line);
+}

@@ -12,7 +12,7 @@ import { drawsOf } from "../match/random.ts";
 import { startClient } from "./client.ts";
 import { startEngine, type TrialEngine } from "./engine.ts";
 import type { TrialLine } from "./index.ts";
-import { containersOf, doublesIn, readHistory } from "./judge.ts";
+import { containersOf, doublesIn, readEnds, readHistory } from "./judge.ts";
 import {
   type Facts,
   factsOf,
@@ -178,7 +178,10 @@ function clientEnv({ api, engine }: { api: string; engine: TrialEngine }): Recor
 /** Changes something beside the kill: an order of a partner, the engine, the disk or the tunnels. @returns what it was */
 async function disturb(scene: Scene, draw: number, own: ReturnType<typeof drawsOf>): Promise<string> {
   const { test, engine, client, counts } = scene;
-  counts.doubles += doublesIn(await containersOf(engine.docker, scene.market));
+  const containers = await containersOf(engine.docker, scene.market);
+  const doubles = doublesIn(containers);
+  counts.doubles += doubles;
+  if (doubles > 0) process.stderr.write(`Two containers of a workspace: ${containers.join("; ")}\n`);
   if (draw < 0.4) {
     const workspace = scene.changing[own.below(scene.changing.length)] as Workspace;
     const facts = await factsOf(test, workspace);
@@ -260,6 +263,8 @@ async function conclude({ test, steady, counts, orders }: Scene, lost: string[])
     history.unordered +
     history.steadyFailed +
     (history.steadyLeases - 1);
+  if (broken > 0)
+    process.stderr.write(`What happened to the leases:\n${(await readEnds(test)).join("\n")}\n`);
   const rows: [string, string | number][] = [
     ["leases", history.leases],
     ...Object.entries(orders).map(([name, { accepted, refused: outdated }]): [string, string] => {

@@ -1,7 +1,7 @@
 import { type ChainClient, chainOf } from "@ngpu/chain-reader/client";
 import { createPool, type Database } from "@ngpu/db/pool";
 import { FatalError } from "@ngpu/runtime/errors";
-import { createSender, type Sender } from "@ngpu/tx-sender/send";
+import { createSender, mostCallBytes, type Sender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import { createPublicClient, createTestClient, custom, http, keccak256 } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
@@ -305,6 +305,21 @@ describe("sending transactions", function () {
   it("rejects a database whose nonces belong to another chain", async () => {
     await pool.query("insert into app.signer values ($1, '0xother', 5)", [account.address.toLowerCase()]);
     expect(await open().catch((error: unknown) => error)).to.have.property("code", "database_chain_mismatch");
+  });
+
+  it("refuses what no endpoint takes into its pool, before it has a nonce, and sends the next one", async () => {
+    const sender = await open();
+    const text = "x".repeat(mostCallBytes);
+    const send = () =>
+      sender.send({
+        kind: "test",
+        contract: "DockerContract",
+        functionName: "registerImage",
+        args: [image(1), 1n, image(0), text],
+      });
+    expect(await send().catch((error: unknown) => error)).to.have.property("code", "transaction_too_large");
+    expect(await statuses()).to.deep.equal([]);
+    expect((await register(sender, 2)).receipt.status).to.equal("success");
   });
 
   it("throws signer_unfunded when the account has insufficient ETH", async () => {

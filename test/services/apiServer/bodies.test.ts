@@ -146,6 +146,21 @@ describe("apiServer: bodies", function () {
     expect(body.code).to.equal("expiry_in_past");
   });
 
+  it("refuses a configuration that no transaction carries, and publishes the next one", async () => {
+    const env = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`V${index}`, "ü".repeat(2_000)]),
+    );
+    const refused = await partner.post<Problem>("/v1/workspaces", { ...newWorkspace, env });
+    expect([refused.status, refused.body.code]).to.deep.equal([400, "config_too_large"]);
+    const { status, body } = await partner.post<{ id: string }>("/v1/workspaces", {
+      ...{ ...newWorkspace, waitForNodes: true },
+      env: Object.fromEntries(Object.entries(env).slice(0, 15)),
+    });
+    expect(status).to.equal(201);
+    const update = await partner.post<Problem>(`/v1/workspaces/${body.id}/update`, { env });
+    expect([update.status, update.body.code]).to.deep.equal([400, "config_too_large"]);
+  });
+
   it("answers CONNECT with a problem", async () => {
     const answers = await exchange(api.url, "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n");
     expect(answers).to.include("HTTP/1.1 405 ").and.to.include('"code":"method_not_allowed"');

@@ -7,6 +7,7 @@ import { type AnvilMarket, startAnvilMarket } from "../../support/anvilMarket.ts
 import {
   blocksLimit,
   bytesLimit,
+  endsAt,
   logsLimit,
   prunedBelow,
   type RpcLimit,
@@ -95,6 +96,23 @@ const prunings = {
   "the words for an unknown block": { code: -32_000, message: "header not found" },
 };
 
+/** What providers say of old blocks to callers whose plan has no archive. */
+const withoutArchive = {
+  Infura: {
+    status: 403,
+    error: { code: -32_002, message: "project ID does not have access to archive state" },
+  },
+  PublicNode: {
+    status: 403,
+    error: {
+      code: -32_602,
+      message:
+        "Archive requests require a personal token - Get one at https://www.allnodes.com/publicnode or reduce the block range",
+    },
+  },
+  dRPC: { status: 400, error: { code: 35, message: "archive requests are not available on free tier" } },
+};
+
 describe("autoExport behind an endpoint with a limit", function () {
   this.timeout(300_000);
   let node: AnvilMarket;
@@ -174,6 +192,18 @@ describe("autoExport behind an endpoint with a limit", function () {
     const [first, second] = [served["no batches"], served["10 logs (Infura)"]] as [RpcLimit, RpcLimit];
     expect(await laterRowsThrough([first, second])).to.deep.equal(expected);
   });
+
+  for (const [what, { status, error }] of Object.entries(withoutArchive)) {
+    const limit = { ...prunedBelow(50, error), status };
+    it(`is refused at its start, with the reason, when only an archive has the history (${what})`, async () => {
+      const failure = await firstRowsThrough([limit]).catch((thrown: unknown) => thrown);
+      expect(failure).to.be.instanceOf(FatalError).with.property("code", "rpc_history_missing");
+    });
+
+    it(`stores the same rows when an archive that has stopped is beside it (${what})`, async () => {
+      expect(await firstRowsThrough([limit, endsAt(70)])).to.deep.equal(expected);
+    });
+  }
 
   for (const [what, error] of Object.entries(prunings)) {
     it(`is refused at its start, with the reason, when the history is pruned (${what})`, async () => {
