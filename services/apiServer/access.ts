@@ -1,5 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Queryable } from "@ngpu/db/pool";
+import { execKeyProtocol } from "@ngpu/protocol/exec";
 import { InputError } from "@ngpu/runtime/errors";
 import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
@@ -36,14 +38,22 @@ const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex"
 /** Resolves the API key of a request. An invalid key is reported by requirePartner, after the rate limit. */
 export function identify(db: Queryable): RequestHandler {
   return async (request, response, next) => {
-    const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const { given, text } = keyIn(request);
     const partner = text === undefined ? undefined : await partnerOf(db, text);
     const isExpired = partner !== undefined && partner.expiresAt !== null && partner.expiresAt <= new Date();
     response.locals.partner = isExpired ? undefined : partner;
     response.locals.keyExpired = isExpired;
-    response.locals.keyGiven = request.headers.authorization !== undefined;
+    response.locals.keyGiven = given;
     next();
   };
+}
+
+/** The key is in `Authorization`. A browser sets no header of a WebSocket: there the key is one of its subprotocols. */
+function keyIn({ headers }: IncomingMessage): { given: boolean; text: string | undefined } {
+  const { authorization, "sec-websocket-protocol": protocols } = headers;
+  if (authorization !== undefined) return { given: true, text: /^Bearer (\S+)$/i.exec(authorization)?.[1] };
+  const named = (protocols ?? "").split(/\s*,\s*/).find((name) => name.startsWith(execKeyProtocol));
+  return { given: named !== undefined, text: named?.slice(execKeyProtocol.length) };
 }
 
 async function partnerOf(db: Queryable, text: string): Promise<Partner | undefined> {
