@@ -6,13 +6,14 @@ import { useSession } from "./session.tsx";
 export function useRoute<Name extends Route & `GET ${string}`>(
   route: Name,
   input: InputOf<Name>,
-  { every, enabled = true }: { every?: number; enabled?: boolean } = {},
+  { every, enabled = true, staleTime }: { every?: number; enabled?: boolean; staleTime?: number } = {},
 ) {
   const { api, apiKey } = useSession();
   return useQuery<ResultOf<Name>>({
     queryKey: [route, input, readerOf(apiKey)],
     queryFn: ({ signal }) => api.call(route, input, { signal }),
     enabled,
+    ...(staleTime === undefined ? {} : { staleTime, refetchOnWindowFocus: false }),
     ...(every === undefined ? {} : { refetchInterval: every }),
   });
 }
@@ -21,7 +22,7 @@ export function useRoute<Name extends Route & `GET ${string}`>(
 export function usePages<Name extends Route & `GET ${string}`>(
   route: Name,
   input: InputOf<Name> & { query: object },
-  { staleTime }: { staleTime?: number } = {},
+  { staleTime, every }: { staleTime?: number; every?: number } = {},
 ) {
   const { api, apiKey } = useSession();
   return useInfiniteQuery({
@@ -35,6 +36,7 @@ export function usePages<Name extends Route & `GET ${string}`>(
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page: ResultOf<Name>) => (page as { next?: string | null }).next ?? undefined,
     ...(staleTime === undefined ? {} : { staleTime }),
+    ...(every === undefined ? {} : { refetchInterval: every }),
   });
 }
 
