@@ -6,7 +6,16 @@ import { useSession } from "./session.tsx";
 export function useRoute<Name extends Route & `GET ${string}`>(
   route: Name,
   input: InputOf<Name>,
-  { every, enabled = true, staleTime }: { every?: number; enabled?: boolean; staleTime?: number } = {},
+  {
+    every,
+    enabled = true,
+    staleTime,
+  }: {
+    /** Milliseconds, or a function of what was read; false: never again. */
+    every?: number | ((data: ResultOf<Name> | undefined) => number | false);
+    enabled?: boolean;
+    staleTime?: number;
+  } = {},
 ) {
   const { api, apiKey } = useSession();
   return useQuery<ResultOf<Name>>({
@@ -14,7 +23,9 @@ export function useRoute<Name extends Route & `GET ${string}`>(
     queryFn: ({ signal }) => api.call(route, input, { signal }),
     enabled,
     ...(staleTime === undefined ? {} : { staleTime, refetchOnWindowFocus: false }),
-    ...(every === undefined ? {} : { refetchInterval: every }),
+    ...(every === undefined
+      ? {}
+      : { refetchInterval: typeof every === "number" ? every : ({ state }) => every(state.data) }),
   });
 }
 

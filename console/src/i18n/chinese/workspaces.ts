@@ -2,6 +2,7 @@ import type { workspacesTexts as english } from "../english/workspaces.ts";
 
 export const workspacesTexts: Readonly<Record<keyof typeof english, string>> = {
   "list.loaded": "已加载 {count} 行；滚动时继续加载。",
+  "list.rows": "{label}：行",
   "list.all": "共 {count} 行",
   copy: "复制",
   copied: "已复制",

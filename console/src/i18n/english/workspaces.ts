@@ -1,5 +1,6 @@
 export const workspacesTexts = {
   "list.loaded": "{count} rows loaded; more follow while you scroll.",
+  "list.rows": "{label}: rows",
   "list.all": "{count} rows",
   copy: "Copy",
   copied: "Copied",

@@ -68,14 +68,14 @@ function Chosen({ reward, nodes, epochs }: { reward: RewardState; nodes: number[
 }
 
 function OfEpoch({ reward, nodeId, number }: { reward: RewardState; nodeId: string; number: string }) {
-  const { t } = useSettings();
+  const { t, format } = useSettings();
   const query = useRoute("GET /v1/epochs/{number}/nodes/{nodeId}", { path: { number, nodeId } });
   if (query.isError) return <p className="muted">{t("reward.unexplained", { number })}</p>;
   return (
     <Loaded query={query}>
       {(explained) => (
         <ol className="steps">
-          {stepsOf(explained, reward, t).map(({ key, title, detail, good }) => (
+          {stepsOf(explained, reward, { t, count: (digits) => format.count(BigInt(digits)) }).map(({ key, title, detail, good }) => (
             <li key={key}>
               <Icon name={good ? "good" : "wait"} className={good ? "is-good" : "is-warn"} />
               <span>{title}</span>
@@ -88,14 +88,14 @@ function OfEpoch({ reward, nodeId, number }: { reward: RewardState; nodeId: stri
   );
 }
 
-type Translate = ReturnType<typeof useSettings>["t"];
+type Words = { t: ReturnType<typeof useSettings>["t"]; count: (digits: string) => string };
 type WhyStep = { key: string; title: string; detail: string; good: boolean };
 
 /** Each term of the formula with its figures, in the order in which one follows from another. */
 function stepsOf(
   { slots, reached, shares, tasks, bond, earned }: Schema<"RewardExplanation">,
   reward: RewardState,
-  t: Translate,
+  { t, count }: Words,
 ): WhyStep[] {
   const ngpu = (units: string) => `${tokens(units, 6)} NGPU`;
   const step = (key: string, good: boolean, title: string, detail: string) => ({ key, good, title, detail });
@@ -108,8 +108,8 @@ function stepsOf(
         true,
         t("why.units", { class: share.class }),
         t("why.units.detail", {
-          ...{ units: share.units, unit: t(`why.unit.${share.unit}`), slots: share.slots },
-          result: share.unitSlots,
+          ...{ units: count(share.units), unit: t(`why.unit.${share.unit}`), slots: share.slots },
+          result: count(share.unitSlots),
         }),
       ),
       step(
@@ -117,7 +117,7 @@ function stepsOf(
         true,
         t("why.weight"),
         t("why.weight.detail", {
-          ...{ own: share.unitSlots, all: share.classUnitSlots },
+          ...{ own: count(share.unitSlots), all: count(share.classUnitSlots) },
           ...{ granted: ngpu(share.granted), pot: ngpu(share.pot) },
         }),
       ),

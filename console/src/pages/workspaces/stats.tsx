@@ -40,9 +40,9 @@ function Shown({ stats }: { stats: Stats }) {
   const { cpu, memory, disk, network, gpus } = stats;
   return (
     <section className="stack" aria-label={`${t("replica.name")} ${stats.replica}`}>
-      <h3>
+      <h2>
         {t("replica.name")} {stats.replica} · <NodeLink id={stats.nodeId} />
-      </h3>
+      </h2>
       <Facts
         facts={[
           [

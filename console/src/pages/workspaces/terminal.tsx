@@ -105,7 +105,7 @@ function Session({ id, chosen }: { id: string; chosen: Chosen }) {
   return (
     <>
       <ErrorNotice error={error} />
-      <div className="terminal" ref={element} />
+      <div className="shell-screen" ref={element} />
     </>
   );
 }

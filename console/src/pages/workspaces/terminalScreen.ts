@@ -1,7 +1,7 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { type ITheme, Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
-import { dropSheets, terminalDocument } from "./terminalDocument.ts";
+import { allowTerminalStyles } from "./terminalStyles.ts";
 
 export type Screen = {
   write: (bytes: Uint8Array) => void;
@@ -16,9 +16,8 @@ export type Screen = {
 
 /** Shows a terminal in an element. */
 export function openScreen(element: HTMLElement, label: string): Screen {
-  const sheets: CSSStyleSheet[] = [];
+  const forbidStyles = allowTerminalStyles();
   const terminal = new Terminal({
-    documentOverride: terminalDocument(sheets),
     ...{ fontSize: 13, fontFamily: "ui-monospace, Menlo, Consolas, monospace", scrollback: 10_000 },
     ...{ theme: themeOf(element), screenReaderMode: true, cursorBlink: false },
   });
@@ -44,7 +43,7 @@ export function openScreen(element: HTMLElement, label: string): Screen {
       watch.disconnect();
       typed.end();
       terminal.dispose();
-      dropSheets(sheets);
+      forbidStyles();
     },
   };
 }

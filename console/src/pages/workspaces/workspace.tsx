@@ -114,7 +114,8 @@ function Parts({ workspace }: { workspace: Workspace }) {
         ))}
       </Tabs.List>
       {parts.map((name) => (
-        <Tabs.Panel key={name} value={name}>
+        // A command goes on while another tab is shown.
+        <Tabs.Panel key={name} value={name} keepMounted={name === "terminal"}>
           <Suspense fallback={<p className="empty">{t("loading")}</p>}>
             {name === "configuration" ? (
               contents[name]
