@@ -39,7 +39,7 @@ export async function openConsoleMarket(): Promise<ConsoleMarket> {
   for (const [index, gpu] of gpus.entries()) await addNode(api.chain, `gpu ${index}`, 8, gpu);
   const node = await startLeaseNode(serveChat);
   // More cores than those of the other nodes: the workspace fits on this one alone.
-  const nodeId = await api.addServingNode("chat", node.serve, 16);
+  const nodeId = await api.addServingNode("chat", node.serve, 32);
   await registerImage(api.chain, `0x${"ab".repeat(32)}`, "registry.test/chat");
   const { partner } = await join(api, account);
   let decidedAt = 0n;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 import { startTcpProxy } from "../support/tcpProxy.ts";
-import { type View, visit } from "./browser.ts";
+import { flawsOf, type View, visit } from "./browser.ts";
 import type { ConsoleMarket } from "./market.ts";
 import type { Shared } from "./shared.ts";
 
@@ -71,16 +71,21 @@ export function partnerJourneys(shared: () => Shared): void {
     });
 
     it("runs a shell in the container", async () => {
-      await onPage(part("terminal"), async (page) => {
-        await page.getByRole("button", { name: "Open" }).click();
-        const input = page.getByLabel("Terminal of the container");
-        await input.waitFor();
-        await page.locator(".xterm-rows").waitFor();
-        await input.pressSequentially("echo $((6 * 7))\n");
-        await page.locator(".xterm-rows", { hasText: "42" }).waitFor();
-        await input.pressSequentially("exit 3\n");
-        await page.locator(".xterm-rows", { hasText: "exit code 3" }).waitFor();
-      });
+      const visitor = await visit(browser, view, market);
+      const { page, context } = visitor;
+      await page.goto(`${market.api.url}${part("terminal")}`);
+      await page.getByRole("button", { name: "Open" }).click();
+      const input = page.getByLabel("Terminal of the container");
+      await input.waitFor();
+      const screen = page.locator(".xterm-rows");
+      await input.pressSequentially("echo $((6 * 7))\n");
+      await screen.filter({ hasText: "42" }).waitFor();
+      expect(await flawsOf(visitor)).to.deep.equal([]);
+      await page.getByRole("tab", { name: "Replicas" }).click();
+      await page.getByRole("tab", { name: "Terminal" }).click();
+      await input.pressSequentially("exit 3\n");
+      await screen.filter({ hasText: "exit code 3" }).waitFor();
+      await context.close();
     });
 
     it("shows what a replica uses, and what it runs beside what was published", async () => {
