@@ -1,3 +1,4 @@
+import { createBlockClock, readMarketLogs } from "@ngpu/audit/chainHistory";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
 import { type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
@@ -6,7 +7,6 @@ import { uptimeLeaves } from "@ngpu/rewards/uptime";
 import { dayFactsOfLogs, uptimeEvents } from "@ngpu/rewards/uptimeLogs";
 import { InputError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
-import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
 import { type SourceOptions, sourceOf } from "./recompute.ts";
 
 /** A day's uptime as the chain's logs lead to it, and the root that the chain has. */

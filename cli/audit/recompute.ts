@@ -1,6 +1,8 @@
+import { type BlockClock, createBlockClock, readRewardLogs } from "@ngpu/audit/chainHistory";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
-import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { type Closed, type ClosedEpoch, closeEpoch } from "@ngpu/rewards/close";
 import { finalDays, windowOf } from "@ngpu/rewards/epochs";
 import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
@@ -9,7 +11,6 @@ import { FatalError, InputError } from "@ngpu/runtime/errors";
 import type { Address } from "viem";
 import { readNetwork } from "../shared/network.ts";
 import { apiOf, settingsOf } from "../shared/settings.ts";
-import { type BlockClock, createBlockClock, readRewardLogs } from "./chainHistory.ts";
 
 export type SourceOptions = { api: string; rpcUrl?: string; deployment?: string };
 

@@ -1,13 +1,12 @@
+import type { StatedReceipt } from "@ngpu/audit/receiptAudit";
+import { verifyStatedReceipt } from "@ngpu/audit/receipts";
 import { createChainClient } from "@ngpu/chain-reader/client";
-import { readHeader } from "@ngpu/chain-reader/rpc";
 import type { TaskReceipt } from "@ngpu/protocol/taskReceiptTree";
 import { InputError } from "@ngpu/runtime/errors";
 import type { Hex } from "viem";
 import { z } from "zod";
 import { parseJson, readText } from "../shared/files.ts";
 import { apiOf, type GlobalOptions, settingsOf } from "../shared/settings.ts";
-import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
-import { auditReceipt, receiptEvents, type StatedReceipt } from "./receiptAudit.ts";
 import { sourceOf } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
 
@@ -57,16 +56,8 @@ export async function verifyReceipt(id: string, options: Options): Promise<void>
   const stated = await statedReceipt(id, options);
   const { deployment, rpcUrls } = await sourceOf(options);
   const client = createChainClient({ chainId: deployment.chainId, rpcUrls });
-  const { number: upTo } = await readHeader(client, "latest");
-  const clock = createBlockClock(client, upTo);
-  const logs = await readMarketLogs(client, deployment, {
-    events: receiptEvents,
-    upTo,
-    clock,
-    untimed: true,
-  });
   const { receipt, batch } = stated;
-  const { root, checks } = auditReceipt(logs, stated);
+  const { root, checks } = await verifyStatedReceipt(client, deployment, stated);
   printVerdict(options, checks, { batch, root, receipt }, [
     `Batch ${batch} has root ${root ?? "none"} on the chain.`,
     receiptText(receipt),

@@ -19,6 +19,10 @@ export function formatIn(locale: string) {
     /** Memory: 24,564 MiB is 24 GiB. */
     memory: (mib: number) =>
       mib >= 1024 ? `${decimal.format(mib / 1024)} GiB` : `${integer.format(mib)} MiB`,
+    bytes: (bytes: number) => {
+      const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+      return `${decimal.format(bytes / 1024 ** power)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+    },
     time: (at: string | number) => dateTime.format(dateOf(at)),
     clock: (at: string | number) => clock.format(dateOf(at)),
     /** How long ago, or in how long. */
@@ -52,6 +56,12 @@ export function tokens(units: bigint | string, digits = 4): string {
   const kept = whole > 0n ? Math.max(0, digits - whole.toString().length) : leading + digits;
   const shown = leading < 0 ? "" : fraction.slice(0, kept).replace(/0+$/, "");
   return `${sign}${grouped(whole.toString())}${shown === "" ? "" : `.${shown}`}`;
+}
+
+/** Token units as a decimal number of NGPU, exactly: `unitsOf` reads it again. */
+export function decimalOf(units: bigint): string {
+  const fraction = (units % unit).toString().padStart(18, "0").replace(/0+$/, "");
+  return fraction === "" ? String(units / unit) : `${units / unit}.${fraction}`;
 }
 
 /** `3.6e-12`. */

@@ -6,6 +6,9 @@ import { mayRetry, pause, pauseBefore } from "./retry.ts";
 /** The channels of a session's messages: the first byte of each. */
 const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, control: 4 } as const;
 
+/** Subprotocols: the server answers with the first one; the other one carries the key. */
+const protocols = { exec: "ngpu.exec", key: "ngpu.key." } as const;
+
 export type ExecEnd = { reason: string; exitCode: number | null };
 
 export type ExecIo = {
@@ -41,9 +44,16 @@ type State = {
  * twice.
  *
  * @throws ApiError `exec_session_ended`, with the reason; ApiUnreachableError when the API does not answer for ten minutes.
+ *
+ * @param keyIn Where the key is sent: a browser sets no header of a WebSocket, and names it as a subprotocol.
  */
 export async function attachExec(
-  { url, apiKey, api }: { url: string; apiKey: string; api: ApiClient },
+  {
+    url,
+    apiKey,
+    api,
+    keyIn = "header",
+  }: { url: string; apiKey: string; api: ApiClient; keyIn?: "header" | "protocol" },
   session: ExecSession,
   io: ExecIo,
 ): Promise<ExecEnd> {
@@ -61,7 +71,9 @@ export async function attachExec(
   try {
     for (let failures = 0, since = Date.now(); ; ) {
       const before = state.received;
-      const attached = await connect(state, `${url.replace(/^http/, "ws")}${path}`, { apiKey, io });
+      const attached = await connect(state, `${url.replace(/^http/, "ws")}${path}`, {
+        ...{ apiKey, keyIn, io },
+      });
       if (state.end !== undefined) return state.end;
       if (attached || state.received > before) {
         failures = 0;
@@ -93,13 +105,17 @@ async function requireAttachable(api: ApiClient, path: string): Promise<void> {
 async function connect(
   state: State,
   url: string,
-  { apiKey, io }: { apiKey: string; io: ExecIo },
+  { apiKey, keyIn, io }: { apiKey: string; keyIn: "header" | "protocol"; io: ExecIo },
 ): Promise<boolean> {
   const closed = Promise.withResolvers<void>();
   let hasAnswered = false;
-  const socket = new WebSocket(`${url}?output=${state.received}&acks=true`, {
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
+  const socket = new WebSocket(
+    `${url}?output=${state.received}&acks=true`,
+    keyIn === "protocol"
+      ? [protocols.exec, `${protocols.key}${apiKey}`]
+      : // Node's own option; the type of a browser does not have it.
+        ({ headers: { authorization: `Bearer ${apiKey}` } } as never),
+  );
   socket.binaryType = "arraybuffer";
   socket.onclose = () => closed.resolve();
   socket.onerror = () => closed.resolve();

@@ -19,6 +19,11 @@ export const execLimits = {
   command: 32_768,
 };
 
+/** The WebSocket's subprotocol for clients that name one. */
+export const execProtocol = "ngpu.exec";
+/** Begins the subprotocol with the API key of a browser, which sets no header of a WebSocket. */
+export const execKeyProtocol = "ngpu.key.";
+
 /** Time that a node keeps a session without a client, and after its end, in milliseconds. */
 export const execKept = 10 * 60_000;
 

@@ -54,8 +54,31 @@ export type RewardExplanation = {
   account: string | null;
   /** Earned in the epoch, before the bond; token units (1e-18). */
   earned: bigint;
+  /** Slots of the epoch in which the node was present, and those that count. */
+  slots: { present: number; counted: number };
+  /** Whether a valid measurement reached it at a mapped port. */
+  reached: boolean;
+  /** From its proven units to its share, for each class. Amounts in token units. */
+  shares: RewardShare[];
+  /** Of its leases. */
+  tasks: { workspaceId: bigint; replica: number; lease: number; amount: bigint }[];
+  /** What is withheld of its first rewards; null: nothing. */
+  bond: { withheld: bigint; days: number; daysNeeded: number; served: boolean } | null;
   /** One sentence for each term, with its figures. */
   sentences: string[];
+};
+
+/** A share: of what the class grants, as many parts as the node has unit-slots of all unit-slots of the class. */
+export type RewardShare = {
+  class: string;
+  units: bigint;
+  unit: "millicores" | "MiB";
+  slots: number;
+  unitSlots: bigint;
+  classUnitSlots: bigint;
+  pot: bigint;
+  granted: bigint;
+  amount: bigint;
 };
 
 const ngpu = (amount: bigint) => `${formatEther(amount)} NGPU`;
@@ -70,6 +93,14 @@ export function explainReward(document: Document, nodeId: number): RewardExplana
   const earned = sum([...shares.map(({ amount }) => amount), ...tasks.map(({ nodeAmount }) => nodeAmount)]);
   return {
     ...{ nodeId, epoch: document.number, account: node.account, earned },
+    slots: { present: node.present, counted: node.counted },
+    reached: node.reached,
+    shares: shares.flatMap((share) => shareOf(document, share)),
+    tasks: tasks.map(({ workspaceId, replica, lease, nodeAmount }) => ({
+      ...{ workspaceId, replica, lease },
+      amount: nodeAmount,
+    })),
+    bond: bondOf(document, nodeId),
     sentences: [
       `Node ${nodeId} was present in ${plural(node.present, "slot")} of epoch ${document.number}; ${node.counted} of them ` +
         "count, in which it was Online at a price at or under the ceiling throughout.",
@@ -82,6 +113,29 @@ export function explainReward(document: Document, nodeId: number): RewardExplana
       `It earned ${ngpu(earned)} in this epoch, for ${node.account}.`,
     ],
   };
+}
+
+function shareOf(
+  { classes }: Document,
+  { class: place, units: own, slots, amount }: Document["shares"][number],
+): RewardShare[] {
+  const found = classes.find((one) => one.class === place);
+  if (found === undefined) return [];
+  const { weight: classUnitSlots, pot, granted } = found;
+  return [
+    {
+      class: classNames[place] ?? `class ${place}`,
+      unit: place === cpuClass ? "millicores" : "MiB",
+      ...{ units: own, slots, unitSlots: own * BigInt(slots), classUnitSlots, pot, granted, amount },
+    },
+  ];
+}
+
+function bondOf({ number, bonds, bond }: Document, nodeId: number): RewardExplanation["bond"] {
+  const own = bonds.find((one) => one.nodeId === nodeId);
+  if (own === undefined) return null;
+  const { withheld, days, servedIn } = own;
+  return { withheld, days, daysNeeded: bond.days, served: servedIn === number };
 }
 
 function shareSentences(

@@ -38,6 +38,11 @@ const RULES: readonly Rule[] = [
     because: "a proof is verified without a chain client and without a database",
   },
   { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
+  {
+    of: "packages/audit",
+    may: [...BASE, "packages/chain-reader", "packages/placement", "packages/rewards"],
+    because: "auditors need an RPC endpoint alone",
+  },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
   {
     of: "packages/update-repository",
@@ -75,8 +80,16 @@ const RULES: readonly Rule[] = [
     may: [...BASE, "packages/chain-reader"],
     because: "the node client runs without the services",
   },
-  { of: "cli", may: [...READS, "packages/api-client"], because: "the command line reaches no service" },
-  { of: "console", may: ["packages/api-client"], because: "the console reaches no service" },
+  {
+    of: "cli",
+    may: [...READS, "packages/api-client", "packages/audit"],
+    because: "the command line reaches no service",
+  },
+  {
+    of: "console",
+    may: ["packages/api-client", "packages/audit", "packages/contracts-sdk"],
+    because: "the console reaches no service",
+  },
   { of: "images", may: [], because: "workspace images contain only their own code" },
   {
     of: "contracts",

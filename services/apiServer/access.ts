@@ -1,5 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Queryable } from "@ngpu/db/pool";
+import { execKeyProtocol } from "@ngpu/protocol/exec";
 import { InputError } from "@ngpu/runtime/errors";
 import type { HotCache } from "@ngpu/runtime/hotCache";
 import type { RequestHandler, Response } from "express";
@@ -41,13 +43,13 @@ const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex"
 export function identify(db: Queryable, keys: HotCache<KeyTerms>): RequestHandler {
   const markUsed = createUseMarks(db);
   return async (request, response, next) => {
-    const text = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const { given, text } = keyIn(request);
     const partner = text === undefined ? undefined : await partnerOf(keys, text);
     if (partner !== undefined) await markUsed(partner.keyId);
     const isExpired = partner !== undefined && partner.expiresAt !== null && partner.expiresAt <= new Date();
     response.locals.partner = isExpired ? undefined : partner;
     response.locals.keyExpired = isExpired;
-    response.locals.keyGiven = request.headers.authorization !== undefined;
+    response.locals.keyGiven = given;
     next();
   };
 }
@@ -62,6 +64,14 @@ function createUseMarks(db: Queryable): (id: string) => Promise<void> {
     marked.set(id, now);
     await markKeyUsed(db, id);
   };
+}
+
+/** The key is in `Authorization`. A browser sets no header of a WebSocket: there the key is one of its subprotocols. */
+function keyIn({ headers }: IncomingMessage): { given: boolean; text: string | undefined } {
+  const { authorization, "sec-websocket-protocol": protocols } = headers;
+  if (authorization !== undefined) return { given: true, text: /^Bearer (\S+)$/i.exec(authorization)?.[1] };
+  const named = (protocols ?? "").split(/\s*,\s*/).find((name) => name.startsWith(execKeyProtocol));
+  return { given: named !== undefined, text: named?.slice(execKeyProtocol.length) };
 }
 
 async function partnerOf(keys: HotCache<KeyTerms>, text: string): Promise<Partner | undefined> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { openPool } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";
 import { holdRunnerLock } from "@ngpu/db/runnerLock";

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { execLimits } from "@ngpu/protocol/exec";
+import { execLimits, execProtocol } from "@ngpu/protocol/exec";
 import type { Response } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -46,6 +46,8 @@ const sockets = new WebSocketServer({
   noServer: true,
   perMessageDeflate: false,
   maxPayload: execLimits.message,
+  // The key of a browser is never sent back.
+  handleProtocols: (offered) => offered.has(execProtocol) && execProtocol,
 });
 
 /** Turns a request into a WebSocket; undefined: it is not one for a WebSocket. */

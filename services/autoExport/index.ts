@@ -1,6 +1,6 @@
 import { createFollowClient, requireChain } from "@ngpu/chain-reader/client";
 import { requireHead } from "@ngpu/chain-reader/requireHead";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { createPool } from "@ngpu/db/pool";
 import { requireMigrations } from "@ngpu/db/schema";
 import { createApp, listen } from "@ngpu/runtime/http";

@@ -1,6 +1,6 @@
 import { createFollowClient } from "@ngpu/chain-reader/client";
 import { follow } from "@ngpu/chain-reader/followChain";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { type Connection, createPool, type Queryable } from "@ngpu/db/pool";
 import { readEnv } from "@ngpu/runtime/env";
 import { FatalError } from "@ngpu/runtime/errors";

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
-import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
-import { type Deployment, readDeployment } from "@ngpu/contracts-sdk/deployment";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool, openRedis } from "@ngpu/db/open";
 import { FatalError } from "@ngpu/runtime/errors";

@@ -1,5 +1,5 @@
 import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool, openRedis } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";

@@ -2,11 +2,14 @@ import { toJson } from "@ngpu/runtime/json";
 import { keccak256, parseEther } from "viem";
 import { generatePrivateKey, type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import type { Client } from "../services/apiServer/client.ts";
+import { startLeaseNode } from "../services/apiServer/leaseNode.ts";
 import { join, runWorkspace } from "../services/apiServer/partner.ts";
+import { untilReceiptOf } from "../services/apiServer/receipts.ts";
 import { type ApiMarket, setup } from "../services/apiServer/setup.ts";
 import type { NodeServer } from "../services/gateway/node.ts";
+import { eventually } from "../services/support/context.ts";
 import { addNode } from "../services/workspace/chainActions.ts";
-import { postEpoch } from "../services/workspace/generations.ts";
+import { postEpoch, registerImage } from "../services/workspace/generations.ts";
 
 export type ConsoleMarket = {
   api: ApiMarket;
@@ -14,6 +17,11 @@ export type ConsoleMarket = {
   apiKey: string;
   workspaceId: string;
   placementId: string;
+  taskId: string;
+  webhookId: string;
+  node: Awaited<ReturnType<typeof startLeaseNode>>;
+  /** The container of the workspace. */
+  container: string;
   stop: () => Promise<void>;
 };
 
@@ -29,18 +37,52 @@ export async function openConsoleMarket(): Promise<ConsoleMarket> {
   // Epochs are long: the chain's time passes before the partner's authorization begins.
   await addEpoch(api, account.address);
   for (const [index, gpu] of gpus.entries()) await addNode(api.chain, `gpu ${index}`, 8, gpu);
-  const nodeId = await api.addServingNode("chat", serveChat, 8);
+  const node = await startLeaseNode(serveChat);
+  // More cores than those of the other nodes: the workspace fits on this one alone.
+  const nodeId = await api.addServingNode("chat", node.serve, 32);
+  await registerImage(api.chain, `0x${"ab".repeat(32)}`, "registry.test/chat");
   const { partner } = await join(api, account);
-  const { id: workspaceId } = await runWorkspace(api, partner, {
-    name: "chat",
-    nodeId,
-    newWorkspace: { name: "chat" },
+  let decidedAt = 0n;
+  const lease = await runWorkspace(api, partner, {
+    ...{ name: "chat", nodeId, newWorkspace: { name: "chat", cpu: 9 } },
+    onDecided: (block) => {
+      decidedAt = block;
+    },
   });
+  const { id: workspaceId } = lease;
+  node.run(lease, container);
+  for (const [index, line] of ["loading", "ready", "serving at 8080"].entries()) {
+    node.output.write(container, BigInt(Date.now() + index) * 1_000_000n, `${line}\n`);
+  }
   await api.market.exported();
   await addHistory(api, nodeId);
-  const placementId = await addPlacement(api, workspaceId, nodeId);
+  const taskId = await runTask(partner, workspaceId);
+  await untilReceiptOf(api, partner, taskId);
+  const placementId = await addPlacement(api, { workspaceId, nodeId, decidedAt });
   const apiKey = await keyOf(partner);
-  return { api, account, apiKey, workspaceId, placementId, stop: api.stop };
+  const webhookId = await addWebhook(partner);
+  const stop = async () => {
+    await api.stop();
+    node.stop();
+  };
+  return { api, account, apiKey, workspaceId, placementId, taskId, webhookId, node, container, stop };
+}
+
+const container = "c".repeat(64);
+
+/** A task, once the gateway has a way to the replica. */
+async function runTask(partner: Client, workspaceId: string): Promise<string> {
+  const order = { workspaceId, path: "/", input: { question: "What is a lease?" } };
+  return eventually("a task that succeeds", async () => {
+    const { status, body } = await partner.post<{ id: string }>("/v1/tasks", order);
+    return status === 200 ? body.id : undefined;
+  });
+}
+
+async function addWebhook(partner: Client): Promise<string> {
+  const { body } = await partner.post<{ id: string }>("/v1/webhooks", { url: "https://partner.example/ngpu" });
+  await partner.post(`/v1/webhooks/${body.id}/test`, undefined);
+  return body.id;
 }
 
 /** A chat model that answers in three pieces. */
@@ -92,17 +134,22 @@ async function addEpoch(api: ApiMarket, account: string): Promise<void> {
   }
 }
 
-async function addPlacement({ db }: ApiMarket, workspaceId: string, nodeId: number): Promise<string> {
+/** The placement that led to the workspace's lease, as match and dispense record it. */
+async function addPlacement(
+  { db, chain }: ApiMarket,
+  { workspaceId, nodeId, decidedAt }: { workspaceId: string; nodeId: number; decidedAt: bigint },
+): Promise<string> {
+  const { hash } = await chain.client.getBlock({ blockNumber: decidedAt });
   const { rows } = await db.query<{ request_id: string }>(
     `insert into app.placement (request_id, workspace_id, replica, excluded, status, block_number, block_hash, position,
-       node_id, ranking, refusals, requested_at, answered_at)
-     values (gen_random_uuid(), $1, 0, '{}', 'used', 12, '0xabcd', 0, $2, $3, $4, now() - interval '1 minute', now())
+       node_id, ranking, refusals, assign_tx, requested_at, answered_at)
+     values (gen_random_uuid(), $1, 0, '{}', 'used', $2, $3, 0, $4, $5, $6, $7, now() - interval '1 minute', now())
      returning request_id`,
     [
-      workspaceId,
-      nodeId,
+      ...[workspaceId, decidedAt, hash, nodeId],
       JSON.stringify([{ nodeId, price: "1000" }]),
-      JSON.stringify({ counts: { price: 2 }, nearest: null }),
+      JSON.stringify({ counts: { cpuMilli: 2 }, nearest: null }),
+      `0x${"12".repeat(32)}`,
     ],
   );
   return rows[0]?.request_id ?? "";

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readDeployment } from "@ngpu/contracts-sdk/deployment";
+import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { managerAbi, pausesAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { encryptKeystoreJson, Wallet } from "ethers";

@@ -6,14 +6,26 @@ import { useSession } from "./session.tsx";
 export function useRoute<Name extends Route & `GET ${string}`>(
   route: Name,
   input: InputOf<Name>,
-  { every, enabled = true }: { every?: number; enabled?: boolean } = {},
+  {
+    every,
+    enabled = true,
+    staleTime,
+  }: {
+    /** Milliseconds, or a function of what was read; false: never again. */
+    every?: number | ((data: ResultOf<Name> | undefined) => number | false);
+    enabled?: boolean;
+    staleTime?: number;
+  } = {},
 ) {
   const { api, apiKey } = useSession();
   return useQuery<ResultOf<Name>>({
     queryKey: [route, input, readerOf(apiKey)],
     queryFn: ({ signal }) => api.call(route, input, { signal }),
     enabled,
-    ...(every === undefined ? {} : { refetchInterval: every }),
+    ...(staleTime === undefined ? {} : { staleTime, refetchOnWindowFocus: false }),
+    ...(every === undefined
+      ? {}
+      : { refetchInterval: typeof every === "number" ? every : ({ state }) => every(state.data) }),
   });
 }
 
@@ -21,7 +33,7 @@ export function useRoute<Name extends Route & `GET ${string}`>(
 export function usePages<Name extends Route & `GET ${string}`>(
   route: Name,
   input: InputOf<Name> & { query: object },
-  { staleTime }: { staleTime?: number } = {},
+  { staleTime, every }: { staleTime?: number; every?: number } = {},
 ) {
   const { api, apiKey } = useSession();
   return useInfiniteQuery({
@@ -35,6 +47,7 @@ export function usePages<Name extends Route & `GET ${string}`>(
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page: ResultOf<Name>) => (page as { next?: string | null }).next ?? undefined,
     ...(staleTime === undefined ? {} : { staleTime }),
+    ...(every === undefined ? {} : { refetchInterval: every }),
   });
 }
 

@@ -5,7 +5,19 @@ import type { MessageKey } from "../i18n/types.ts";
 import { Icon, type IconName } from "../ui/icons.tsx";
 import { useText } from "./settings.tsx";
 
-type Target = "/" | "/nodes" | "/placements" | "/workspaces" | "/deploy" | "/account" | "/wallet";
+type Target =
+  | (
+      | "/"
+      | "/nodes"
+      | "/placements"
+      | "/workspaces"
+      | "/deploy"
+      | "/tasks"
+      | "/account"
+      | "/keys"
+      | "/webhooks"
+    )
+  | ("/wallet" | "/operator");
 type Entry = { to: Target; text: MessageKey; icon: IconName };
 
 const groups: { title: MessageKey; entries: Entry[] }[] = [
@@ -22,12 +34,18 @@ const groups: { title: MessageKey; entries: Entry[] }[] = [
     entries: [
       { to: "/workspaces", text: "nav.workspaces", icon: "workspaces" },
       { to: "/deploy", text: "nav.deploy", icon: "deploy" },
+      { to: "/tasks", text: "tasks.title", icon: "tasks" },
       { to: "/account", text: "nav.account", icon: "account" },
+      { to: "/keys", text: "keys.title", icon: "keys" },
+      { to: "/webhooks", text: "webhooks.title", icon: "webhooks" },
     ],
   },
   {
     title: "nav.operator",
-    entries: [{ to: "/wallet", text: "nav.wallet", icon: "wallet" }],
+    entries: [
+      { to: "/operator", text: "operator.nav", icon: "nodes" },
+      { to: "/wallet", text: "nav.wallet", icon: "wallet" },
+    ],
   },
 ];
 

@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
   useRouter,
 } from "@tanstack/react-router";
+import { isPart, type Part } from "../pages/workspaces/parts.ts";
 import { ErrorNotice } from "../ui/notices.tsx";
 import { Page } from "../ui/page.tsx";
 import { useText } from "./settings.tsx";
@@ -52,6 +53,7 @@ const workspaces = createRoute({
 const workspace = createRoute({
   getParentRoute: parent,
   path: "/workspaces/$id",
+  validateSearch: ({ part }: Record<string, unknown>): { part?: Part } => (isPart(part) ? { part } : {}),
   component: lazyRouteComponent(() => import("../pages/workspaces/workspace.tsx"), "WorkspacePage"),
 });
 const deploy = createRoute({
@@ -68,8 +70,44 @@ const wallet = createRoute({
   getParentRoute: parent,
   path: "/wallet",
   validateSearch: ({ account }: Record<string, unknown>): { account?: string } =>
-    typeof account === "string" && /^0x[0-9a-fA-F]{40}$/.test(account) ? { account } : {},
+    isAddress(account) ? { account } : {},
   component: lazyRouteComponent(() => import("../pages/wallet/wallet.tsx"), "WalletPage"),
+});
+
+const isAddress = (text: unknown): text is string =>
+  typeof text === "string" && /^0x[0-9a-fA-F]{40}$/.test(text);
+
+const keys = createRoute({
+  getParentRoute: parent,
+  path: "/keys",
+  component: lazyRouteComponent(() => import("../pages/keys/keys.tsx"), "KeysPage"),
+});
+const webhooks = createRoute({
+  getParentRoute: parent,
+  path: "/webhooks",
+  component: lazyRouteComponent(() => import("../pages/webhooks/webhooks.tsx"), "WebhooksPage"),
+});
+const webhook = createRoute({
+  getParentRoute: parent,
+  path: "/webhooks/$id",
+  component: lazyRouteComponent(() => import("../pages/webhooks/webhook.tsx"), "WebhookPage"),
+});
+const tasks = createRoute({
+  getParentRoute: parent,
+  path: "/tasks",
+  component: lazyRouteComponent(() => import("../pages/tasks/tasks.tsx"), "TasksPage"),
+});
+const task = createRoute({
+  getParentRoute: parent,
+  path: "/tasks/$id",
+  component: lazyRouteComponent(() => import("../pages/tasks/task.tsx"), "TaskPage"),
+});
+const operator = createRoute({
+  getParentRoute: parent,
+  path: "/operator",
+  validateSearch: ({ wallet: named }: Record<string, unknown>): { wallet?: string } =>
+    isAddress(named) ? { wallet: named } : {},
+  component: lazyRouteComponent(() => import("../pages/operator/operator.tsx"), "OperatorPage"),
 });
 
 const routes = root.addChildren([
@@ -84,6 +122,12 @@ const routes = root.addChildren([
   deploy,
   account,
   wallet,
+  keys,
+  webhooks,
+  webhook,
+  tasks,
+  task,
+  operator,
 ]);
 
 export function createAppRouter() {

@@ -1,3 +1,7 @@
+import { accountTexts } from "./english/account.ts";
+import { recordsTexts } from "./english/records.ts";
+import { workspacesTexts } from "./english/workspaces.ts";
+
 /** Every text of the console, in English. Other languages have the same keys. */
 export const en = {
   loading: "Loading…",
@@ -401,4 +405,7 @@ export const en = {
   "fund.step.sign": "3 of 4: sign the budget in your wallet.",
   "fund.step.authorize": "4 of 4: the budget is sent.",
   "fund.done": "Deposited and authorized.",
+  ...accountTexts,
+  ...recordsTexts,
+  ...workspacesTexts,
 } as const;

@@ -1,3 +1,6 @@
+import { accountTexts } from "./chinese/account.ts";
+import { recordsTexts } from "./chinese/records.ts";
+import { workspacesTexts } from "./chinese/workspaces.ts";
 import type { Messages } from "./types.ts";
 
 /** Every text of the console, in Chinese. */
@@ -398,4 +401,7 @@ export const zh: Messages = {
   "fund.step.sign": "3/4：请在钱包中签署预算。",
   "fund.step.authorize": "4/4：正在发送预算。",
   "fund.done": "已存入并授权。",
+  ...accountTexts,
+  ...recordsTexts,
+  ...workspacesTexts,
 };

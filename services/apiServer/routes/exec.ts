@@ -97,7 +97,7 @@ const attach = (deps: ApiDeps) =>
       tag: "Workspaces",
       summary: "Attach to a command over a WebSocket",
       description:
-        "Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.",
+        "A browser, which sets no header of a WebSocket, offers the subprotocols `ngpu.exec` and `ngpu.key.` followed by its key. Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.",
       access: "partner",
       params: z.object({ id: workspaceIdText, session: execId }),
       query: attachQuery,

@@ -5,8 +5,8 @@ import { type ApiDeps, apiVersion } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { measurementOf } from "../measurementView.ts";
 import { nextAfter } from "../paging.ts";
-import { nodeIdText, page, workspaceIdText } from "../schemas/common.ts";
-import { measurementEntry, networkAnswer, nodeAnswer, nodeList } from "../schemas/market.ts";
+import { nodeIdText, workspaceIdText } from "../schemas/common.ts";
+import { measurementEntry, networkAnswer, nodeAnswer, nodeList, nodesQuery } from "../schemas/market.ts";
 import {
   findMeasurement,
   findNode,
@@ -51,11 +51,11 @@ const nodes = ({ db }: ApiDeps) =>
       tag: "Market",
       summary: "List compute nodes",
       access: "public",
-      query: page,
+      query: nodesQuery,
       answer: nodeList,
     },
-    async ({ query }) => {
-      const rows = await listNodes(db, query.limit, query.after ?? "0");
+    async ({ query: { wallet, ...query } }) => {
+      const rows = await listNodes(db, query.limit, { after: query.after ?? "0", wallet });
       return { nodes: rows.map(nodeHead), next: nextAfter(rows, query.limit, (row) => String(row.id)) };
     },
   );

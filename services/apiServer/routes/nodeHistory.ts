@@ -5,14 +5,15 @@ import { type Endpoint, endpoint } from "../endpoint.ts";
 import { measurementOf } from "../measurementView.ts";
 import { nextAfter } from "../paging.ts";
 import { nodeIdText, page } from "../schemas/common.ts";
-import { measurementList, nodeSlots, slotsQuery } from "../schemas/marketSummary.ts";
-import { findNode, listMeasurements } from "../store/market.ts";
+import { nodeLeases } from "../schemas/market.ts";
+import { leasesQuery, measurementList, nodeSlots, slotsQuery } from "../schemas/marketSummary.ts";
+import { findNode, listMeasurements, listNodeLeases, type NodeLeaseRow } from "../store/market.ts";
 import { nodeSlotsOf } from "../store/presence.ts";
 
 const params = z.object({ id: nodeIdText });
 
 export function nodeHistoryRoutes(deps: ApiDeps): Endpoint[] {
-  return [slots(deps), measurements(deps)];
+  return [slots(deps), measurements(deps), leases(deps)];
 }
 
 const slots = ({ db, deployment }: ApiDeps) =>
@@ -51,6 +52,36 @@ const measurements = ({ db }: ApiDeps) =>
       return { measurements: rows.map(measurementOf), next: nextAfter(rows, limit, (row) => row.id) };
     },
   );
+
+const leases = ({ db }: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/nodes/:id/leases",
+      tag: "Market",
+      summary: "List a node's leases, newest first",
+      access: "public",
+      params,
+      query: leasesQuery,
+      answer: nodeLeases,
+    },
+    async ({ params: { id }, query: { limit, after } }) => {
+      const [block = "", workspaceId = "", replica = "", lease = ""] = after?.split(".") ?? [];
+      const before = after === undefined ? undefined : { block, workspaceId, replica, lease };
+      const rows = await listNodeLeases(db, await requireNode(db, id), limit, before);
+      return { leases: rows.map(leaseOf), next: nextAfter(rows, limit, placeOf) };
+    },
+  );
+
+const placeOf = ({ assigned_block, workspace_id, replica, lease }: NodeLeaseRow) =>
+  `${assigned_block}.${workspace_id}.${replica}.${lease}`;
+
+function leaseOf({ workspace_id, release_reason, price_per_second, assigned_block, ...row }: NodeLeaseRow) {
+  return {
+    ...{ ...row, workspaceId: workspace_id, releaseReason: release_reason },
+    ...{ pricePerSecond: String(price_per_second), assignedBlock: assigned_block },
+  };
+}
 
 /** @throws InputError `node_not_found` */
 async function requireNode(db: ApiDeps["db"], id: string): Promise<number> {

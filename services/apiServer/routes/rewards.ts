@@ -1,7 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { generationsOf } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
-import { explainedDocument, explainReward } from "@ngpu/rewards/explain";
+import { explainedDocument, explainReward, type RewardExplanation } from "@ngpu/rewards/explain";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { bondReturnsAt, rewardOf } from "../decide.ts";
@@ -99,7 +99,7 @@ const explanation = ({ db }: ApiDeps) =>
         );
       }
       const found = explainReward(document.data, Number(params.nodeId));
-      if (found !== undefined) return { ...found, earned: String(found.earned) };
+      if (found !== undefined) return explanationOf(found);
       throw new InputError(`Node ${params.nodeId} was not registered in epoch ${params.number}.`, {
         code: "node_not_found",
         hint: "GET /v1/nodes lists the nodes.",
@@ -107,6 +107,21 @@ const explanation = ({ db }: ApiDeps) =>
       });
     },
   );
+
+function explanationOf({ shares, tasks, bond, ...found }: RewardExplanation) {
+  return {
+    ...{ ...found, earned: String(found.earned) },
+    shares: shares.map(({ units, unitSlots, classUnitSlots, pot, granted, amount, ...share }) => ({
+      ...{ ...share, units: String(units), unitSlots: String(unitSlots) },
+      ...{ classUnitSlots: String(classUnitSlots), pot: String(pot), granted: String(granted) },
+      amount: String(amount),
+    })),
+    tasks: tasks.map(({ workspaceId, amount, ...task }) => ({
+      ...{ ...task, workspaceId: String(workspaceId), amount: String(amount) },
+    })),
+    bond: bond && { ...bond, withheld: String(bond.withheld) },
+  };
+}
 
 const reward = ({ db, deployment }: ApiDeps) =>
   endpoint(

@@ -1,6 +1,6 @@
-import { nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
+import { assignmentStates, desiredStates, nodeStatuses, releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { z } from "zod";
-import { amount, isoTime, nextPage, tier, unixTime } from "./common.ts";
+import { address, amount, isoTime, nextPage, page, tier, unixTime } from "./common.ts";
 
 export const networkAnswer = z
   .object({
@@ -69,6 +69,25 @@ const nodeHead = {
 };
 export const nodeEntry = z.object(nodeHead).meta({ id: "Node" });
 export const nodeList = z.object({ nodes: z.array(nodeEntry), next: nextPage });
+export const nodesQuery = page.extend({
+  wallet: address
+    .optional()
+    .meta({ description: "Only nodes of this wallet, and those that ask for it; default: all" }),
+});
+export const nodeLease = z
+  .object({
+    workspaceId: z.string(),
+    replica: z.number().int(),
+    lease: z.number().int(),
+    state: z.enum(assignmentStates),
+    desired: z.enum(desiredStates),
+    releaseReason: z.enum(releaseReasons).nullable().meta({ description: "Why it ended; null: it is open" }),
+    pricePerSecond: amount("Token units per second"),
+    assignedBlock: z.string(),
+    tier,
+  })
+  .meta({ id: "NodeLease" });
+export const nodeLeases = z.object({ leases: z.array(nodeLease), next: nextPage });
 export const nodeAnswer = z.object({
   ...nodeHead,
   registeredBlock: z.string(),
@@ -130,6 +149,39 @@ export const rewardExplanation = z
     epoch: z.number().int(),
     account: z.string().nullable(),
     earned: amount("Earned in the epoch, before the bond"),
+    slots: z
+      .object({ present: z.number().int(), counted: z.number().int() })
+      .meta({ description: "Slots of the epoch in which the node was present, and those that count" }),
+    reached: z.boolean().meta({ description: "Whether a valid measurement reached it at a mapped port" }),
+    shares: z.array(
+      z.object({
+        class: z.string().meta({ description: "The class of its hardware" }),
+        units: z.string().meta({ description: "Its proven units" }),
+        unit: z.enum(["millicores", "MiB"]),
+        slots: z.number().int(),
+        unitSlots: z.string().meta({ description: "units × slots" }),
+        classUnitSlots: z.string().meta({ description: "Unit-slots of all nodes of the class" }),
+        pot: amount("What the class can grant in the epoch"),
+        granted: amount("What the class grants in the epoch"),
+        amount: amount("granted × unitSlots ÷ classUnitSlots"),
+      }),
+    ),
+    tasks: z.array(
+      z.object({
+        workspaceId: z.string(),
+        replica: z.number().int(),
+        lease: z.number().int(),
+        amount: amount("The node's part of the lease's task incentive"),
+      }),
+    ),
+    bond: z
+      .object({
+        withheld: amount("Withheld of its first rewards so far"),
+        days: z.number().int(),
+        daysNeeded: z.number().int(),
+        served: z.boolean().meta({ description: "It was served, and is returned in this epoch" }),
+      })
+      .nullable(),
     sentences: z.array(z.string()).meta({ description: "One sentence for each term, with its figures" }),
   })
   .meta({ id: "RewardExplanation" });

@@ -75,6 +75,17 @@ export const slotsQuery = z.object({
     .meta({ description: "Number of newest slots" }),
 });
 
+export const leasesQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50).meta({
+    description: "Maximum number of entries in the response",
+  }),
+  after: z
+    .string()
+    .regex(/^\d{1,18}\.\d{1,18}\.\d{1,9}\.\d{1,9}$/, "is not a place in the list")
+    .optional()
+    .meta({ description: "Return entries after this one (`next` of the previous page)" }),
+});
+
 export const measurementList = z.object({
   measurements: z.array(measurementEntry),
   next: z

@@ -79,6 +79,9 @@ export const taskAnswer = z
     error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }).nullable(),
     createdAt: isoTime,
     finishedAt: isoTime.nullable(),
+    hasReceipt: z
+      .boolean()
+      .meta({ description: "Whether its receipt is on the chain: GET /v1/tasks/{id}/receipt shows it" }),
   })
   .meta({ id: "Task" });
 

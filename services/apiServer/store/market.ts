@@ -1,4 +1,4 @@
-import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
+import type { AssignmentState, Desired, NodeStatus, releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import { countPresence, type Presence } from "@ngpu/protocol/presence";
 import type { SickGpuReport } from "@ngpu/protocol/wire";
@@ -65,13 +65,54 @@ export async function findNode(db: Queryable, id: number): Promise<NodeRow | und
   return rows[0];
 }
 
-export async function listNodes(db: Queryable, limit: number, after: string): Promise<NodeRow[]> {
+/** Nodes by their ids; with a wallet only its own, and those that ask for it. */
+export async function listNodes(
+  db: Queryable,
+  limit: number,
+  { after, wallet }: { after: string; wallet: string | undefined },
+): Promise<NodeRow[]> {
   const { rows } = await db.query<NodeRow>(
-    `${nodeSelect} where node.node_id > least($1::numeric, 9223372036854775807)::bigint order by node.node_id limit $2`,
-    [after, limit],
+    `${nodeSelect} where node.node_id > least($1::numeric, 9223372036854775807)::bigint
+       and ($3::text is null or node.wallet = $3 or node.nominated_wallet = $3)
+     order by node.node_id limit $2`,
+    [after, limit, wallet ?? null],
   );
   return rows;
 }
+
+export type NodeLeaseRow = {
+  workspace_id: string;
+  replica: number;
+  lease: number;
+  state: AssignmentState;
+  desired: Desired;
+  release_reason: (typeof releaseReasons)[number] | null;
+  price_per_second: bigint;
+  assigned_block: string;
+  tier: Tier;
+};
+
+/** A node's leases, newest first; only those before a place. */
+export async function listNodeLeases(
+  db: Queryable,
+  nodeId: number,
+  limit: number,
+  before: LeasePlace | undefined,
+): Promise<NodeLeaseRow[]> {
+  const { rows } = await db.query<NodeLeaseRow>(
+    `select workspace_id::text, replica, lease, state, desired, release_reason, price_per_second, assigned_block::text,
+       chain.tier(assigned_block) as tier
+     from chain.assignment
+     where node_id = $1 and ($3::numeric is null
+       or (assigned_block, workspace_id, replica, lease) < ($3::numeric, $4::numeric, $5::numeric, $6::numeric))
+     order by assigned_block desc, workspace_id desc, replica desc, lease desc limit $2`,
+    [nodeId, limit, before?.block ?? null, before?.workspaceId, before?.replica, before?.lease],
+  );
+  return rows;
+}
+
+/** A place in a node's leases. */
+export type LeasePlace = { block: string; workspaceId: string; replica: string; lease: string };
 
 export type MeasurementRow = {
   id: string;

@@ -24,10 +24,13 @@ export type TaskRow = {
   /** Place among the tasks that wait for a replica of the workspace. Null: it does not wait. */
   queue_position: number | null;
   wait_until: Date | null;
+  /** Whether the batch of its receipt is on the chain. */
+  has_receipt: boolean;
 };
 
 const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message, error_hint,
-  created_at, finished_at, duration_ms, wait_until, ${queuePosition} as queue_position`;
+  created_at, finished_at, duration_ms, wait_until, ${queuePosition} as queue_position,
+  exists (select from app.receipt join chain.event_receipts_committed using (root) where task_id = task.id) as has_receipt`;
 
 export type NewTask = {
   id: string;

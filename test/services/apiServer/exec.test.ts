@@ -79,6 +79,27 @@ describe("apiServer: commands in the containers of workspaces", function () {
     expect(recorded?.keyId).to.match(/^[0-9a-f]{16}$/);
   });
 
+  it("takes the key of a browser as a subprotocol, and answers without it", async () => {
+    const session = await begin("echo", "from a browser");
+    const out: Buffer[] = [];
+    const end = await attachExec(
+      { url: market.url, apiKey, api: createApiClient({ url: market.url, apiKey }), keyIn: "protocol" },
+      { workspaceId: "1", id: session.id },
+      { onStdout: (bytes) => out.push(Buffer.from(bytes)), onStderr: () => undefined },
+    );
+    expect([end.exitCode, String(Buffer.concat(out))]).to.deep.equal([0, "from a browser\n"]);
+    const url = `${market.url.replace("http", "ws")}${path(`/${session.id}/attach`)}`;
+    const opened = (key: string) =>
+      new Promise<string | undefined>((resolve) => {
+        const socket = new WebSocket(url, ["ngpu.exec", `ngpu.key.${key}`]);
+        socket.onopen = () => resolve(socket.protocol);
+        socket.onerror = () => resolve(undefined);
+        socket.onclose = () => resolve(undefined);
+      });
+    expect(await opened(apiKey)).to.equal("ngpu.exec");
+    expect(await opened(apiKey.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).to.equal(undefined);
+  });
+
   it("passes input on, and its end", async () => {
     async function* input() {
       yield Buffer.from("one\n");

@@ -74,7 +74,13 @@ export const newWorkspace = {
   maxPricePerSecond: "1000000",
 };
 
-type Place = { name: string; nodeId: number; ports?: number[] };
+type Place = {
+  name: string;
+  nodeId: number;
+  ports?: number[];
+  /** Called with the block at which the placement is decided. */
+  onDecided?: (block: bigint) => void;
+};
 
 /** Publishes a workspace and runs it on a node. */
 export async function runWorkspace(
@@ -99,7 +105,11 @@ export async function bringUp(api: ApiMarket, id: string, on: Place): Promise<Le
   const [row] = rows;
   if (row === undefined) throw new Error(`Workspace ${id} is not exported.`);
   const workspace = { workspaceId: BigInt(id), spec: workspaceSpecOf(row) };
-  const ref = await assign(api.chain, workspace, { nodeId: on.nodeId, start: true });
+  const decidedAt = await api.chain.client.getBlockNumber();
+  // The next block has the assignment.
+  await api.chain.pass(1);
+  on.onDecided?.(decidedAt);
+  const ref = await assign(api.chain, workspace, { nodeId: on.nodeId, start: true, decidedAt });
   await report(api.chain, on.name, ref, "ready");
   const detail = Buffer.from((on.ports ?? [8000]).flatMap((port) => [port >> 8, port & 255]));
   await report(api.chain, on.name, ref, "running", detail.toString("latin1"));

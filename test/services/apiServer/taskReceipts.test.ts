@@ -1,18 +1,15 @@
 import { execFile } from "node:child_process";
 import { join as joinPath } from "node:path";
 import { promisify } from "node:util";
-import { createPool } from "@ngpu/db/pool";
-import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { receiptRound } from "../../../services/pomc/taskReceipts/commit.ts";
 import { rootDir } from "../../support/parts.ts";
 import { echo } from "../gateway/node.ts";
 import { insertRow } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
-import { accounts } from "../workspace/chain.ts";
 import { type Client, signIn } from "./client.ts";
 import { join, runWorkspace } from "./partner.ts";
+import { untilReceiptOf } from "./receipts.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
 type TaskReceipt = {
@@ -44,48 +41,7 @@ describe("apiServer: task receipts", function () {
   });
   after(() => api?.stop());
 
-  /** Runs the loops of pomc's leader until the task has a receipt. */
-  async function untilReceipt(id: string): Promise<TaskReceipt> {
-    const { market, chain } = api;
-    const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });
-    const { logger, signal } = market.context;
-    try {
-      const sender = await createSender({
-        pool,
-        client: chain.client,
-        account: accounts.receipts,
-        deployment: chain.deployment,
-        logger,
-        signal,
-        pollMs: 20,
-      });
-      const round = receiptRound({
-        pool,
-        sender,
-        deployment: chain.deployment,
-        logger,
-        every: 0,
-        settlementTimeout: 3_600,
-      });
-      return await eventually("the receipt", async () => {
-        await chain.pass(2);
-        await market.exported();
-        // The chain's clock is ahead of ours, so an older safe head could be after the task and before the lease ran.
-        await eventually("what is exported is safe", async () => {
-          const { rows } = await market.pool.query(
-            "select from chain.head as safe join chain.head as newest using (number) where safe.tier = 'safe' and newest.tier = 'unsafe'",
-          );
-          return rows.length === 1;
-        });
-        await round();
-        await market.exported();
-        const { status, body } = await partner.get<TaskReceipt>(`/v1/tasks/${id}/receipt`);
-        return status === 200 ? body : undefined;
-      });
-    } finally {
-      await pool.end();
-    }
-  }
+  const untilReceipt = (id: string) => untilReceiptOf<TaskReceipt>(api, partner, id);
 
   const verify = async (id: string, key: string) => {
     const cli = joinPath(rootDir, "cli/index.ts");

@@ -181,11 +181,11 @@ export async function setStatus(
 export async function assign(
   { call }: TestChain,
   { workspaceId, spec }: Published,
-  given: { replica?: number; nodeId: number; start: boolean },
+  given: { replica?: number; nodeId: number; start: boolean; decidedAt?: bigint },
 ): Promise<LeaseRef> {
-  const { replica = 0, nodeId, start } = given;
+  const { replica = 0, nodeId, start, decidedAt = 0n } = given;
   const pricePerSecond = spec.maxPricePerSecond;
-  const args = [[{ workspaceId, replica, nodeId, start, pricePerSecond, decidedAt: 0n, spec }]] as const;
+  const args = [[{ workspaceId, replica, nodeId, start, pricePerSecond, decidedAt, spec }]] as const;
   const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "assign", args });
   const { logs } = await call("match", "DockerContract", data);
   const [assigned] = parseEventLogs({ abi: dockerContractAbi, eventName: "Assigned", logs });

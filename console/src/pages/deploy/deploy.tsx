@@ -11,6 +11,7 @@ import { SignInPage } from "../account/signIn.tsx";
 import { Answer } from "./answer.tsx";
 import { Fields } from "./fields.tsx";
 import { type Form, imagePattern, initial, sizes, workspaceOf } from "./form.ts";
+import { Templates } from "./templates.tsx";
 
 export function DeployPage() {
   const { apiKey } = useSession();
@@ -50,6 +51,9 @@ function Deploy() {
         }}
       >
         <div className="stack">
+          <Panel title={t("deploy.templates")} note={t("deploy.templates.note")}>
+            <Templates choose={change} />
+          </Panel>
           <Panel title={t("deploy.size")}>
             <div className="row">
               {sizes.map(({ name, form: size }) => (

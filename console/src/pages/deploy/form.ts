@@ -1,6 +1,6 @@
 import { anyImage } from "@ngpu/api-client/anyImage";
 import type { Schema } from "@ngpu/api-client/client";
-import { unitsOf } from "../../format.ts";
+import { decimalOf, unitsOf } from "../../format.ts";
 
 /** What is typed, as text, so that nothing is changed while it is typed. */
 export type Form = {
@@ -20,6 +20,8 @@ export type Form = {
   pricePerHour: string;
 };
 
+const hour = 3_600n;
+
 export const initial: Form = {
   ...{ name: "", image: "", ports: "8000", command: "", env: "", replicas: "1" },
   ...{ gpus: "0", gpuModel: "", vramGib: "0", cpu: "1", memoryGib: "1", diskGib: "10" },
@@ -34,9 +36,27 @@ export const sizes = [
   { name: "gpu8", form: { gpus: "8", vramGib: "80", cpu: "64", memoryGib: "512", diskGib: "500" } },
 ] as const satisfies { name: string; form: Partial<Form> }[];
 
-export const imagePattern = /^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/;
+/** The form that publishes a workspace again. */
+export function formOfWorkspace(workspace: Schema<"Workspace">): Form {
+  const config = workspace.config as { ports?: number[]; command?: string[]; env?: Record<string, string> };
+  const { image, replicas, gpu, cpu, memoryMib, diskGib, region, maxPricePerSecond } = workspace;
+  return {
+    ...{ name: "", image, replicas: String(replicas.wanted), region: region ?? "" },
+    ports: (config.ports ?? []).join(", "),
+    command: (config.command ?? []).join("\n"),
+    env: Object.entries(config.env ?? {})
+      .map(([name, value]) => `${name}=${value}`)
+      .join("\n"),
+    ...{ gpus: String(gpu.count), gpuModel: gpu.model ?? "", vramGib: vramOf(gpu.minVramMib) },
+    ...{ cpu: String(cpu), memoryGib: String(memoryMib / 1024), diskGib: String(diskGib) },
+    pricePerHour: decimalOf(BigInt(maxPricePerSecond) * hour),
+  };
+}
 
-const hour = 3_600n;
+/** The size that a card is sold with, of the least memory that its driver reports: a little less. */
+const vramOf = (mib: number) => String(Math.ceil(mib / 1024));
+
+export const imagePattern = /^[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}$/;
 
 /** The body of `POST /v1/workspaces`, and of the question where it would fit. The API checks the values. */
 export function workspaceOf(form: Form, image = form.image): Schema<"NewWorkspace"> {

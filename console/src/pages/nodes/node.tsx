@@ -6,6 +6,7 @@ import { perHour, regionName } from "../../format.ts";
 import { Loaded, Notice } from "../../ui/notices.tsx";
 import { Facts, Page, Panel, Stats } from "../../ui/page.tsx";
 import { Earnings } from "./earnings.tsx";
+import { Leases } from "./leases.tsx";
 import { Measurements } from "./measurements.tsx";
 import { Slots } from "./slots.tsx";
 import { NodeStatus } from "./status.tsx";
@@ -34,6 +35,9 @@ export function NodePage() {
                 <Earnings id={id} account={data.wallet ?? data.key} />
               </Panel>
             </div>
+            <Panel title={t("leases.title")} note={t("leases.note")} flush>
+              <Leases id={id} />
+            </Panel>
             <Panel title={t("node.measurements")} note={t("node.measurements.note")} flush>
               <Measurements id={id} />
             </Panel>

@@ -2,6 +2,7 @@ import { type SortDirection, useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import { useSettings } from "../../app/settings.tsx";
+import { Spacer } from "../../ui/longTable.tsx";
 import { columnsOf } from "./columns.tsx";
 import { features, type Node } from "./types.ts";
 
@@ -82,15 +83,6 @@ export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () =>
         {t(more ? "nodes.loaded" : "nodes.all", { count: format.count(rows.length) })}
       </p>
     </div>
-  );
-}
-
-function Spacer({ height }: { height: number }) {
-  if (height <= 0) return null;
-  return (
-    <tr className="spacer">
-      <td style={{ height }} />
-    </tr>
   );
 }
 

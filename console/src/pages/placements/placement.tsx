@@ -6,6 +6,7 @@ import { NodeLink } from "../../ui/nodeLink.tsx";
 import { Empty, Loaded } from "../../ui/notices.tsx";
 import { Code, Facts, Page, Panel } from "../../ui/page.tsx";
 import { Table } from "../../ui/table.tsx";
+import { VerifyPanel } from "../../verify/panel.tsx";
 import { placementText } from "../workspaces/replicas.tsx";
 
 type Placement = Schema<"Placement">;
@@ -30,6 +31,11 @@ export function PlacementPage() {
             <Panel title={t("placement.ranking")} note={t("placement.ranking.note")} flush>
               <Ranking ranking={data.ranking} />
             </Panel>
+            {data.assignTx === null ? null : (
+              <Panel title={t("verify.title")} note={t("verify.note")}>
+                <VerifyPanel subject="placement" verify={(of) => verify(data, of)} />
+              </Panel>
+            )}
             <Panel title={t("placement.verify")}>
               <Code>{`npm run cli -- verify placement ${data.id}`}</Code>
             </Panel>
@@ -38,6 +44,11 @@ export function PlacementPage() {
       </Loaded>
     </Page>
   );
+}
+
+async function verify(placement: Placement, of: { deployment: unknown; rpcUrl: string }) {
+  const { verifyPlacement } = await import("../../verify/placement.ts");
+  return verifyPlacement(placement, of.deployment, of.rpcUrl);
 }
 
 function Decision({ placement }: { placement: Placement }) {

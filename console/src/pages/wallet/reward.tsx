@@ -9,8 +9,10 @@ import { Empty, ErrorNotice, Loaded, Notice } from "../../ui/notices.tsx";
 import { Panel, Stats } from "../../ui/page.tsx";
 import { Table } from "../../ui/table.tsx";
 import type { Wallet } from "../../wallet/providers.ts";
+import { Statement } from "./statement.tsx";
 import type { RewardState } from "./types.ts";
 import { Verify } from "./verify.tsx";
+import { Why } from "./why.tsx";
 
 type Given = { account: string; wallets: Wallet[] };
 
@@ -23,6 +25,9 @@ export function Reward({ account, wallets }: Given) {
         <>
           <Totals reward={reward} />
           <Claim reward={reward} wallets={wallets} />
+          <Panel title={t("why.title")} note={t("why.note")}>
+            <Why reward={reward} />
+          </Panel>
           {reward.epoch === null ? null : (
             <Panel title={t("verify.title")} note={t("verify.note")}>
               <Verify reward={reward} />
@@ -30,6 +35,9 @@ export function Reward({ account, wallets }: Given) {
           )}
           <Panel title={t("wallet.bonds")} note={t("wallet.bonds.note")} flush>
             <Bonds bonds={reward.bonds} />
+          </Panel>
+          <Panel title={t("statement.title")} note={t("statement.note")} flush>
+            <Statement account={account} />
           </Panel>
         </>
       )}

@@ -1,10 +1,36 @@
 import { useSettings } from "../../app/settings.tsx";
 import { perHour, regionName } from "../../format.ts";
-import { Code, Facts } from "../../ui/page.tsx";
+import { Code, Facts, Panel } from "../../ui/page.tsx";
+import { Running } from "./running.tsx";
 import type { Workspace } from "./types.ts";
+import { Update } from "./update.tsx";
 
-/** What was published: the resources, and the configuration as it is on the chain. */
+/** What was published, what runs, and what can be changed. */
 export function Configuration({ workspace }: { workspace: Workspace }) {
+  const { t } = useSettings();
+  const { published, status } = workspace;
+  const isOpen = status !== "closed" && status !== "expired";
+  return (
+    <div className="stack">
+      <div className="columns">
+        <Panel title={t("configuration.published")} note={t("workspace.inBlock", { block: published.block })}>
+          <Published workspace={workspace} />
+        </Panel>
+        <Panel title={t("configuration.running")} note={t("configuration.running.note")}>
+          <Running workspace={workspace} />
+        </Panel>
+      </div>
+      {isOpen ? (
+        <Panel title={t("update.title")} note={t("update.note")}>
+          {/* What was published meanwhile is what is changed. */}
+          <Update key={JSON.stringify([workspace.config, workspace.image])} workspace={workspace} />
+        </Panel>
+      ) : null}
+    </div>
+  );
+}
+
+function Published({ workspace }: { workspace: Workspace }) {
   const { t, format, language } = useSettings();
   const { gpu, cpu, memoryMib, diskGib, region, policy, graceSeconds, published } = workspace;
   return (
@@ -25,7 +51,6 @@ export function Configuration({ workspace }: { workspace: Workspace }) {
             workspace.expiresAt === null ? t("never") : format.time(workspace.expiresAt),
           ],
           [t("workspace.authorization"), workspace.authorizationId],
-          [t("workspace.published"), t("workspace.inBlock", { block: published.block })],
           [t("workspace.transaction"), <code key="tx">{published.txHash}</code>],
         ]}
       />

@@ -1,6 +1,6 @@
 import { Tabs } from "@base-ui/react/tabs";
-import { useParams } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense } from "react";
 import { useRoute } from "../../api/queries.ts";
 import { useSession } from "../../api/session.tsx";
 import { useSettings } from "../../app/settings.tsx";
@@ -9,11 +9,15 @@ import { Loaded, Notice } from "../../ui/notices.tsx";
 import { Page, Panel, Stats } from "../../ui/page.tsx";
 import { SignInPage } from "../account/signIn.tsx";
 import { Orders } from "./orders.tsx";
+import { type Part, parts } from "./parts.ts";
 import { Replicas } from "./replicas.tsx";
 import { WorkspaceStatus } from "./status.tsx";
 import type { Workspace } from "./types.ts";
 
 const Events = lazy(async () => ({ default: (await import("./events.tsx")).Events }));
+const Logs = lazy(async () => ({ default: (await import("./logs.tsx")).Logs }));
+const Terminal = lazy(async () => ({ default: (await import("./terminal.tsx")).Terminal }));
+const Use = lazy(async () => ({ default: (await import("./stats.tsx")).Use }));
 const Chat = lazy(async () => ({ default: (await import("./chat.tsx")).Chat }));
 const Configuration = lazy(async () => ({ default: (await import("./configuration.tsx")).Configuration }));
 const Cost = lazy(async () => ({ default: (await import("./cost.tsx")).Cost }));
@@ -83,27 +87,41 @@ function Figures({ workspace }: { workspace: Workspace }) {
 
 function Parts({ workspace }: { workspace: Workspace }) {
   const { t } = useSettings();
+  const navigate = useNavigate({ from: "/workspaces/$id" });
+  const { part: shown = "replicas" } = useSearch({ from: "/workspaces/$id" });
   const { id } = workspace;
-  const parts = [
-    { name: "replicas", content: <Replicas workspace={workspace} />, flush: true },
-    { name: "events", content: <Events id={id} /> },
-    { name: "chat", content: <Chat id={id} /> },
-    { name: "configuration", content: <Configuration workspace={workspace} /> },
-    { name: "cost", content: <Cost id={id} /> },
-  ] as const;
+  const contents: Record<Part, ReactNode> = {
+    replicas: <Replicas workspace={workspace} />,
+    events: <Events id={id} />,
+    logs: <Logs workspace={workspace} />,
+    terminal: <Terminal workspace={workspace} />,
+    use: <Use workspace={workspace} />,
+    chat: <Chat id={id} />,
+    configuration: <Configuration workspace={workspace} />,
+    cost: <Cost id={id} />,
+  };
   return (
-    <Tabs.Root defaultValue="replicas" className="stack">
+    <Tabs.Root
+      value={shown}
+      className="stack"
+      onValueChange={(part: Part) => navigate({ search: { part }, replace: true, resetScroll: false })}
+    >
       <Tabs.List className="tabs" aria-label={t("workspace.parts")}>
-        {parts.map(({ name }) => (
+        {parts.map((name) => (
           <Tabs.Tab key={name} value={name}>
             {t(`workspace.part.${name}`)}
           </Tabs.Tab>
         ))}
       </Tabs.List>
-      {parts.map((part) => (
-        <Tabs.Panel key={part.name} value={part.name}>
+      {parts.map((name) => (
+        // A command goes on while another tab is shown.
+        <Tabs.Panel key={name} value={name} keepMounted={name === "terminal"}>
           <Suspense fallback={<p className="empty">{t("loading")}</p>}>
-            <Panel flush={"flush" in part}>{part.content}</Panel>
+            {name === "configuration" ? (
+              contents[name]
+            ) : (
+              <Panel flush={name === "replicas"}>{contents[name]}</Panel>
+            )}
           </Suspense>
         </Tabs.Panel>
       ))}

@@ -1,0 +1,90 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useEffect, useRef } from "react";
+import { useSettings } from "../app/settings.tsx";
+import type { Column } from "./table.tsx";
+
+const rowHeight = 40;
+
+type Pages = { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
+
+/** A list of any length, of which only the rows in view are in the document. The next page is read when its end comes near. */
+export function LongTable<Row>(given: {
+  label: string;
+  columns: readonly Column[];
+  rows: readonly Row[];
+  keyOf: (row: Row) => string;
+  /** The cells of a row, one for each column. */
+  cells: (row: Row) => readonly ReactNode[];
+  pages?: Pages;
+}) {
+  const { t, format } = useSettings();
+  const { rows, columns, pages } = given;
+  const area = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => area.current,
+    estimateSize: () => rowHeight,
+    overscan: 8,
+  });
+  const items = virtual.getVirtualItems();
+  const more = pages?.hasNextPage === true;
+  const end = items.at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (more && !pages.isFetchingNextPage && end >= rows.length - 20) pages.fetchNextPage();
+  }, [more, pages, end, rows.length]);
+  const before = items[0]?.start ?? 0;
+  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys. */}
+      <section className="virtual" ref={area} tabIndex={0} aria-label={t("list.rows", { label: given.label })}>
+        <table aria-rowcount={more ? -1 : rows.length + 1}>
+          <thead>
+            <tr>
+              {columns.map(({ text, number }) => (
+                <th key={text} scope="col" className={number === true ? "number" : undefined}>
+                  {text}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            <Spacer height={before} />
+            {items.map(({ index }) => {
+              const row = rows[index];
+              if (row === undefined) return null;
+              return (
+                <tr key={given.keyOf(row)} aria-rowindex={index + 2}>
+                  {given.cells(row).map((cell, at) => (
+                    <td
+                      key={columns[at]?.text ?? at}
+                      className={columns[at]?.number === true ? "number" : undefined}
+                    >
+                      {cell}
+                    </td>
+                  ))}
+                </tr>
+              );
+            })}
+            <Spacer height={after} />
+          </tbody>
+        </table>
+      </section>
+      {rows.length < 20 && !more ? null : (
+        <p className="panel-body panel-note" role="status">
+          {t(more ? "list.loaded" : "list.all", { count: format.count(rows.length) })}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** The height of rows that are not in the document. */
+export function Spacer({ height }: { height: number }) {
+  if (height <= 0) return null;
+  return (
+    <tr className="spacer">
+      <td style={{ height }} />
+    </tr>
+  );
+}

@@ -1,0 +1,71 @@
+import { type RpcClient, readHeader } from "@ngpu/chain-reader/rpc";
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
+import { leaseKey } from "@ngpu/rewards/uptimeLogs";
+import { InputError } from "@ngpu/runtime/errors";
+import { type AssignmentAudit, auditAssignment } from "./assignmentAudit.ts";
+import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
+import { placementEvents } from "./fleetLogs.ts";
+import { withReleaseTimes } from "./priceLimit.ts";
+
+/** What names an assignment: its lease, or the decision that led to it. */
+export type AssignmentName = { lease: string } | { workspaceId: bigint; replica: number; decidedAt: bigint };
+
+export type VerifiedAssignment = AssignmentAudit & {
+  lease: string;
+  assignedAt: bigint;
+  /** Hash of the block of the decision; undefined where the chain has none with its number. */
+  decidedHash: string | undefined;
+};
+
+/**
+ * Recomputes the assignment of a lease from an RPC endpoint alone.
+ *
+ * @param lease Workspace, replica and lease, as in 7/0/1.
+ * @throws InputError `lease_not_found`
+ */
+export async function verifyLease(
+  client: RpcClient,
+  deployment: Deployment,
+  lease: string,
+): Promise<VerifiedAssignment> {
+  const found = await verifyAssignmentOf(client, deployment, { lease });
+  if (found !== undefined) return found;
+  throw new InputError(`The chain has no assignment of lease ${lease}.`, {
+    code: "lease_not_found",
+    hint: "Name the workspace, the replica and the lease, as in 7/0/1.",
+  });
+}
+
+/** Recomputes an assignment from an RPC endpoint alone; undefined: the chain has none of this name. */
+export async function verifyAssignmentOf(
+  client: RpcClient,
+  deployment: Deployment,
+  name: AssignmentName,
+): Promise<VerifiedAssignment | undefined> {
+  const { number: latest } = await readHeader(client, "latest");
+  const clock = createBlockClock(client, latest);
+  const wanted = { events: placementEvents, upTo: latest, clock, untimed: true };
+  const logs = await readMarketLogs(client, deployment, wanted);
+  const assigned = logs.find((log) => log.name === "Assigned" && isNamed(log, name));
+  if (assigned === undefined) return undefined;
+  const decidedAt = amount(assigned.args.decidedAt);
+  const decided = decidedAt > latest ? undefined : await readHeader(client, decidedAt);
+  const replica = { workspaceId: amount(assigned.args.workspaceId), replica: number(assigned.args.replica) };
+  const audit = auditAssignment(
+    await withReleaseTimes(logs, replica, clock),
+    assigned,
+    decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
+  );
+  const lease = leaseKey(assigned.args);
+  return { lease, assignedAt: assigned.block, decidedHash: decided?.hash, ...audit };
+}
+
+function isNamed({ args }: ChainLog, name: AssignmentName): boolean {
+  if ("lease" in name) return leaseKey(args) === name.lease;
+  return (
+    amount(args.workspaceId) === name.workspaceId &&
+    number(args.replica) === name.replica &&
+    amount(args.decidedAt) === name.decidedAt
+  );
+}

@@ -1,0 +1,26 @@
+import { openBrowser } from "./browser.ts";
+import { journeys } from "./journeys.ts";
+import { openConsoleMarket } from "./market.ts";
+import { pages } from "./pages.ts";
+import { partnerJourneys } from "./partnerJourneys.ts";
+import type { Shared } from "./shared.ts";
+import { verification } from "./verification.ts";
+
+describe("console", function () {
+  this.timeout(600_000);
+  let shared: Shared | undefined;
+  before(async () => {
+    const [market, browser] = await Promise.all([openConsoleMarket(), openBrowser()]);
+    shared = { market, browser };
+  });
+  after(async () => {
+    await shared?.browser.close();
+    await shared?.market.stop();
+  });
+  const opened = () => shared as Shared;
+
+  partnerJourneys(opened);
+  verification(opened);
+  journeys(opened);
+  pages(opened);
+});
