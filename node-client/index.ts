@@ -29,7 +29,7 @@ async function startNode(context: ServiceContext, env: NodeEnv, prepared: Prepar
   context.onStop("journal", () => node.journal.close());
   context.onStop("loops", async () => {
     await Promise.all([...background, membership.done(), tunnels.done()]);
-    await Promise.all([reconciler.idle(), prefetcher.idle()]);
+    await Promise.all([reconciler.idle(), prefetcher.idle(), node.waves.idle()]);
     // Leases run on while the client is replaced.
     if (env.NODE_STOP_CONTAINERS && !node.updates.isRestarting()) await reconciler.stopAll();
   });

@@ -22,6 +22,7 @@ import { startUpdates, type Updates } from "./updates/updateLoop.ts";
 import { version } from "./version.ts";
 import { openHostShell } from "./walls/hostShell.ts";
 import { createWalls, type Walls } from "./walls/walls.ts";
+import { createWaves, type Waves } from "./waves/waves.ts";
 
 /** Events between the parts of the node. */
 type NodeEvents = {
@@ -58,6 +59,7 @@ type EngineParts = {
   prefetcher: ReturnType<typeof createPrefetcher>;
   tunnels: Tunnels;
   rounds: ReturnType<typeof createRounds>;
+  waves: Waves;
 };
 
 export type NodeParts = BaseParts &
@@ -196,7 +198,15 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     probeImage: () => network.probeImage ?? undefined,
     rounds: () => membership.view().rounds,
   });
-  return { downloadPriority, walls, reasons, reconciler, prefetcher, tunnels, rounds };
+  const waves = createWaves({
+    engine,
+    client: base.client,
+    logger,
+    signal,
+    probeImage: () => network.probeImage ?? undefined,
+    hardware: () => base.hardware,
+  });
+  return { downloadPriority, walls, reasons, reconciler, prefetcher, tunnels, rounds, waves };
 }
 
 function reconcilerOptions(

@@ -1,10 +1,11 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { abortOnClose, RequestError, sendJson } from "../shared/http.ts";
+import { abortOnClose, RequestError, readBytes, sendJson } from "../shared/http.ts";
 import { log } from "../shared/log.ts";
 import { measureDisk } from "./disk.ts";
 import type { ProbeConfig } from "./env.ts";
 import { sendBytes, takeBytes } from "./transfer.ts";
+import { createWaveParts, limitOf } from "./waveParts.ts";
 
 type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
 
@@ -14,12 +15,13 @@ type Route = (request: IncomingMessage, response: ServerResponse, query: URLSear
  */
 export function probeHandler(config: ProbeConfig): RequestListener {
   const routes = routesOf(config);
+  const parts = createWaveParts();
   return (request, response) => {
     const started = performance.now();
     const url = new URL(request.url ?? "/", "http://probe");
     // At the deadline the socket is destroyed without a response, which could block on the same peer.
     const deadline = setTimeout(() => request.socket.destroy(), config.maxMs);
-    answer(config, routes, request, response, url)
+    answer({ config, routes, parts }, request, response, url)
       .catch((error: Error) => fail(request, response, url.pathname, error))
       .finally(() => {
         clearTimeout(deadline);
@@ -30,22 +32,24 @@ export function probeHandler(config: ProbeConfig): RequestListener {
   };
 }
 
+type Served = {
+  config: ProbeConfig;
+  routes: Record<string, Route>;
+  parts: ReturnType<typeof createWaveParts>;
+};
+
 async function answer(
-  config: ProbeConfig,
-  routes: Record<string, Route>,
+  { config, routes, parts }: Served,
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
 ): Promise<void> {
   if (url.pathname === "/healthz" && request.method === "GET") return sendJson(response, 200, { ok: true });
-  if (!isAuthorized(request, config.token)) {
-    throw new RequestError(
-      401,
-      "token_invalid",
-      "The probe's token is missing or invalid.",
-      "Send the token of the measurement's order as Authorization: Bearer.",
-    );
-  }
+  const isPut = request.method === "PUT" && config.driver !== undefined;
+  requireToken(request, isPut ? config.driver : config.token);
+  if (isPut) return putPart(parts, request, response, url.pathname);
+  if (request.method === "GET" && url.pathname.startsWith("/wave/"))
+    return sendPart(parts, response, url.pathname);
   const name = `${request.method} ${url.pathname}`;
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
   if (!route) {
@@ -57,6 +61,35 @@ async function answer(
     );
   }
   await route(request, response, url.searchParams);
+}
+
+/** The node client answers for a device. */
+async function putPart(
+  parts: Served["parts"],
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+): Promise<void> {
+  parts.put(path, await readBytes(request, limitOf(path)));
+  sendJson(response, 200, { ok: true });
+}
+
+/** A measurer reads an answer. It waits for one that is not there yet, until the request's time is over. */
+async function sendPart(parts: Served["parts"], response: ServerResponse, path: string): Promise<void> {
+  const bytes = await parts.get(path, abortOnClose(response));
+  if (bytes === undefined) return;
+  response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": bytes.length });
+  response.end(bytes);
+}
+
+function requireToken(request: IncomingMessage, token: string | undefined): void {
+  if (token !== undefined && isAuthorized(request, token)) return;
+  throw new RequestError(
+    401,
+    "token_invalid",
+    "The probe's token is missing or invalid.",
+    "Send the token of the measurement's order as Authorization: Bearer.",
+  );
 }
 
 function routesOf(config: ProbeConfig): Record<string, Route> {

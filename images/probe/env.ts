@@ -8,6 +8,8 @@ export type ProbeConfig = {
   token: string;
   /** Key of the challenges; default: the token. */
   secret: string;
+  /** Token of the node client, which puts answers of a wave. Undefined outside waves. */
+  driver: string | undefined;
   dataDir: string;
   /** Maximum bytes of one download or upload. */
   maxBytes: number;
@@ -31,6 +33,7 @@ export function probeConfig(env: Record<string, string | undefined>): ProbeConfi
     port: read.number("PORT", 8080, 1, 65535),
     token,
     secret: read.secret("PROBE_SECRET", 16, token),
+    driver: env.PROBE_DRIVER_TOKEN === undefined ? undefined : read.secret("PROBE_DRIVER_TOKEN", 16),
     dataDir: read.text("PROBE_DATA_DIR", "/data"),
     maxBytes: read.number("PROBE_MAX_BYTES", 1024 * mebibyte, 1, Number.MAX_SAFE_INTEGER),
     maxDiskMib: read.number("PROBE_MAX_DISK_MIB", 1024, 1, 1024 * 1024),

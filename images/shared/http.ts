@@ -55,16 +55,9 @@ export async function* bodyOf(
  * @throws RequestError 413 when it is longer, 400 when it is not JSON.
  */
 export async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
-  const tooLong = new RequestError(
-    413,
-    "body_too_large",
-    `The body may have at most ${limit} bytes.`,
-    "Send a shorter body.",
-  );
-  const chunks: Buffer[] = [];
-  for await (const chunk of bodyOf(request, limit, tooLong)) chunks.push(chunk);
+  const bytes = await readBytes(request, limit);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    return JSON.parse(bytes.toString("utf8"));
   } catch {
     throw new RequestError(
       400,
@@ -73,6 +66,24 @@ export async function readJson(request: IncomingMessage, limit: number): Promise
       "Send a JSON object, with Content-Type: application/json.",
     );
   }
+}
+
+/**
+ * Reads a request's body.
+ *
+ * @param limit Maximum bytes.
+ * @throws RequestError 413 when it is longer.
+ */
+export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const tooLong = new RequestError(
+    413,
+    "body_too_large",
+    `The body may have at most ${limit} bytes.`,
+    "Send a shorter body.",
+  );
+  const chunks: Buffer[] = [];
+  for await (const chunk of bodyOf(request, limit, tooLong)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** A signal that aborts when the client disconnects before the response is finished. */

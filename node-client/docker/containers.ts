@@ -5,8 +5,8 @@ import type { Container } from "../reconcileFacts.ts";
 import type { Bridge } from "../walls/rules.ts";
 import { calling, type Engine, tolerating } from "./engine.ts";
 
-/** What a container of this client is for: it runs a lease or a probe, gives files of an image, or sets up the firewall. */
-type Purpose = "workspace" | "probe" | "inspected" | "walls";
+/** What a container of this client is for: it runs a lease, a probe or a wave's proof, gives files of an image, or sets up the firewall. */
+type Purpose = "workspace" | "probe" | "wave" | "inspected" | "walls";
 
 /** Every container of this node that belongs to a workspace, running or not. */
 export async function listContainers(engine: Engine): Promise<Container[]> {
@@ -23,7 +23,7 @@ export async function inspectOwn(engine: Engine, purpose: Purpose): Promise<Dock
 function purposeOf({ market }: Engine, name: string): Purpose {
   const [program, own, , what] = name.replace(/^\//, "").split("-");
   if (program !== "ngpu" || own !== market) return "walls";
-  return what === "probe" || what === "inspected" ? what : "workspace";
+  return what === "probe" || what === "wave" || what === "inspected" ? what : "workspace";
 }
 
 /** Every container of this node with these labels, as the engine describes it. */

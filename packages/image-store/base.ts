@@ -42,12 +42,24 @@ export async function baseLayer(options: {
   const libraries = await librariesOf(binary);
   const entries = [...etcEntries(), ...(await hostEntries(binary, libraries))];
   const libraryDirs = [...new Set(libraries.map((path) => dirname(path)))].sort();
-  const record = join(storeDir, "bases", `${await contentKey(entries, signal)}.json`);
+  const key = await contentKey(entries, signal);
+  return { ...(await keptLayer({ storeDir, entries, key, ...(signal && { signal }) })), libraryDirs };
+}
+
+/** A layer that the store keeps under a key of its contents, and makes only where it does not have it. */
+export async function keptLayer(options: {
+  storeDir: string;
+  entries: readonly Entry[];
+  key: string;
+  signal?: AbortSignal;
+}): Promise<{ layer: Layer; built: boolean }> {
+  const { storeDir, entries, key, signal } = options;
+  const record = join(storeDir, "bases", `${key}.json`);
   const kept = await readRecord(record, storeDir);
-  if (kept) return { layer: kept, libraryDirs, built: false };
+  if (kept) return { layer: kept, built: false };
   const layer = await putLayer({ storeDir, entries, ...(signal && { signal }) });
   await writeAtomically(dirname(record), record, `${JSON.stringify(layer)}\n`);
-  return { layer, libraryDirs, built: true };
+  return { layer, built: true };
 }
 
 /**

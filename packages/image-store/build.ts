@@ -1,9 +1,11 @@
-import { type Base, baseLayer } from "./base.ts";
+import { type Base, baseLayer, keptLayer } from "./base.ts";
 import { type Blob, putBytes, removeAbandoned } from "./blobs.ts";
 import type { Digest } from "./digest.ts";
 import { tagManifests } from "./index-file.ts";
-import { configOf, manifestOf } from "./manifest.ts";
-import { type Entry, putLayer } from "./tar.ts";
+import { configOf, manifestOf, type NamedLayer } from "./manifest.ts";
+import { nvidiaDriver, openClDir, openClEntries, openClKey } from "./openCl.ts";
+import { proverEntries } from "./proverBundle.ts";
+import { type Entry, type Layer, putLayer } from "./tar.ts";
 import { findWorkspaces, type Workspace, workspaceEntries } from "./workspace.ts";
 
 export type BuiltImage = {
@@ -22,6 +24,8 @@ export type BuiltImage = {
 
 export type BuildProgress =
   | { step: "base"; cached: boolean; sizeBytes: number; ms: number }
+  /** Without `sizeBytes`, this machine has no PoCL: the prover of the images proves GPUs alone. */
+  | { step: "openCl"; sizeBytes: number | undefined; ms: number }
   | { step: "image"; reference: string; digest: Digest; sizeBytes: number; ms: number };
 
 /**
@@ -30,32 +34,42 @@ export type BuildProgress =
  *
  * @param options.repoRoot the checkout, with its node_modules
  * @param options.storeDir directory of the image store; created when absent
+ * @param options.cpuProver whether images with a prover get this machine's OpenCL for CPUs, a layer of about 110 MB;
+ * the default is yes
  * @param options.onProgress called after each step
  * @throws FatalError when a part is missing or corrupt.
  */
 export async function buildAll(options: {
   repoRoot: string;
   storeDir: string;
+  cpuProver?: boolean;
   onProgress?: (progress: BuildProgress) => void;
   signal?: AbortSignal;
 }): Promise<BuiltImage[]> {
-  const { repoRoot, storeDir, onProgress = () => {}, signal } = options;
+  const { repoRoot, storeDir, cpuProver = true, onProgress = () => {}, signal } = options;
   const workspaces = await findWorkspaces(repoRoot);
   // Read before the base layer is packed, which takes long: an invalid workspace fails fast.
   const sources = await Promise.all(
     workspaces.map(async (workspace) => ({
       workspace,
-      entries: await workspaceEntries(repoRoot, workspace),
+      entries: [
+        ...(await workspaceEntries(repoRoot, workspace)),
+        ...(workspace.prover ? [nvidiaDriver, ...(await proverEntries(repoRoot))] : []),
+      ],
     })),
   );
   await removeAbandoned(storeDir, Date.now());
   let started = performance.now();
   const base = await baseLayer({ repoRoot, storeDir, ...(signal && { signal }) });
   onProgress({ step: "base", cached: !base.built, sizeBytes: base.layer.sizeBytes, ms: since(started) });
+  const withProver = cpuProver && workspaces.some(({ prover }) => prover);
+  const openCl = withProver
+    ? await openClLayer({ storeDir, onProgress, ...(signal && { signal }) })
+    : undefined;
   const images: BuiltImage[] = [];
   for (const source of sources) {
     started = performance.now();
-    const image = await buildImage({ storeDir, base, ...source, ...(signal && { signal }) });
+    const image = await buildImage({ storeDir, base, openCl, ...source, ...(signal && { signal }) });
     const { reference, digest, sizeBytes } = image;
     onProgress({ step: "image", reference, digest, sizeBytes, ms: since(started) });
     images.push(image);
@@ -71,15 +85,29 @@ export async function buildAll(options: {
 async function buildImage(options: {
   storeDir: string;
   base: Base;
+  openCl: Layer | undefined;
   workspace: Workspace;
   entries: readonly Entry[];
   signal?: AbortSignal;
 }): Promise<BuiltImage> {
   const { storeDir, base, workspace, entries, signal } = options;
+  const openCl = workspace.prover ? options.openCl : undefined;
   const app = await putLayer({ storeDir, entries, ...(signal && { signal }) });
-  const config = await putBytes(storeDir, configOf(workspace, base, app));
-  const manifest = await putBytes(storeDir, manifestOf(config, [base.layer, app]));
-  const layers = [base.layer, app].map(({ digest, sizeBytes }) => ({ digest, sizeBytes }));
+  const named: NamedLayer[] = [
+    { layer: base.layer, createdBy: "ngpu base: node and its libraries" },
+    ...(openCl ? [{ layer: openCl, createdBy: "ngpu OpenCL: its loader and PoCL" }] : []),
+    { layer: app, createdBy: `ngpu workspace ${workspace.name}` },
+  ];
+  const libraryDirs = workspace.prover ? unique([...base.libraryDirs, openClDir]) : base.libraryDirs;
+  const config = await putBytes(storeDir, configOf(workspace, { libraryDirs, layers: named }));
+  const manifest = await putBytes(
+    storeDir,
+    manifestOf(
+      config,
+      named.map(({ layer }) => layer),
+    ),
+  );
+  const layers = named.map(({ layer: { digest, sizeBytes } }) => ({ digest, sizeBytes }));
   return {
     reference: workspace.name,
     repository: `ngpu/${workspace.name}`,
@@ -89,6 +117,23 @@ async function buildImage(options: {
     port: workspace.port,
   };
 }
+
+async function openClLayer(options: {
+  storeDir: string;
+  onProgress: (progress: BuildProgress) => void;
+  signal?: AbortSignal;
+}): Promise<Layer | undefined> {
+  const { storeDir, onProgress, signal } = options;
+  const started = performance.now();
+  const entries = await openClEntries();
+  const key = entries && (await openClKey(entries));
+  const kept = key && (await keptLayer({ storeDir, entries, key, ...(signal && { signal }) }));
+  const layer = kept ? kept.layer : undefined;
+  onProgress({ step: "openCl", sizeBytes: layer?.sizeBytes, ms: since(started) });
+  return layer;
+}
+
+const unique = (paths: readonly string[]) => [...new Set(paths)];
 
 function since(started: number): number {
   return Math.round(performance.now() - started);

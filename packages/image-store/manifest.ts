@@ -1,6 +1,6 @@
 import { FatalError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { type Base, nobody } from "./base.ts";
+import { nobody } from "./base.ts";
 import { readBlob } from "./blobs.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import type { Layer } from "./tar.ts";
@@ -15,11 +15,17 @@ export const mediaTypes = {
 /** OCI names of the architectures that the npm package `node` supports. */
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", arm64: "arm64" };
 
+/** A layer of an image, with what its history says of it. */
+export type NamedLayer = { layer: Layer; createdBy: string };
+
 /** The image config: how a container of this workspace starts. It has no timestamps, so equal content has one digest. */
-export function configOf(workspace: Workspace, base: Base, app: Layer): Buffer {
+export function configOf(
+  workspace: Workspace,
+  { libraryDirs, layers }: { libraryDirs: readonly string[]; layers: readonly NamedLayer[] },
+): Buffer {
   const env = {
     PATH: "/usr/local/bin",
-    LD_LIBRARY_PATH: base.libraryDirs.join(":"),
+    LD_LIBRARY_PATH: libraryDirs.join(":"),
     HOME: "/tmp",
     NODE_ENV: "production",
     PORT: String(workspace.port),
@@ -40,11 +46,8 @@ export function configOf(workspace: Workspace, base: Base, app: Layer): Buffer {
       StopSignal: "SIGTERM",
       Labels: { "org.opencontainers.image.title": `ngpu ${workspace.name}` },
     },
-    rootfs: { type: "layers", diff_ids: [base.layer.diffId, app.diffId] },
-    history: [
-      { created_by: "ngpu base: node and its libraries" },
-      { created_by: `ngpu workspace ${workspace.name}` },
-    ],
+    rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => layer.diffId) },
+    history: layers.map(({ createdBy }) => ({ created_by: createdBy })),
   });
 }
 

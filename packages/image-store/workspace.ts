@@ -17,6 +17,8 @@ const schema = z.strictObject({
   volumes: z.array(z.string().regex(/^\/[a-z0-9/_-]+$/)).default([]),
   /** Sibling folders that the source imports from. */
   uses: z.array(z.string().regex(segment)).default([]),
+  /** Whether the image has the prover of hardware, and OpenCL for it. */
+  prover: z.boolean().default(false),
 });
 
 /** A folder under images/ with an image.json. One image is built from each. */

@@ -11,15 +11,27 @@ const operationsPerTeraflop = 500_000_000_000n;
 /** Cards run above their published clocks: tolerance of every figure, in percent. */
 const tolerance = 115n;
 
+/** A card has at least four compute slices: seven of most models, four of an A30. */
+const leastSlices = 4n;
+
 /**
  * Operations a second that no program exceeds on the declared hardware: the bound of what a prover can make up. A model
- * without figures has those of the fastest known one.
+ * without figures has those of the fastest known one. A MIG device has its compute slices of its card's.
  */
 export function operationsLimitOf(hardware: Hardware): bigint {
   if (hardware.kind === "cpu") return BigInt(hardware.cores) * operationsPerCore;
-  const known = gpuModels.find(({ name }) => name === hardware.model);
+  const { card, slices } = sliceOf(hardware.model);
+  const known = gpuModels.find(({ name }) => name === card);
   const teraflops = known?.teraflops ?? Math.max(...gpuModels.map((model) => model.teraflops));
-  return (thousandths(teraflops) * operationsPerTeraflop * tolerance) / 100_000n;
+  const whole = (thousandths(teraflops) * operationsPerTeraflop * tolerance) / 100_000n;
+  return slices < leastSlices ? (whole * slices) / leastSlices : whole;
+}
+
+/** `NVIDIA H100 80GB HBM3 MIG 1g.10gb` has one slice of its card. Another name is a whole card. */
+function sliceOf(model: string): { card: string; slices: bigint } {
+  const [, card, slices] = /^(.+) MIG ([1-9])g\.\d+gb(?:\+\S+)?$/.exec(model) ?? [];
+  if (card === undefined || slices === undefined) return { card: model, slices: leastSlices };
+  return { card, slices: BigInt(slices) };
 }
 
 /** A figure that the declared model cannot have. */
@@ -27,7 +39,7 @@ export type Contradiction = { figure: "memory" | "bandwidth" | "arithmetic"; sta
 
 /** What contradicts a model's name. Nothing contradicts a name that has no figures, and nothing is proven by a name. */
 export function contradictionsOf(model: string, { bytes, bytesPerSecond, operationsPerSecond }: Proven) {
-  const known = gpuModels.find(({ name }) => name === model);
+  const known = gpuModels.find(({ name }) => name === sliceOf(model).card);
   if (known === undefined) return [];
   const found: Contradiction[] = [];
   // The driver keeps a part of the memory, so no card shows more than it is sold with.

@@ -1,5 +1,6 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { type Reply, replySchema } from "./opencl/messages.ts";
@@ -10,10 +11,20 @@ export type ProverProcess = {
   stop: () => Promise<void>;
 };
 
+/** What a prover's process is reached by: its streams, its end, and the way to end it. */
+export type Channel = {
+  input: Writable;
+  output: Readable;
+  errors: Readable;
+  kill: () => void;
+  /** How it ended, in words; what could not start has ended. */
+  ended: Promise<string>;
+};
+
 type Waiting = { resolve: (value: unknown) => void; reject: (error: Error) => void; timer: NodeJS.Timeout };
 
 /** A running process: the request that waits for its answer, and why it ended. */
-type State = { child: ChildProcessWithoutNullStreams; waiting?: Waiting; ended?: Error; output: string };
+type State = { channel: Channel; waiting?: Waiting; ended?: Error; output: string };
 
 /** @deadline A killed prover's process to end, which a call of its driver may delay. It is left alone. */
 const endDeadline = 5_000;
@@ -21,21 +32,43 @@ const endDeadline = 5_000;
 const quoted = 2_000;
 
 /** Starts a command that speaks the prover's messages. */
-export function startProcess(command: readonly string[], env: NodeJS.ProcessEnv): ProverProcess {
+export function spawnChannel(command: readonly string[], env: NodeJS.ProcessEnv): Channel {
   const [program = "", ...args] = command;
   const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
-  const state: State = { child, output: "" };
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let failure: string | undefined;
+  child.once("error", (error) => {
+    failure = messageOf(error);
+  });
+  child.once("close", (code, signal) =>
+    resolve(failure ?? (code === null || code < 0 ? (signal ?? "it could not start") : `exit code ${code}`)),
+  );
+  return {
+    input: child.stdin,
+    output: child.stdout,
+    errors: child.stderr,
+    kill: () => child.kill("SIGKILL"),
+    ended: promise,
+  };
+}
+
+/** Asks a process that speaks the prover's messages. */
+export function processAt(channel: Channel): ProverProcess {
+  const state: State = { channel, output: "" };
+  channel.errors.setEncoding("utf8").on("data", (text: string) => {
     state.output = (state.output + text).slice(-quoted);
   });
   // Writing to an ended process fails; its end is what the caller learns.
-  child.stdin.on("error", () => undefined);
-  createInterface({ input: child.stdout }).on("line", (line) => take(line, answered(state)));
-  const closed = untilClosed(state);
+  channel.input.on("error", () => undefined);
+  createInterface({ input: channel.output }).on("line", (line) => take(line, answered(state)));
+  const closed = channel.ended.then((how) => {
+    state.ended ??= endedError(how, state.output);
+    answered(state)?.reject(state.ended);
+  });
   return {
     ask: (request, deadline) => ask(state, request, deadline),
     stop: async () => {
-      child.kill("SIGKILL");
+      channel.kill();
       const given = new AbortController();
       const late = delay(endDeadline, undefined, { signal: given.signal }).catch(() => undefined);
       await Promise.race([closed.then(() => given.abort()), late]);
@@ -47,12 +80,12 @@ function ask(state: State, request: object, deadline: number): Promise<unknown> 
   if (state.ended !== undefined) return Promise.reject(state.ended);
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const timer = setTimeout(() => {
-    state.child.kill("SIGKILL");
+    state.channel.kill();
     state.ended = silence(deadline);
     answered(state)?.reject(state.ended);
   }, deadline);
   state.waiting = { resolve, reject, timer };
-  state.child.stdin.write(`${JSON.stringify(request)}\n`);
+  state.channel.input.write(`${JSON.stringify(request)}\n`);
   return promise;
 }
 
@@ -64,19 +97,6 @@ function answered(state: State): Waiting | undefined {
   return waiting;
 }
 
-function untilClosed(state: State): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  state.child.once("error", (error) => {
-    state.output += messageOf(error);
-  });
-  state.child.once("close", (code, signal) => {
-    state.ended ??= endedError(code === null || code < 0 ? signal : `exit code ${code}`, state.output);
-    answered(state)?.reject(state.ended);
-    resolve();
-  });
-  return promise;
-}
-
 /** A silent process is killed: its device hangs, and no call of it returns. */
 function silence(deadline: number): Error {
   return new RetryableError(`The prover's process did not answer within ${deadline} ms, and was ended.`, {
@@ -86,8 +106,8 @@ function silence(deadline: number): Error {
   });
 }
 
-function endedError(how: string | null, errors: string): Error {
-  return new RetryableError(`The prover's process ended (${how ?? "it could not start"}).`, {
+function endedError(how: string, errors: string): Error {
+  return new RetryableError(`The prover's process ended (${how}).`, {
     code: "prover_ended",
     hint: "Read its last output in the details. SIGKILL means that the machine ran out of memory.",
     details: { output: errors.trim() },

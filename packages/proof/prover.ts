@@ -3,17 +3,20 @@ import type { Hex } from "viem";
 import type { z } from "zod";
 import type { DeviceInfo } from "./opencl/devices.ts";
 import { answerSchemas, type ProverRequest } from "./opencl/messages.ts";
-import { type ProverProcess, startProcess } from "./process.ts";
+import { type Channel, type ProverProcess, processAt, spawnChannel } from "./process.ts";
 import type { Committed } from "./record.ts";
 import { type Kind, limits } from "./terms.ts";
 
 export type { DeviceInfo } from "./opencl/devices.ts";
+export type { Channel } from "./process.ts";
 
 export type ProverOptions = {
   /** Place of the device in the list of `listDevices`. */
   device: number;
-  /** The command of the prover's process, such as one that enters a container. Default: Node with `opencl/child.ts`. */
+  /** The command of the prover's process. Default: Node with `opencl/child.ts`. */
   command?: readonly string[];
+  /** A prover's process that runs already, such as one in a container. It replaces the command and its variables. */
+  channel?: Channel;
   /** File of the OpenCL loader. Default `libOpenCL.so.1`. */
   library?: string;
   /** Lanes of a work-item. Default: by the device's vectors. */
@@ -108,9 +111,10 @@ function gibOf(bytes: bigint): number {
   return bytes > limits.bytes.most ? 0 : Number(bytes / 2n ** 30n);
 }
 
-function start({ command, env = {} }: Start): ProverProcess {
+function start({ command, channel, env = {} }: Start): ProverProcess {
+  if (channel !== undefined) return processAt(channel);
   const own = [process.execPath, join(import.meta.dirname, "opencl/child.ts")];
-  return startProcess(command ?? own, { ...process.env, ...hugePages, ...env });
+  return processAt(spawnChannel(command ?? own, { ...process.env, ...hugePages, ...env }));
 }
 
 async function ask<Request extends ProverRequest>(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type RelayKind, relayKinds } from "./relayKinds.ts";
 import { storableText } from "./storableText.ts";
+import { waveMessage } from "./waves.ts";
 
 /** The session of a node or a measurer with match: JSON messages over a WebSocket at `/v1/session`. */
 
@@ -171,6 +172,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     token: z.string(),
     closesAt: z.number().int(),
   }),
+  waveMessage,
   /** The probe of this round is no longer needed. */
   z.strictObject({ type: z.literal("probeDone"), roundId: decimal }),
   /** Sent before match closes the session. */

@@ -18,7 +18,7 @@ export async function buildImages(options: {
     repoRoot: options.rootDir,
     storeDir,
     signal: options.signal,
-    onProgress: (progress) => options.progress(progress.step === "base" ? "base layer" : progress.reference),
+    onProgress: (progress) => options.progress(progress.step === "image" ? progress.reference : "layers"),
   });
   const imageOf = async (name: string) => {
     const image = built.find((candidate) => candidate.reference === name);

@@ -37,6 +37,7 @@ const RULES: readonly Rule[] = [
     may: BASE,
     because: "a proof is verified without a chain client and without a database",
   },
+  { of: "packages/waves", may: [...BASE, "packages/proof"], because: "verdicts are pure" },
   { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
   {
     of: "packages/audit",
@@ -77,7 +78,7 @@ const RULES: readonly Rule[] = [
   },
   {
     of: "node-client",
-    may: [...BASE, "packages/chain-reader"],
+    may: [...BASE, "packages/chain-reader", "packages/proof", "packages/waves"],
     because: "the node client runs without the services",
   },
   {

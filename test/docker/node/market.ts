@@ -13,10 +13,10 @@ import { registryRouter } from "../../../services/registry/router.ts";
 
 const repoRoot = join(import.meta.dirname, "../../..");
 
-/** A registry with the repository's images. */
-export async function openRegistry() {
+/** A registry with the repository's images. Few tests need the prover of CPUs, which makes the probe's image large. */
+export async function openRegistry({ cpuProver = false } = {}) {
   const storeDir = mkdtempSync(join(tmpdir(), "ngpu-store-"));
-  const images = await buildAll({ repoRoot, storeDir });
+  const images = await buildAll({ repoRoot, storeDir, cpuProver });
   let served = 0;
   const server = await new Promise<Server>((resolve) => {
     const listening = express()

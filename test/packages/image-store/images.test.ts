@@ -21,6 +21,9 @@ import { parseLdd } from "../../../packages/image-store/base.ts";
 import { tarBytes } from "../../../packages/image-store/tar.ts";
 import { makeCheckout, repoRoot } from "./helpers.ts";
 
+/** The layer with OpenCL for CPUs is tested on an engine, where it runs (test/docker/wave.test.ts). */
+const cpuProver = false;
+
 describe("image building", function () {
   this.timeout(60_000);
   let dir: string;
@@ -38,7 +41,7 @@ describe("image building", function () {
     before(async () => {
       storeDir = join(dir, "store");
       seen = [];
-      images = await buildAll({ repoRoot, storeDir, onProgress: (step) => seen.push(step) });
+      images = await buildAll({ repoRoot, storeDir, cpuProver, onProgress: (step) => seen.push(step) });
     });
 
     it("builds one image per workspace, tagged latest", async () => {
@@ -49,13 +52,13 @@ describe("image building", function () {
     });
 
     it("builds byte-identical images in another store", async () => {
-      const again = await buildAll({ repoRoot, storeDir: join(dir, "other") });
+      const again = await buildAll({ repoRoot, storeDir: join(dir, "other"), cpuProver });
       expect(again).to.deep.equal(images);
     });
 
     it("packs the base once", async () => {
       const steps: BuildProgress[] = [];
-      const again = await buildAll({ repoRoot, storeDir, onProgress: (step) => steps.push(step) });
+      const again = await buildAll({ repoRoot, storeDir, cpuProver, onProgress: (step) => steps.push(step) });
       expect(seen[0]).to.include({ step: "base", cached: false });
       expect(steps[0]).to.include({ step: "base", cached: true });
       expect(again).to.deep.equal(images);
@@ -65,7 +68,7 @@ describe("image building", function () {
       const base = images[0]?.layers[0];
       const path = blobPath(storeDir, base?.digest ?? digestOf(""));
       await writeFile(path, "damaged");
-      const again = await buildAll({ repoRoot, storeDir });
+      const again = await buildAll({ repoRoot, storeDir, cpuProver });
       expect(again).to.deep.equal(images);
       expect(digestOf(await readFile(path))).to.equal(base?.digest);
     });
@@ -90,6 +93,29 @@ describe("image building", function () {
         );
         expect(config.rootfs.diff_ids).to.deep.equal(tars);
       }
+    });
+
+    it("puts the prover into the probe's image alone, with the name of NVIDIA's driver", async () => {
+      const namesOf = async (reference: string) => {
+        const layer = images.find((image) => image.reference === reference)?.layers.at(-1);
+        const names: string[] = [];
+        const tar = extract();
+        tar.on("entry", ({ name }, stream, next) => {
+          names.push(name.replace(/^\.?\//, ""));
+          stream.resume().on("end", next);
+        });
+        const ended = new Promise((resolve) => tar.on("finish", resolve));
+        tar.end(gunzipSync(await readBlob(storeDir, layer?.digest ?? digestOf(""))));
+        await ended;
+        return names;
+      };
+      const prover = [
+        "app/prover/bin/prover.mjs",
+        "app/prover/bin/kernel.cl",
+        "etc/OpenCL/vendors/nvidia.icd",
+      ];
+      expect(await namesOf("probe")).to.include.members(prover);
+      expect(await namesOf("chat")).to.not.include.members(prover);
     });
 
     it("computes a chunk root against which a contract can verify a chunk", async () => {

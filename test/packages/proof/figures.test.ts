@@ -126,6 +126,16 @@ describe("the figures of models", () => {
     expect(names).to.not.include("NVIDIA GeForce RTX 4090");
   });
 
+  it("limit a MIG device by its compute slices, of four at least", () => {
+    const limitOf = (model: string) => operationsLimitOf({ kind: "gpu", model });
+    const card = limitOf("NVIDIA H100 80GB HBM3");
+    expect(limitOf("NVIDIA H100 80GB HBM3 MIG 1g.10gb")).to.equal(card / 4n);
+    expect(limitOf("NVIDIA H100 80GB HBM3 MIG 1g.10gb+me")).to.equal(card / 4n);
+    expect(limitOf("NVIDIA H100 80GB HBM3 MIG 3g.40gb")).to.equal((3n * card) / 4n);
+    expect(limitOf("NVIDIA H100 80GB HBM3 MIG 7g.80gb")).to.equal(card);
+    expect(limitOf("NVIDIA H100 80GB HBM3 MIG 0g.10gb")).to.equal(limitOf("a model of tomorrow"));
+  });
+
   it("limit what declared hardware can make up, and unknown hardware by the fastest known", () => {
     expect(operationsLimitOf({ kind: "cpu", cores: 2 })).to.equal(200_000_000_000n);
     expect(operationsLimitOf({ kind: "gpu", model: "Tesla T4" })).to.equal(4_657_500_000_000n);

@@ -1,0 +1,116 @@
+import type { Proven } from "@ngpu/proof/proven";
+import type { Rules } from "../rules.ts";
+import type { WaveTerms } from "../schedule.ts";
+import { allShares, combine, isAtLeast, noShares, sharesOf } from "../shares.ts";
+import { type Challenged, keyOf, type Shares, type Statement, type WaveVerdict } from "../types.ts";
+import { waveVerdict } from "../verdict.ts";
+import { provenOf, readsOf } from "./chase.ts";
+import { type Conditions, seedDelayOf, sentTo } from "./conditions.ts";
+import {
+  type Box,
+  closeSeconds,
+  type Effort,
+  guardSeconds,
+  type SimulatedClaim,
+  secondsOf,
+} from "./market.ts";
+import type { Random } from "./random.ts";
+
+export type Setting = { conditions: Conditions; rules: Rules; terms: WaveTerms; random: Random };
+
+/** A box in a wave, with the share of it that other work takes. */
+export type Busy = { box: Box; load: number };
+
+/** One wave: what each box proves, who sees it, and the verdict of the market's own code. */
+export function simulateWave(number: number, boxes: readonly Busy[], setting: Setting): WaveVerdict {
+  const { conditions, rules, random } = setting;
+  const challenged: Challenged[] = [];
+  const exceptions = Array.from({ length: conditions.measurers }, () => new Map<string, Shares>());
+  const evidence = new Map<string, Shares>();
+  const isOut = random.chance(conditions.outage);
+  for (const { box, load } of boxes) {
+    const plan = box.plan(number);
+    for (const [place, node] of box.nodes.entries()) {
+      const leased = box.isLeased?.(node.nodeId, number) ?? false;
+      const received = sentTo(conditions, guardSeconds - closeSeconds, isOut, random);
+      const delays = { chase: seedDelayOf(conditions, random), work: seedDelayOf(conditions, random) };
+      for (const [device, claim] of node.claims.entries()) {
+        const ref = { nodeId: node.nodeId, device };
+        challenged.push({
+          ...ref,
+          figures: claim.figures,
+          operator: `box of ${box.nodes[0]?.nodeId}`,
+          leased,
+        });
+        const effort = plan[place]?.[device];
+        const shares = effort === undefined ? noShares : sharesIn(claim, effort, { load, delays }, setting);
+        record(keyOf(ref), shares, received, { exceptions, evidence, rules });
+      }
+    }
+  }
+  const statements = statementsOf(exceptions, setting);
+  return waveVerdict({ challenged, statements, evidence }, rules);
+}
+
+/** The shares of a claim that its device proves in the time that is left of each part. */
+function sharesIn(
+  { claimed, figures }: SimulatedClaim,
+  effort: Effort,
+  { load, delays }: { load: number; delays: { chase: number; work: number } },
+  { terms }: Setting,
+): Shares {
+  const free = 1 - load;
+  const chase = secondsOf(terms.chaseBlocks);
+  const work = secondsOf(terms.workBlocks);
+  const seconds = chase - delays.chase - guardSeconds;
+  const reads = readsOf(
+    {
+      ...effort,
+      seconds,
+      readsPerSecond: effort.readsPerSecond * free,
+      pagesPerSecond: effort.pagesPerSecond * free,
+    },
+    claimed,
+  );
+  const operations = effort.operationsPerSecond * free * Math.max(0, work - delays.work - guardSeconds);
+  const proven: Proven = {
+    bytes: provenOf(claimed, reads, 1_000 * chase),
+    bytesPerSecond: BigInt(Math.floor((reads * 64) / chase)),
+    operationsPerSecond: BigInt(Math.floor(operations / work)),
+  };
+  return sharesOf(figures, proven);
+}
+
+/** What each measurer states of a device, and what evidence shows where they disagree. */
+function record(
+  key: string,
+  shares: Shares,
+  received: { chase: boolean[]; answers: boolean[] },
+  {
+    exceptions,
+    evidence,
+    rules,
+  }: { exceptions: Map<string, Shares>[]; evidence: Map<string, Shares>; rules: Rules },
+): void {
+  const seen = exceptions.map((_, measurer) =>
+    received.chase[measurer] && received.answers[measurer] ? shares : noShares,
+  );
+  for (const [measurer, own] of seen.entries())
+    if (!isAtLeast(own, allShares)) exceptions[measurer]?.set(key, own);
+  // A measurer that states more than the others shows the answer, from any batches that hold it in time.
+  const agreed = combine(seen, (sorted) => sorted[rules.spare] ?? 0);
+  const isShown = received.chase.some(Boolean) && received.answers.some(Boolean);
+  if (isShown && seen.some((own) => !isAtLeast(agreed, own))) evidence.set(key, shares);
+}
+
+/** The statements of measurers that are there. One that omits states that nothing was proven, which is what it saw. */
+function statementsOf(
+  exceptions: readonly Map<string, Shares>[],
+  { conditions, random }: Setting,
+): Statement[] {
+  return exceptions.flatMap((own, measurer) =>
+    random.chance(conditions.measurerDown)
+      ? []
+      : [{ measurerId: measurer + 1, operator: `measurer ${measurer + 1}`, exceptions: own }],
+  );
+}

@@ -1,0 +1,76 @@
+import type { Rules } from "./rules.ts";
+import { allShares, combine, isAtLeast, noShares, provenBy } from "./shares.ts";
+import {
+  type Challenged,
+  type DeviceVerdict,
+  keyOf,
+  type Shares,
+  type Statement,
+  type WaveVerdict,
+} from "./types.ts";
+
+export type WaveFacts = {
+  /** Claims that the nodes' keys signed before the wave. Nothing else can fail. */
+  challenged: readonly Challenged[];
+  /** Statements of drawn measurers that were committed and revealed in time. */
+  statements: readonly Statement[];
+  /**
+   * What was recomputed from answers that a block included in time and their transcripts, by `keyOf`. It beats every
+   * statement.
+   */
+  evidence?: ReadonlyMap<string, Shares>;
+};
+
+/** The verdict on a wave: a pure function of the chain's logs, and of transcripts where measurers disagree. */
+export function waveVerdict(facts: WaveFacts, rules: Rules): WaveVerdict {
+  const devices = facts.challenged.map((challenged) => deviceVerdict(challenged, facts, rules));
+  if (devices.length === 0) return { held: false, reason: "nothing_claimed", devices };
+  if (facts.statements.length < rules.quorum) return { held: false, reason: "measurers_missing", devices };
+  if (isLoss(devices, rules)) return { held: false, reason: "loss", devices };
+  return { held: true, devices };
+}
+
+/**
+ * The verdict on one device. The share that counts is the one that all statements but the spare ones reach: a false
+ * pass takes every measurer but these. Who states more than the others must show it, so evidence decides where it is
+ * given.
+ */
+function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): DeviceVerdict {
+  const { nodeId, device, figures, operator, leased } = challenged;
+  const key = keyOf(challenged);
+  const judges = facts.statements.filter((statement) => statement.operator !== operator);
+  const stated = judges.map(({ exceptions }) => exceptions.get(key) ?? allShares);
+  const seen = facts.evidence?.get(key);
+  const shares = seen ?? agreed(stated, rules.spare);
+  const contested = seen === undefined && stated.some((own) => !isAtLeast(shares, own));
+  const passed = isAtLeast(shares, rules.least);
+  const outcome = passed ? "passed" : leased && isSilent(shares) ? "kept" : "failed";
+  const measurers = judges.map(({ measurerId }) => measurerId);
+  return {
+    nodeId,
+    device,
+    outcome,
+    shares,
+    proven: provenBy(figures, shares),
+    contested,
+    measurers,
+  };
+}
+
+/** Without a judge nothing is proven. One statement of two or fewer is never spare. */
+function agreed(stated: readonly Shares[], spare: number): Shares {
+  if (stated.length === 0) return noShares;
+  const place = stated.length > 2 ? Math.min(spare, stated.length - 1) : 0;
+  return combine(stated, (sorted) => sorted[place] ?? 0);
+}
+
+function isSilent(shares: Shares): boolean {
+  return shares.memory === 0 && shares.bandwidth === 0 && shares.arithmetic === 0;
+}
+
+/** Whether so many nodes fail that the wave itself is the likely reason. A node fails when one of its devices does. */
+function isLoss(devices: readonly DeviceVerdict[], { lossPermille }: Rules): boolean {
+  const challenged = new Set(devices.filter(({ outcome }) => outcome !== "kept").map(({ nodeId }) => nodeId));
+  const failed = new Set(devices.filter(({ outcome }) => outcome === "failed").map(({ nodeId }) => nodeId));
+  return failed.size * 1_000 > challenged.size * lossPermille;
+}
