@@ -6,13 +6,13 @@ import { InputError } from "./errors.ts";
  *
  * @param authorization The request's header.
  * @param variable The environment variable with the secret, for the hint.
- * @throws InputError `token_wrong`, status 401.
+ * @throws InputError `token_invalid`, status 401.
  */
 export function requireBearerToken(authorization: string | undefined, token: string, variable: string): void {
   const given = /^Bearer (.+)$/i.exec(authorization ?? "")?.[1] ?? "";
   if (timingSafeEqual(digest(given), digest(token))) return;
-  throw new InputError("The token is missing or wrong.", {
-    code: "token_wrong",
+  throw new InputError("The bearer token is missing or invalid.", {
+    code: "token_invalid",
     hint: `Send ${variable} as Authorization: Bearer.`,
     status: 401,
   });

@@ -328,7 +328,6 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   terms_not_found: "The chain has no reward terms of an epoch.",
   test_file_not_found: "No test file has this path.",
   token_invalid: "The bearer token between two services is missing or invalid.",
-  token_wrong: "The bearer token of config is missing or wrong.",
   too_many_streams: "The wallet has as many streams of events open as an instance serves.",
   transaction_failed: "A transaction of the command line's wallet was not sent or reverted.",
   transaction_reverted: "The contract reverts the transaction.",

@@ -1,5 +1,6 @@
 import type { ClientHttp2Session } from "node:http2";
 import { parseRoutedPath } from "@ngpu/protocol/nodeRequests";
+import { requireBearerToken } from "@ngpu/runtime/bearerToken";
 import { InputError, RetryableError } from "@ngpu/runtime/errors";
 import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
@@ -7,7 +8,6 @@ import type { RequestHandler } from "express";
 import { type Timeouts, timeoutsIn } from "./deadline.ts";
 import type { Replica } from "./decide.ts";
 import { forward, type Outcome } from "./forward.ts";
-import { requireToken } from "./route.ts";
 
 export type NodeRouteDependencies = {
   token: string;
@@ -25,7 +25,7 @@ export type NodeRouteDependencies = {
  */
 export function createNodeRouteHandler(deps: NodeRouteDependencies): RequestHandler {
   return async (request, response) => {
-    requireToken(request, deps.token);
+    requireBearerToken(request.headers.authorization, deps.token, "GATEWAY_TOKEN");
     const route = parseRoutedPath(request.url);
     if (route === undefined) {
       throw new InputError("The path is not a request to a node.", {

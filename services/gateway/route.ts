@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { ClientHttp2Session } from "node:http2";
 import { buffer } from "node:stream/consumers";
+import { requireBearerToken } from "@ngpu/runtime/bearerToken";
 import { InputError, RetryableError } from "@ngpu/runtime/errors";
 import { requestIdIn, requestLogger } from "@ngpu/runtime/http";
 import type { Logger } from "@ngpu/runtime/logger";
@@ -35,7 +35,7 @@ export function createRouteHandler(
   deps: RouteDependencies,
 ): (request: IncomingMessage, response: Response) => Promise<void> {
   return async (request, response) => {
-    requireToken(request, deps.token);
+    requireBearerToken(request.headers.authorization, deps.token, "GATEWAY_TOKEN");
     const route = parseRoute(request.url ?? "");
     if (route === undefined) {
       throw new InputError("The path is not a route to a workspace.", {
@@ -127,18 +127,6 @@ async function bufferBody(request: IncomingMessage): Promise<{ body: Buffer | un
     // Only the end of its connection ends a body early.
     return { end: "client_gone" };
   }
-}
-
-/** @throws InputError `token_invalid`. */
-export function requireToken(request: IncomingMessage, token: string): void {
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  if (timingSafeEqual(digest(given), digest(token))) return;
-  throw new InputError("The gateway token is missing or invalid.", {
-    code: "token_invalid",
-    hint: "Send GATEWAY_TOKEN as Authorization: Bearer.",
-    status: 401,
-  });
 }
 
 function noReplica(deps: RouteDependencies, workspaceId: string): RetryableError {
