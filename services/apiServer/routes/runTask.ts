@@ -116,7 +116,8 @@ function rowOf({ id, wallet, workspaceId, kind }: TaskWork, end: TaskEnd, times:
     error_message: end.error?.message ?? null,
     error_hint: end.error?.hint ?? null,
     ...{ created_at: times.createdAt, finished_at: times.finishedAt },
-    ...{ queue_position: null, wait_until: null },
+    // Receipts are committed in batches, later.
+    ...{ queue_position: null, wait_until: null, has_receipt: false },
   };
 }
 
