@@ -24,7 +24,12 @@ export type RunningProcess = {
   stop: () => Promise<void>;
 };
 
-const READY_POLL_MS = 100;
+/** Bounds of the time between two questions whether a process is ready, in ms. */
+const READY_POLL_MS = { least: 50, most: 500 };
+
+/** A twentieth of the time waited so far: the questions of a slow start must not slow it down. */
+const pollAfter = (waitedMs: number): number =>
+  Math.min(READY_POLL_MS.most, Math.max(READY_POLL_MS.least, waitedMs / 20));
 
 // Names in use, one set for the whole process: a process with such a name is a current one, not a leftover.
 const names = new Set<string>();
@@ -93,6 +98,7 @@ async function untilReady(
   const aborted = new Promise<"aborted">((resolve) => {
     signal.addEventListener("abort", () => resolve("aborted"), { once: true });
   });
+  const began = performance.now();
   let lastError: unknown;
   for (;;) {
     const asked = options.ready(signal, pid).catch((error: unknown) => {
@@ -101,7 +107,8 @@ async function untilReady(
     });
     const answer = await Promise.race([asked, end, aborted]);
     if (answer === true) return;
-    const next = answer === false ? await Promise.race([delay(READY_POLL_MS), end, aborted]) : answer;
+    const pause = () => delay(pollAfter(performance.now() - began));
+    const next = answer === false ? await Promise.race([pause(), end, aborted]) : answer;
     if (next === "aborted") {
       options.signal?.throwIfAborted();
       const within = `${Math.round(readyDeadlineMs / 100) / 10} s${paceNote()}`;
