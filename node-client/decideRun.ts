@@ -27,7 +27,7 @@ const limits = {
 };
 
 /** Milliseconds between two checks of a container's health: before its first 2xx, while it is healthy, and once it no longer is. */
-export const healthPauses = { starting: 500, healthy: 10_000, failing: 2_000 };
+export const healthPauses = { startPause: 500, healthyPause: 10_000, failingPause: 2_000 };
 
 /** Longest pause between two pulls of an image, in milliseconds. */
 export const longestPullPause = 60_000;
@@ -131,8 +131,8 @@ function isExhausted(facts: Facts, lease: Assignment): boolean {
 
 /** Milliseconds from a check of a container's health to the next one. */
 export function healthPauseOf({ ok, everOk }: Pick<Health, "ok" | "everOk">): number {
-  if (!everOk) return healthPauses.starting;
-  return ok ? healthPauses.healthy : healthPauses.failing;
+  if (!everOk) return healthPauses.startPause;
+  return ok ? healthPauses.healthyPause : healthPauses.failingPause;
 }
 
 function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {
