@@ -9,7 +9,7 @@ import { resolveUser } from "./docker/imageUser.ts";
 import { workspaceContainer } from "./docker/sandbox.ts";
 import { maxVolumes, volumePaths } from "./docker/volumes.ts";
 import type { Journal } from "./journal/open.ts";
-import { recordRun } from "./journal/runs.ts";
+import { forgetRun, readRuns, recordRun } from "./journal/runs.ts";
 import { readPublications } from "./journal/workspaces.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import { planOf } from "./plans.ts";
@@ -18,8 +18,8 @@ import type { ImageState, Plan } from "./reconcileFacts.ts";
 
 /** Creates the container of a lease. An image that is no longer present is inspected again first. */
 export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"create">): Promise<void> {
-  const { engine, observed, logger } = deps;
-  const plan = runnable(deps.journal, lease);
+  const { engine, journal, observed, logger } = deps;
+  const plan = runnable(journal, lease);
   const image = await findImage(engine, plan.reference);
   if (image === undefined) {
     observed.images.delete(plan.reference);
@@ -46,8 +46,23 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
       user,
       volumes: { paths, storage },
     });
-  const containerId = await createOn(engine, optionsFor, paths.length > 0);
+  const containerId = await createOn(engine, optionsFor, paths.length > 0).catch((error) => {
+    countFailure(deps, lease, error);
+    throw error;
+  });
+  forgetRun(journal, fencedKey(lease));
   logger.info({ event: "container_created", lease: fencedKey(lease), containerId });
+}
+
+/** Counts a container that the engine refused to create as a start: after some of them the lease is reported as failed. */
+function countFailure({ journal }: ActDependencies, { order, ...lease }: Assignment, error: unknown): void {
+  const status = statusOf(error);
+  // Without an answer nothing is known of the container. What it needs may be missing for a moment.
+  if (status === undefined || status === 404) return;
+  const key = fencedKey(lease);
+  const before = readRuns(journal).get(key);
+  const starts = before?.order === order ? before.starts + 1 : 1;
+  recordRun(journal, key, { order, starts, lastStart: Date.now() });
 }
 
 /** Why no container is created with the volumes that an image declares. Undefined: they can be bounded. */

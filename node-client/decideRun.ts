@@ -1,5 +1,6 @@
 import { fail, retire, type Subject, stop } from "./decideEnd.ts";
 import { elapsed } from "./elapsed.ts";
+import type { Run } from "./journal/runs.ts";
 import { type Assignment, fencedKey } from "./leases.ts";
 import type { Action, Container, Facts, Health, Plan } from "./reconcileFacts.ts";
 import {
@@ -26,7 +27,7 @@ const limits = {
 };
 
 /** Milliseconds between two checks of a container's health: before its first 2xx, while it is healthy, and once it no longer is. */
-export const healthPauses = { starting: 500, healthy: 10_000, failing: 2_000 };
+export const healthPauses = { startPause: 500, healthyPause: 10_000, failingPause: 2_000 };
 
 /** Longest pause between two pulls of an image, in milliseconds. */
 export const longestPullPause = 60_000;
@@ -75,6 +76,9 @@ export function withImage(facts: Facts, subject: Subject, plan: Runnable, then: 
 
 function create(facts: Facts, { lease, takenGpus, leasedGpus }: Subject, plan: Runnable): Action[] {
   if (isExhausted(facts, lease)) return reportIfNeeded(facts, lease, "failed", reasonDetail("start_failed"));
+  // The engine refused to create it before.
+  const run = runOf(facts, lease);
+  if (run !== undefined && elapsed(facts.now, run.lastStart) < backoffAfter(run.starts)) return [];
   const free = freeGpus(facts.gpuUuids, takenGpus, plan.gpus);
   if (free === undefined) {
     // The chain reserved these GPUs for this lease: the container that still has them is about to be removed, or a card
@@ -99,29 +103,36 @@ function startAgain(facts: Facts, lease: Assignment, container: Container): Acti
     return reportIfNeeded(facts, lease, "failed", reasonDetail(reason));
   }
   const last = Math.max(container.finishedAt, facts.runs.get(fencedKey(lease))?.lastStart ?? 0);
-  const backoff = Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
-  if (elapsed(facts.now, last) < backoff) return [];
+  if (elapsed(facts.now, last) < backoffAfter(starts)) return [];
   return [{ type: "start", lease, containerId: container.id, starts: starts + 1 }];
+}
+
+/** Milliseconds from a failed start to the next one. */
+const backoffAfter = (starts: number) => Math.min(limits.maxBackoff, 1_000 * 2 ** (starts - 1));
+
+/** The starts under the current order; undefined: none. */
+function runOf(facts: Facts, lease: Assignment): Run | undefined {
+  const run = facts.runs.get(fencedKey(lease));
+  return run?.order === lease.order ? run : undefined;
 }
 
 /** Starts so far under the current order. A stable run before the exit resets the count. */
 function startsOf(facts: Facts, lease: Assignment, container: Container): number {
-  const run = facts.runs.get(fencedKey(lease));
-  if (run === undefined || run.order !== lease.order) return 0;
+  const run = runOf(facts, lease);
+  if (run === undefined) return 0;
   return container.finishedAt - container.startedAt >= limits.stableAfter
     ? Math.min(run.starts, 1)
     : run.starts;
 }
 
 function isExhausted(facts: Facts, lease: Assignment): boolean {
-  const run = facts.runs.get(fencedKey(lease));
-  return run !== undefined && run.order === lease.order && run.starts >= limits.maxStarts;
+  return (runOf(facts, lease)?.starts ?? 0) >= limits.maxStarts;
 }
 
 /** Milliseconds from a check of a container's health to the next one. */
 export function healthPauseOf({ ok, everOk }: Pick<Health, "ok" | "everOk">): number {
-  if (!everOk) return healthPauses.starting;
-  return ok ? healthPauses.healthy : healthPauses.failing;
+  if (!everOk) return healthPauses.startPause;
+  return ok ? healthPauses.healthyPause : healthPauses.failingPause;
 }
 
 function watch(facts: Facts, subject: Subject, plan: Runnable, container: Container): Action[] {

@@ -4,7 +4,7 @@ import { ipKeyGenerator } from "express-rate-limit";
 import { partnerIn } from "./access.ts";
 
 /** Bytes of the bodies of open requests: of one caller, and of all in a process. */
-export const bodyLimits = { caller: 128 << 20, process: 512 << 20 };
+const bodyLimits = { caller: 128 << 20, process: 512 << 20 };
 
 /**
  * Bounds the memory that bodies of open requests take. A caller may have its own share, and never more than what the others have
@@ -37,8 +37,6 @@ export function createBodyBudget(limits = bodyLimits) {
       next();
     };
 }
-
-export type BodyBudget = ReturnType<typeof createBodyBudget>;
 
 function exceeded(limitBytes: number): InputError {
   return new InputError("The bodies of your open requests are too large together.", {

@@ -52,7 +52,7 @@ export function publication(
 }
 
 /** The most bytes of a configuration: it is sent in one transaction, which endpoints bound, and kept on the chain for ever. */
-export const mostConfigBytes = 64 << 10;
+const mostConfigBytes = 64 << 10;
 
 /** @throws InputError `config_too_large`. */
 function bounded(config: string): string {

@@ -94,6 +94,23 @@ describe("a node's decisions", () => {
     );
   });
 
+  it("try again, after pauses, a container that the engine refuses to create, and report it as failed after five times", () => {
+    const world = new World({ policy: "available" });
+    world.refusesCreation = true;
+    world.event("Assigned", 1n);
+    world.settle();
+    expect(world.refused).to.have.length(5);
+    const pauses = world.refused.slice(1).map((at, index) => at - (world.refused[index] ?? 0));
+    expect(pauses).to.deep.equal([10_000, 10_000, 10_000, 10_000]);
+    expect(world.live.map(({ state }) => state)).to.deep.equal(["failed"]);
+    world.refusesCreation = false;
+    world.event("StopRequested", 1n);
+    world.settle();
+    world.event("StartRequested", 1n);
+    world.settle();
+    expect(world.containers.map(({ status }) => status)).to.deep.equal(["running"]);
+  });
+
   it("wait for nothing that lies in the future, once the machine's clock was set back", () => {
     const world = new World({ policy: "available" });
     world.event("Assigned", 1n);

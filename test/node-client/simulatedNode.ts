@@ -30,6 +30,10 @@ export class World {
   gpuUuids = ["GPU-a", "GPU-b"];
   sickGpuIds = new Set<string>();
   isExposed = false;
+  /** The engine refuses to create containers. */
+  refusesCreation = false;
+  /** When it did. */
+  refused: number[] = [];
   private fork = 0;
   private height = 1n;
   private numbers = new Map<string, number>();
@@ -225,9 +229,20 @@ export class World {
       case "pull":
         this.images.set(action.reference, { type: "present" });
         return;
-      case "create":
+      case "create": {
+        const key = fencedKey(action.lease);
+        const { order } = action.lease;
+        if (this.refusesCreation) {
+          const before = this.runs.get(key);
+          const starts = before?.order === order ? before.starts + 1 : 1;
+          this.runs.set(key, { order, starts, lastStart: this.now });
+          this.refused.push(this.now);
+          return;
+        }
+        this.runs.delete(key);
         this.containers.push(this.created(action.lease, action.gpuUuids));
         return;
+      }
       case "start": {
         const { order } = action.lease;
         this.runs.set(fencedKey(action.lease), { order, starts: action.starts, lastStart: this.now });

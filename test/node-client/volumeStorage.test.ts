@@ -10,6 +10,7 @@ import { openEngine } from "../../node-client/docker/engine.ts";
 import { maxVolumes } from "../../node-client/docker/volumes.ts";
 import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
+import { readRuns } from "../../node-client/journal/runs.ts";
 import { putPublication } from "../../node-client/journal/workspaces.ts";
 import { type Assignment, publicationKey } from "../../node-client/leases.ts";
 import { createObservedState } from "../../node-client/observedState.ts";
@@ -94,9 +95,10 @@ describe("the volumes of an image on an engine", () => {
       await reconciler.round();
       await reconciler.idle();
     }
+    const starts = [...readRuns(journal).values()].map((one) => one.starts);
     journal.close();
     engine.stop();
-    return { host: engine.created[0]?.HostConfig, reason: reasons[0] };
+    return { starts, host: engine.created[0]?.HostConfig, reason: reasons[0] };
   }
 
   it("have sizes that share the disk of the lease where its storage has quotas", async () => {
@@ -115,6 +117,13 @@ describe("the volumes of an image on an engine", () => {
     expect(host?.Mounts ?? []).to.deep.equal([]);
     expect(host?.Tmpfs?.["/data/0"]).to.match(/\bsize=512m\b/);
     expect(host?.Tmpfs?.["/data/1"]).to.match(/\bsize=512m\b/);
+  });
+
+  it("that the engine does not create count as a failed start", async () => {
+    const { starts, reason } = await run({ volumes: 1, create: () => "invalid mount config" });
+    expect(reason?.code).to.equal("container_start_failed");
+    expect(starts[0]).to.be.greaterThan(0);
+    expect((await run({ volumes: 1 })).starts).to.deep.equal([]);
   });
 
   it("are at most 32: an image with more is named before a container is created", async () => {

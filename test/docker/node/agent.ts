@@ -28,6 +28,8 @@ export type AgentOrder = {
   market: string;
   key: `0x${string}`;
   publication: Publication;
+  /** Publications of other workspaces than that one. */
+  others?: Publication[];
   assignments: Assignment[];
   /** Kill itself at the n-th start or end of an action, from 1; 0: never. */
   killAt: number;
@@ -35,6 +37,8 @@ export type AgentOrder = {
   secondsSinceContact: number;
   /** Run until this code was reported, null: that the lease runs; undefined: until nothing happens for a while. */
   awaits?: string | null;
+  /** Run until every lease has reported that it runs, or why not. */
+  awaitsAll?: boolean;
 };
 
 /** BigInts are encoded as "123n". */
@@ -49,7 +53,11 @@ async function run(order: AgentOrder): Promise<void> {
   const deployment = parseDeployment(deploymentDocument);
   const account = privateKeyToAccount(order.key);
   const journal = openJournal(join(order.dir, "journal.sqlite"));
-  for (const lease of order.assignments) putPublication(journal, publicationKey(lease), order.publication);
+  const publications = new Map((order.others ?? []).map((one) => [one.workspaceId, one]));
+  for (const lease of order.assignments) {
+    const publication = publications.get(lease.workspaceId) ?? order.publication;
+    putPublication(journal, publicationKey(lease), publication);
+  }
   const logger = createLogger("agent", "silent");
   const engine = openEngine({
     socket: engineSocket(process.env.DOCKER_HOST),
@@ -85,12 +93,17 @@ async function run(order: AgentOrder): Promise<void> {
       if (steps === order.killAt) process.kill(process.pid, "SIGKILL");
     },
   });
+  const said = () => reasons.filter((one) => one.type === "reason");
   const isAwaited = () =>
-    "awaits" in order && !reasons.some((one) => one.type === "reason" && one.code === order.awaits);
+    ("awaits" in order && !said().some(({ code }) => code === order.awaits)) ||
+    (order.awaitsAll &&
+      !order.assignments.every((lease) => said().some((one) => one.workspaceId === lease.workspaceId)));
   // The reconciler's pauses keep no process running.
   using _alive = setInterval(() => undefined, 1_000);
-  const deadline = Date.now() + 60_000;
-  while (Date.now() - lastStep < 2_500 || (isAwaited() && Date.now() < deadline)) {
+  const deadline = Date.now() + (order.awaitsAll ? 400_000 : 60_000);
+  const goesOn = () =>
+    (order.awaitsAll !== true && Date.now() - lastStep < 2_500) || (isAwaited() && Date.now() < deadline);
+  while (goesOn()) {
     await reconciler.round();
     await reconciler.idle();
     await delay(100);

@@ -10,6 +10,7 @@ import { keccak256, toBytes } from "viem";
 import type { Assignment } from "../../../node-client/leases.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { registryRouter } from "../../../services/registry/router.ts";
+import { type Composition, composeImage } from "./composedImage.ts";
 
 const repoRoot = join(import.meta.dirname, "../../..");
 
@@ -59,6 +60,16 @@ export async function openRegistry({ cpuProver = false } = {}) {
         config,
         sizeBytes: BigInt(sizeBytes),
       } satisfies Publication;
+    },
+    /** Serves one of the images with another configuration or other files. */
+    compose: async (name: string, composition: Composition) => {
+      const { repository, digest } = find(name);
+      const composed = await composeImage({ storeDir, repository, digest }, composition);
+      return {
+        /** `name@sha256:…` */
+        reference: `${host}/${repository}@${composed}`,
+        image: composed.replace("sha256:", "0x") as `0x${string}`,
+      };
     },
     stop: () => {
       server.closeAllConnections();

@@ -9,7 +9,7 @@ import { type ApiMarket, setup } from "../apiServer/setup.ts";
 import { eventually, type LogDestination } from "../support/context.ts";
 import { nodeKey } from "../workspace/chain.ts";
 import { addNode } from "../workspace/chainActions.ts";
-import { apart, type NodeProcess, type NodeStart, startNodeProcess } from "./processes.ts";
+import { apart, limited, type NodeProcess, type NodeStart, startNodeProcess } from "./processes.ts";
 
 const many = 1_000_000;
 
@@ -37,9 +37,13 @@ export async function openContainer(): Promise<Container> {
   return container;
 }
 
+type Partner = Client & { apiKey: string };
+
 export type ByteMarket = {
   api: ApiMarket;
-  partner: Client & { apiKey: string };
+  partner: Partner;
+  /** The owner of the second workspace. */
+  other: Partner;
   /** Two workspaces on one node. */
   workspaces: { id: string; container: Container }[];
   /** Number of the node's open tunnels, and how often one opened. */
@@ -51,29 +55,38 @@ export type ByteMarket = {
  * The real API, gateway and node client between a partner and two containers that are sockets.
  *
  * @param options.isApart Whether API, gateway and node client are processes of their own.
+ * @param options.isLimited Whether that API has its rate limits, and the second workspace another owner.
  * @param options.log Gets the log of API and gateway, when they are not.
  */
 export async function openByteMarket({
   isApart = false,
+  isLimited = false,
   log,
 }: {
   isApart?: boolean;
+  isLimited?: boolean;
   log?: LogDestination;
 } = {}): Promise<ByteMarket> {
   const api = await setup({
     limits: { perKey: many, perAddress: many, writes: many },
     ...(log === undefined ? {} : { log }),
     ...(isApart ? apart : {}),
+    ...(isLimited ? limited : {}),
   });
   const nodeId = await addNode(api.chain, "one");
   await api.market.exported();
   const node = isApart ? { ...startNodeProcess(startOf(api)), opened: () => 0 } : startNodeHere(startOf(api));
   await eventually("the tunnel", () => node.open() === 1);
-  const { partner } = await join(api, privateKeyToAccount(generatePrivateKey()), "100");
+  const enter = async () =>
+    (await join(api, privateKeyToAccount(generatePrivateKey()), "100")).partner as Partner;
+  const partner = await enter();
+  const other = isLimited ? await enter() : partner;
   const workspaces: { id: string; container: Container }[] = [];
   for (let index = 0; index < 2; index++) {
     const container = await openContainer();
-    const { id } = await runWorkspace(api, partner, { name: "one", nodeId, ports: [8000 + index] });
+    const { id } = await runWorkspace(api, index === 0 ? partner : other, {
+      ...{ name: "one", nodeId, ports: [8000 + index] },
+    });
     node.setPort({ workspaceId: id, port: container.port });
     workspaces.push({ id, container });
   }
@@ -81,17 +94,18 @@ export async function openByteMarket({
     api,
     workspaces,
     tunnel: node,
-    partner: partner as Client & { apiKey: string },
+    partner,
+    other,
     stop: async () => {
       await node.stop();
       for (const { container } of workspaces) container.close();
       await api.stop();
     },
   };
-  for (const { id, container } of workspaces) {
+  for (const [index, { id, container }] of workspaces.entries()) {
     container.serve = answerOk;
     await eventually("a route", async () => {
-      const { body } = await market.partner.post<{ status?: string }>("/v1/tasks", {
+      const { body } = await (index === 0 ? partner : other).post<{ status?: string }>("/v1/tasks", {
         workspaceId: id,
         path: "/",
       });

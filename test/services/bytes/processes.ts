@@ -23,6 +23,15 @@ export const apart = {
     }),
 } satisfies Partial<SetupOptions>;
 
+/** Starts the API as its operator does, with its rate limits. */
+export const limited = {
+  startApi: (env) =>
+    startProgram({
+      ...{ name: "apiServer", file: "services/apiServer/index.ts", url: `http://127.0.0.1:${env.PORT}` },
+      env: { ...env, LOG_LEVEL: "info" },
+    }),
+} satisfies Partial<SetupOptions>;
+
 /** What the node's process is sent: the port of a workspace's container. */
 export type PortMessage = { workspaceId: string; port: number };
 

@@ -126,7 +126,7 @@ describe("reasons in the API", function () {
       ...intervals,
       // A failing check is repeated by a timer, not at the next look.
       "the node looks at its engine and leases": 0,
-      "the node checks the health path again": healthPauses.starting + firstCheck.withinMs,
+      "the node checks the health path again": healthPauses.startPause + firstCheck.withinMs,
     };
     for (const passing of [intervals, ofHealth]) {
       const sum = Object.values(passing).reduce((all, one) => all + one, 0);
