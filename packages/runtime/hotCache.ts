@@ -9,7 +9,7 @@ export const hotTimes = {
 };
 
 /** Uses within this window and the one before from which a value is kept. */
-const hotUses = 100;
+const hotUses = 20;
 
 type Entry<Value> = {
   windowFrom: number;

@@ -1,7 +1,7 @@
 import type { Database } from "@ngpu/db/pool";
 import { createBatcher } from "./batcher.ts";
-import { insertTaskRecords, type TaskRecord, type TaskTimes } from "./store/taskBatch.ts";
-import { endTask, type TaskEnd } from "./store/tasks.ts";
+import { insertTaskRecords, type TaskRecord } from "./store/taskBatch.ts";
+import { endTask, type TaskEnd, type TaskTimes } from "./store/tasks.ts";
 
 /** @deadline The end of a task that is stored once, with its end. The task is stored without it. */
 const storeAfter = 20;

@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
-import type { NewTask, TaskEnd } from "./tasks.ts";
+import type { NewTask, TaskEnd, TaskTimes } from "./tasks.ts";
 
 /** A task that runs from its beginning, and its end if it has one. `age`: milliseconds since it began. */
 export type TaskRecord = {
@@ -9,9 +9,6 @@ export type TaskRecord = {
   age: number;
   end: TaskEnd | undefined;
 };
-
-/** When a task began and ended, by the clock of Postgres. */
-export type TaskTimes = { createdAt: Date; finishedAt: Date | null };
 
 /** Without a byte order mark, which Postgres does not accept in JSON. */
 const utf8 = new TextDecoder();

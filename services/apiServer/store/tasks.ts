@@ -3,7 +3,6 @@ import { releaseAbandoned } from "@ngpu/db/runnerLock";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
 import type { RawResult } from "../taskResult.ts";
-import type { TaskTimes } from "./taskBatch.ts";
 import { queuePosition } from "./taskQueue.ts";
 
 export type TaskRow = {
@@ -104,6 +103,9 @@ export type TaskEnd = {
   /** The response as received, of a task. */
   raw?: RawResult | undefined;
 };
+
+/** When a task began and ended, by the clock of Postgres. */
+export type TaskTimes = { createdAt: Date; finishedAt: Date | null };
 
 /**
  * Records the end of a task; later ends are ignored. A task that no replica received releases its Idempotency-Key.

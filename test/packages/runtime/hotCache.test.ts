@@ -15,7 +15,7 @@ function setup() {
     },
   });
   const often = async (key = "a") => {
-    for (let uses = 0; uses < 200; uses++) await cache.get(key);
+    for (let uses = 0; uses < 40; uses++) await cache.get(key);
   };
   return { source, state, cache, often };
 }
