@@ -80,7 +80,9 @@ async function runTask(partner: Client, workspaceId: string): Promise<string> {
 }
 
 async function addWebhook(partner: Client): Promise<string> {
-  const { body } = await partner.post<{ id: string }>("/v1/webhooks", { url: "https://partner.example/ngpu" });
+  const { body } = await partner.post<{ id: string }>("/v1/webhooks", {
+    url: "https://partner.example/ngpu",
+  });
   await partner.post(`/v1/webhooks/${body.id}/test`, undefined);
   return body.id;
 }

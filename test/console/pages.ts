@@ -69,7 +69,7 @@ export function pages(shared: () => Shared): void {
       const said = page.getByRole("status").filter({ hasText: "nodes" });
       for (let text = ""; !/^[1-9],\d{3} nodes loaded/.test(text); ) {
         await said.filter({ hasNotText: text === "" ? "nothing" : text }).waitFor();
-        text = await said.innerText();
+        text = (await said.textContent()) ?? "";
         expect(await rows.count()).to.be.at.most(60);
         await area.evaluate("element => { element.scrollTop = element.scrollHeight; }");
       }

@@ -50,8 +50,8 @@ export function partnerJourneys(shared: () => Shared): void {
       const { page, context } = await visit(browser, view, market);
       await page.goto(`${proxy.url.replace(/\/$/, "")}${part("logs")}`);
       await page.getByText("serving at 8080").waitFor();
-      const said = await page.getByText(/^\d+ of \d+ lines/).innerText();
-      const before = Number(/of (\d+)/.exec(said)?.[1]);
+      const said = await page.getByText(/^\d+ of \d+ lines/).textContent();
+      const before = Number(/of (\d+)/.exec(said ?? "")?.[1]);
       for (let cut = 0; cut < 10; cut++) {
         proxy.cut();
         for (let n = 0; n < 10; n++) print(`line ${cut * 20 + n}.`);
@@ -90,9 +90,7 @@ export function partnerJourneys(shared: () => Shared): void {
 
     it("shows what a replica uses, and what it runs beside what was published", async () => {
       await onPage(part("use"), (page) => page.getByText("64 MiB of 256 MiB").waitFor());
-      await onPage(part("configuration"), (page) =>
-        page.getByText("256 MiB (published: 256 MiB)").waitFor(),
-      );
+      await onPage(part("configuration"), (page) => page.getByText("256 MiB (published: 256 MiB)").waitFor());
     });
 
     it("shows what an update changes before it is published", async () => {
@@ -126,10 +124,10 @@ export function partnerJourneys(shared: () => Shared): void {
         await page.getByLabel(/^tasks /).check();
         await page.getByRole("button", { name: "Create the key" }).click();
         await page.getByText("ci was created.").waitFor();
-        expect(await page.locator(".secret").innerText()).to.match(/^ngpu_[0-9a-f]{16}_[0-9a-f]{64}$/);
+        expect(await page.locator(".secret").textContent()).to.match(/^ngpu_[0-9a-f]{16}_[0-9a-f]{64}$/);
         const row = page.getByRole("row", { name: /^ci / });
         await row.getByText("0 of 2.5").waitFor();
-        expect(await row.innerText()).to.match(/tasks[^]*30/);
+        expect(await row.textContent()).to.match(/tasks[\s\S]*30/);
         await row.getByRole("button", { name: "Rotate" }).click();
         await page.getByText(/^ci was rotated\./).waitFor();
         await page.getByRole("row", { name: /^ci / }).first().getByRole("button", { name: "Revoke" }).click();
@@ -139,7 +137,8 @@ export function partnerJourneys(shared: () => Shared): void {
     });
 
     it("shows a webhook's deliveries, and sends one again", async () => {
-      const delivered = "update app.webhook_delivery set status = 'delivered', ended_at = now() where endpoint_id = $1";
+      const delivered =
+        "update app.webhook_delivery set status = 'delivered', ended_at = now() where endpoint_id = $1";
       await market.api.db.query(delivered, [market.webhookId]);
       await onPage("/webhooks", async (page) => {
         await page.getByRole("link", { name: "https://partner.example/ngpu" }).click();

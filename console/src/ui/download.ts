@@ -1,3 +1,6 @@
+/** The browser has begun to read a file by then, ms. */
+const readPause = 10_000;
+
 /** Saves a text as a file of the visitor. */
 export function download(name: string, text: string, type = "text/plain"): void {
   const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
@@ -5,6 +8,5 @@ export function download(name: string, text: string, type = "text/plain"): void 
   link.href = url;
   link.download = name;
   link.click();
-  // The browser has begun to read it by then.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), readPause);
 }

@@ -36,8 +36,13 @@ export function LongTable<Row>(given: {
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys. */}
-      <section className="virtual" ref={area} tabIndex={0} aria-label={t("list.rows", { label: given.label })}>
+      <section
+        className="virtual"
+        ref={area}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys.
+        tabIndex={0}
+        aria-label={t("list.rows", { label: given.label })}
+      >
         <table aria-rowcount={more ? -1 : rows.length + 1}>
           <thead>
             <tr>

@@ -641,6 +641,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/{id}/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a node's leases, newest first */
+        get: operations["getV1NodesIdLeases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{id}/measurements": {
         parameters: {
             query?: never;
@@ -1157,7 +1174,7 @@ export interface paths {
         };
         /**
          * Attach to a command over a WebSocket
-         * @description Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.
+         * @description A browser, which sets no header of a WebSocket, offers the subprotocols `ngpu.exec` and `ngpu.key.` followed by its key. Each message is binary, and its first byte names the channel. The client sends 0 (input) and 4 (JSON: `resize` with `columns` and `rows`, `eof`, `ack` with `output`, `end`). It receives 1 (stdout), 2 (stderr) and 3 (JSON: `attached` with the bytes of input received, `received`, `alive`, `replaced`, and at last `ended` with `reason` and `exitCode`). After a cut, attach again within 10 minutes with `output`, the bytes of output that arrived, and send the input again that the node had not received. The node keeps 1 MiB of output; then the command waits.
          *
          *     Scope: exec.
          */
@@ -1777,6 +1794,24 @@ export interface components {
              */
             withheld: string;
         };
+        NodeLease: {
+            assignedBlock: string;
+            /** @enum {string} */
+            desired: "hold" | "run" | "stop" | "delete";
+            lease: number;
+            /**
+             * @description Token units per second
+             * @example 1000000000000000000
+             */
+            pricePerSecond: string;
+            /** @description Why it ended; null: it is open */
+            releaseReason: ("deleted" | "lost" | "unfunded" | "expired" | "replaced" | "late" | "silent") | null;
+            replica: number;
+            /** @enum {string} */
+            state: "none" | "assigned" | "ready" | "running" | "stopped" | "failed" | "deleted" | "released";
+            tier: components["schemas"]["Tier"];
+            workspaceId: string;
+        };
         NodeSlots: {
             firstSlot: number;
             nodeId: number;
@@ -2097,6 +2132,17 @@ export interface components {
         };
         RewardExplanation: {
             account: string | null;
+            bond: {
+                days: number;
+                daysNeeded: number;
+                /** @description It was served, and is returned in this epoch */
+                served: boolean;
+                /**
+                 * @description Withheld of its first rewards so far
+                 * @example 1000000000000000000
+                 */
+                withheld: string;
+            } | null;
             /**
              * @description Earned in the epoch, before the bond
              * @example 1000000000000000000
@@ -2104,8 +2150,53 @@ export interface components {
             earned: string;
             epoch: number;
             nodeId: number;
+            /** @description Whether a valid measurement reached it at a mapped port */
+            reached: boolean;
             /** @description One sentence for each term, with its figures */
             sentences: string[];
+            shares: {
+                /**
+                 * @description granted × unitSlots ÷ classUnitSlots
+                 * @example 1000000000000000000
+                 */
+                amount: string;
+                /** @description The class of its hardware */
+                class: string;
+                /** @description Unit-slots of all nodes of the class */
+                classUnitSlots: string;
+                /**
+                 * @description What the class grants in the epoch
+                 * @example 1000000000000000000
+                 */
+                granted: string;
+                /**
+                 * @description What the class can grant in the epoch
+                 * @example 1000000000000000000
+                 */
+                pot: string;
+                slots: number;
+                /** @enum {string} */
+                unit: "millicores" | "MiB";
+                /** @description Its proven units */
+                units: string;
+                /** @description units × slots */
+                unitSlots: string;
+            }[];
+            /** @description Slots of the epoch in which the node was present, and those that count */
+            slots: {
+                counted: number;
+                present: number;
+            };
+            tasks: {
+                /**
+                 * @description The node's part of the lease's task incentive
+                 * @example 1000000000000000000
+                 */
+                amount: string;
+                lease: number;
+                replica: number;
+                workspaceId: string;
+            }[];
         };
         StatementEntry: {
             /**
@@ -2155,6 +2246,8 @@ export interface components {
                 message: string;
             } | null;
             finishedAt: string | null;
+            /** @description Whether its receipt is on the chain: GET /v1/tasks/{id}/receipt shows it */
+            hasReceipt: boolean;
             /** @description The container's HTTP status */
             httpStatus: number | null;
             id: string;
@@ -4639,6 +4732,8 @@ export interface operations {
                 after?: string;
                 /** @description Maximum number of entries in the response */
                 limit?: number;
+                /** @description Only nodes of this wallet, and those that ask for it; default: all */
+                wallet?: string;
             };
             header?: never;
             path?: never;
@@ -4783,6 +4878,57 @@ export interface operations {
                         };
                         /** @description Null: rewards go to the address of the node key */
                         wallet: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1NodesIdLeases: {
+        parameters: {
+            query?: {
+                /** @description Return entries after this one (`next` of the previous page) */
+                after?: string;
+                /** @description Maximum number of entries in the response */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        leases: components["schemas"]["NodeLease"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
                     };
                 };
             };
@@ -5071,6 +5217,8 @@ export interface operations {
                                 message: string;
                             } | null;
                             finishedAt: string | null;
+                            /** @description Whether its receipt is on the chain: GET /v1/tasks/{id}/receipt shows it */
+                            hasReceipt: boolean;
                             /** @description The container's HTTP status */
                             httpStatus: number | null;
                             id: string;

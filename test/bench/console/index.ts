@@ -11,7 +11,13 @@ import { measureScroll } from "./scroll.ts";
  */
 
 type Market = { url: string; apiKey: string; stop: () => Promise<void> };
-type Report = { firstLoadKb: number; lcpMs: number; deploySeconds: number; clicks: number; scrollFps: number };
+type Report = {
+  firstLoadKb: number;
+  lcpMs: number;
+  deploySeconds: number;
+  clicks: number;
+  scrollFps: number;
+};
 
 /** `npm run bench -- console`. */
 export async function run(args: string[]): Promise<void> {

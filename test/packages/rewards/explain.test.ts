@@ -81,6 +81,26 @@ describe("a closed epoch", () => {
     }
   });
 
+  it("gives the figures of each term, of which the share is computed again", () => {
+    const found = explainReward(stored, 1);
+    expect(found?.slots).to.deep.equal({ present: 10, counted: 10 });
+    expect(found?.reached).to.equal(true);
+    const [share] = found?.shares ?? [];
+    expect(share).to.include({
+      class: "CPU",
+      unit: "millicores",
+      units: 2_000n,
+      slots: 10,
+      unitSlots: 20_000n,
+    });
+    expect(((share?.granted ?? 0n) * 20_000n) / (share?.classUnitSlots ?? 1n)).to.equal(share?.amount);
+    expect(found?.tasks).to.deep.equal([
+      { workspaceId: 4n, replica: 0, lease: 2, amount: (125n * token * 45n) / 100n },
+    ]);
+    expect(found?.bond).to.include({ withheld: token / 50n, days: 0, served: false });
+    expect(explainReward(stored, 3)).to.deep.include({ shares: [], tasks: [], bond: null });
+  });
+
   it("explains why a node earned nothing", () => {
     expect(explained(2)).to.include("No valid measurement reached it at a mapped port, so it has no share");
     expect(explained(3)).to.include("present in 10 slots of epoch 1; 0 of them count");

@@ -53,6 +53,45 @@ describe("apiServer: the market at a glance and a node's history", () => {
     expect(body.heads.map(({ tier }) => tier)).to.have.members(["unsafe", "safe", "finalized"]);
   });
 
+  it("lists the nodes of a wallet, and those that ask for it", async () => {
+    const wallet = `0x${"ab".repeat(20)}`;
+    const idsOf = async (query: string) =>
+      (await api.client.get<{ nodes: { id: number }[] }>(`/v1/nodes?${query}`)).body.nodes.map(
+        ({ id }) => id,
+      );
+    expect(await idsOf(`wallet=${wallet}`)).to.deep.equal([]);
+    await api.db.query("update chain.node set wallet = $1 where node_id = 3", [wallet]);
+    await api.db.query("update chain.node set nominated_wallet = $1 where node_id = 1", [wallet]);
+    expect(await idsOf(`wallet=0x${"AB".repeat(20)}`)).to.deep.equal([1, 3]);
+    expect(await idsOf(`wallet=${wallet}&after=1`)).to.deep.equal([3]);
+    expect((await api.client.get("/v1/nodes?wallet=0x1")).status).to.equal(400);
+    await api.db.query("update chain.node set wallet = null, nominated_wallet = null");
+  });
+
+  it("lists a node's leases, newest first, page by page", async () => {
+    await api.db.query(
+      `insert into chain.assignment (workspace_id, replica, lease, node_id, fence, state, desired, price_per_second, sequence,
+         decided_block, assigned_block, assigned_block_hash, release_reason)
+       select 7, 0, lease, 2, '0x', case when lease < 3 then 'released' else 'running' end, 'run', 1000, 1, 1, lease + 10, '0x',
+         case when lease < 3 then 'lost' end from generate_series(1, 3) as lease`,
+    );
+    type Leases = { leases: { lease: number; releaseReason: string | null }[]; next: string | null };
+    const read = async (query: string) => (await api.client.get<Leases>(`/v1/nodes/2/leases?${query}`)).body;
+    const first = await read("limit=2");
+    expect(first.leases.map(({ lease, releaseReason }) => [lease, releaseReason])).to.deep.equal([
+      [3, null],
+      [2, "lost"],
+    ]);
+    expect(first.next).to.equal("12.7.0.2");
+    const rest = await read(`limit=2&after=${first.next}`);
+    expect(rest.leases.map(({ lease }) => lease)).to.deep.equal([1]);
+    expect(rest.next).to.equal(null);
+    expect((await read("limit=5")).leases).to.have.lengthOf(3);
+    expect((await api.client.get("/v1/nodes/2/leases?after=1")).status).to.equal(400);
+    expect((await api.client.get("/v1/nodes/9/leases")).body).to.include({ code: "node_not_found" });
+    await api.db.query("delete from chain.assignment where workspace_id = 7");
+  });
+
   it("draws a node's slots: present, absent, and those without a record of it", async () => {
     const slotsOf = async (path: string) => (await api.client.get<Record<string, unknown>>(path)).body;
     const { slotSeconds } = api.chain.deployment.parameters;

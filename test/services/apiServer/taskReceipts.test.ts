@@ -58,7 +58,11 @@ describe("apiServer: task receipts", function () {
     });
     const pending = await partner.get<Fault>(`/v1/tasks/${task.id}/receipt`);
     expect([pending.status, pending.body.code]).to.deep.equal([404, "receipt_pending"]);
+    const hasReceipt = async () =>
+      (await partner.get<{ hasReceipt: boolean }>(`/v1/tasks/${task.id}`)).body.hasReceipt;
+    expect(await hasReceipt()).to.equal(false);
     const { receipt } = await untilReceipt(task.id);
+    expect(await hasReceipt()).to.equal(true);
     expect(receipt).to.deep.include({ nodeId, payer: wallet.address.toLowerCase(), succeeded: true });
     expect(BigInt(receipt.amount)).to.equal((1_000n * BigInt(task.ms)) / 1_000n);
     const { rows } = await api.db.query<{ settled: bigint; receipts: bigint }>(

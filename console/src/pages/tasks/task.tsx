@@ -23,7 +23,11 @@ export function TaskPage() {
 function Shown() {
   const { id } = useParams({ from: "/tasks/$id" });
   const { t } = useSettings();
-  const query = useRoute("GET /v1/tasks/{id}", { path: { id } }, { every: (task) => (task?.hasReceipt === true ? false : 5_000) });
+  const query = useRoute(
+    "GET /v1/tasks/{id}",
+    { path: { id } },
+    { every: (task) => (task?.hasReceipt === true ? false : 5_000) },
+  );
   return (
     <Page title={t("tasks.one")} lead={<code>{id}</code>}>
       <Loaded query={query}>

@@ -75,13 +75,15 @@ function OfEpoch({ reward, nodeId, number }: { reward: RewardState; nodeId: stri
     <Loaded query={query}>
       {(explained) => (
         <ol className="steps">
-          {stepsOf(explained, reward, { t, count: (digits) => format.count(BigInt(digits)) }).map(({ key, title, detail, good }) => (
-            <li key={key}>
-              <Icon name={good ? "good" : "wait"} className={good ? "is-good" : "is-warn"} />
-              <span>{title}</span>
-              <span className="detail">{detail}</span>
-            </li>
-          ))}
+          {stepsOf(explained, reward, { t, count: (digits) => format.count(BigInt(digits)) }).map(
+            ({ key, title, detail, good }) => (
+              <li key={key}>
+                <Icon name={good ? "good" : "wait"} className={good ? "is-good" : "is-warn"} />
+                <span>{title}</span>
+                <span className="detail">{detail}</span>
+              </li>
+            ),
+          )}
         </ol>
       )}
     </Loaded>

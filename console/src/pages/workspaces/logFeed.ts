@@ -5,7 +5,7 @@ export type LogEntry = Schema<"LogLine"> | Schema<"LogGap">;
 /** Lines that a page keeps; older ones stay on the node. */
 const kept = 50_000;
 /** Milliseconds in which lines that arrive together are shown together. */
-const frame = 50;
+const framePause = 50;
 
 export type LogState = { entries: readonly LogEntry[]; dropped: number; error: unknown };
 
@@ -59,7 +59,7 @@ function createLogFeed(api: ApiClient, workspaceId: string, replica: number): Lo
     for await (const entry of lines) {
       if (signal.aborted) return;
       waiting.push(entry);
-      timer ??= setTimeout(show, frame);
+      timer ??= setTimeout(show, framePause);
     }
   };
   const start = () => {

@@ -1,1 +1,0 @@
-import{t as e}from"./link-DW5v6UzT.js";import{d as t,r as n}from"./settings-C3tdeY_Q.js";var r=t();function i({id:t}){let i=n();return(0,r.jsx)(e,{to:`/nodes/$id`,params:{id:String(t)},children:i(`node.name`,{id:t})})}export{i as t};

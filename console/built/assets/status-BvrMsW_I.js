@@ -1,1 +1,0 @@
-import{d as e,r as t}from"./settings-C3tdeY_Q.js";import{t as n}from"./page-DvI_Rh_h.js";var r=e(),i={none:`idle`,online:`good`,offline:`bad`,maintenance:`warn`};function a({status:e}){let a=t();return(0,r.jsx)(n,{tone:i[e],children:a(`node.status.${e}`)})}export{a as t};

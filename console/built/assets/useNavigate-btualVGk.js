@@ -1,0 +1,1 @@
+import{a as e}from"./rolldown-runtime-CW0mqCbX.js";import{t}from"./useRouter-C-bek4hF.js";import{t as n}from"./react-E6z2jXNy.js";var r=e(n(),1);function i(e){let n=t();return r.useCallback(t=>n.navigate({...t,from:t.from??e?.from}),[e?.from,n])}export{i as t};

@@ -1,0 +1,1 @@
+import{a as e}from"./rolldown-runtime-CW0mqCbX.js";import{t}from"./react-E6z2jXNy.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};

@@ -1,1 +1,0 @@
-import{r as e,t}from"./react-lETpzMf7.js";var n=e(t(),1),r=n.createContext(null);function i(e){return n.useContext(r)}export{r as n,i as t};

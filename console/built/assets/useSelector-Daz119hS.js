@@ -1,1 +1,0 @@
-import{r as e,t}from"./react-lETpzMf7.js";import{t as n}from"./with-selector-4BtBqnOC.js";var r=e(t(),1),i=n();function a(e,t){return e===t}function o(e,t=e=>e,n){let o=n?.compare??a,s=(0,r.useCallback)(t=>{let{unsubscribe:n}=e.subscribe(t);return n},[e]),c=(0,r.useCallback)(()=>e.get(),[e]);return(0,i.useSyncExternalStoreWithSelector)(s,c,c,t,o)}export{o as t};
