@@ -104,7 +104,7 @@ describe("image building", function () {
           names.push(name.replace(/^\.?\//, ""));
           stream.resume().on("end", next);
         });
-        const ended = new Promise((resolve) => tar.on("finish", resolve));
+        const ended = new Promise<void>((resolve) => tar.on("finish", () => resolve()));
         tar.end(gunzipSync(await readBlob(storeDir, layer?.digest ?? digestOf(""))));
         await ended;
         return names;
