@@ -95,6 +95,8 @@ function sweepsOf(honest: readonly Box[], setting: Setting, waves: number): Swee
     sweep("other work takes up to 60% of a box", {}, [], 0.6),
     sweep("25% of the names never answer", {}, silentNames(0.25)),
     sweep("35% of the names never answer", {}, silentNames(0.35)),
+    sweep("2 of 7 measurers withhold their results", { withholding: 2 / 7 }),
+    sweep("4 of 7 measurers withhold their results", { withholding: 4 / 7 }),
   ];
 }
 
