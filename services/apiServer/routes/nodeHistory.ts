@@ -53,7 +53,7 @@ const measurements = ({ db }: ApiDeps) =>
   );
 
 /** @throws InputError `node_not_found` */
-async function requireNode(db: ApiDeps["db"], id: string): Promise<number> {
+export async function requireNode(db: ApiDeps["db"], id: string): Promise<number> {
   const nodeId = Number(id);
   if ((await findNode(db, nodeId)) !== undefined) return nodeId;
   throw new InputError(`There is no node ${nodeId}.`, {

@@ -7,6 +7,7 @@ import { Loaded, Notice } from "../../ui/notices.tsx";
 import { Facts, Page, Panel, Stats } from "../../ui/page.tsx";
 import { Earnings } from "./earnings.tsx";
 import { Measurements } from "./measurements.tsx";
+import { HardwareProof } from "./proof.tsx";
 import { Slots } from "./slots.tsx";
 import { NodeStatus } from "./status.tsx";
 
@@ -36,6 +37,9 @@ export function NodePage() {
             </div>
             <Panel title={t("node.measurements")} note={t("node.measurements.note")} flush>
               <Measurements id={id} />
+            </Panel>
+            <Panel title={t("node.proof")} note={t("node.proof.note")} flush>
+              <HardwareProof id={id} />
             </Panel>
           </>
         )}
