@@ -35,13 +35,16 @@ export const idsBefore = {
 const before = z.object(idsBefore).prefault({});
 
 const blocks = z.number().int().min(1).max(65_535);
-/** The blocks of waves of the proof of hardware: see IProofWaves.Settings. By default one an hour, of 52 s, at 2 s a block. */
+/**
+ * The blocks of waves of the proof of hardware: see IProofWaves.Settings. By default one in three hours, of
+ * 102 s, at 2 s a block: docs/trust.md has the reasons.
+ */
 export const waveTerms = z.strictObject({
   stride: blocks.default(4),
-  chance: z.number().int().positive().default(450),
+  chance: z.number().int().positive().default(1_350),
   fillBlocks: blocks.default(15),
-  chaseBlocks: blocks.default(6),
-  workBlocks: blocks.default(3),
+  chaseBlocks: blocks.default(30),
+  workBlocks: blocks.default(6),
   commitBlocks: blocks.default(150),
   revealBlocks: blocks.default(50),
 });
