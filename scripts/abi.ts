@@ -10,6 +10,7 @@ const contracts = [
   "DockerContract",
   "Progress",
   "Measure",
+  "ProofWaves",
   "Escrow",
   "Pomc",
   "Token",

@@ -12,6 +12,8 @@ program
   .option("--nodes <number>", "honest nodes", wholeNumber(1), 4_000)
   .option("--waves <number>", "waves after the first ones", wholeNumber(1), 60)
   .option("--seed <number>", "of all draws", wholeNumber(0), 1)
+  .option("--chase-blocks <number>", "blocks of the chase", wholeNumber(1))
+  .option("--work-blocks <number>", "blocks of the arithmetic", wholeNumber(1))
   .option("--json", "one line of JSON")
   .action(({ json, ...options }: SimulationOptions & { json?: true }) => {
     const report = simulate(options);

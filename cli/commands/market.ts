@@ -119,6 +119,22 @@ function addVerify(program: Command): void {
     .option("--attest-with <file>", "file with a watcher's private key: attests the epoch if it is valid")
     .action(lazy(async () => (await import("../audit/verifyEpoch.ts")).verifyEpoch));
   verify
+    .command("wave")
+    .description("recompute a wave of the proof of hardware from an RPC endpoint and transcripts")
+    .argument("<number>", "number of the wave")
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--evidence <folder>", "answers with transcripts, a JSON file for each device")
+    .action(lazy(async () => (await import("../audit/verifyWave.ts")).verifyWave));
+  verify
+    .command("measurement")
+    .description("recompute what a device proved in a wave from an RPC endpoint and its transcript")
+    .argument("<id>", "wave, node and device, as in 12/7/0")
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--evidence <file>", "the device's answer with its transcript, as JSON")
+    .action(lazy(async () => (await import("../audit/verifyWave.ts")).verifyMeasurement));
+  verify
     .command("reward")
     .description("recompute what an account was granted from an RPC endpoint alone")
     .argument("<account>", "address of the account")

@@ -8,6 +8,7 @@ export const contractNames = [
   "ComputeNode",
   "Escrow",
   "Measure",
+  "ProofWaves",
   "Pomc",
   "DockerContract",
   "Progress",
@@ -75,7 +76,7 @@ export const artifactNames: readonly string[] = [
 export function constructorArguments<Ref, Deployer>(
   name: ContractName,
   p: NgpuParameters,
-  at: Record<Exclude<ContractName, "Progress">, Ref>,
+  at: Record<Exclude<ContractName, "Progress" | "ProofWaves">, Ref>,
   deployer: Deployer,
 ) {
   const { AccessManager, ComputeNode, Escrow, Token } = at;
@@ -85,6 +86,7 @@ export function constructorArguments<Ref, Deployer>(
     ComputeNode: () => [AccessManager, computeNodeSettings(p)],
     Escrow: () => [AccessManager, Token, ComputeNode, escrowTerms(p), BigInt(p.before.authorizations)],
     Measure: () => [AccessManager, ComputeNode, measureSettings(p)],
+    ProofWaves: () => [AccessManager, ComputeNode, at.Measure, waveSettings(p)],
     Pomc: () => [AccessManager, Token, Escrow, pomcSettings(p)],
     DockerContract: () => [
       AccessManager,
@@ -130,6 +132,12 @@ function measureSettings(p: NgpuParameters) {
     measurersBefore: p.before.measurers,
     roundsBefore: BigInt(p.before.rounds),
   };
+}
+
+function waveSettings({ waves, before }: NgpuParameters) {
+  const { stride, chance, fillBlocks, chaseBlocks, workBlocks, commitBlocks, revealBlocks } = waves;
+  const wavesBefore = before.waves;
+  return { stride, chance, fillBlocks, chaseBlocks, workBlocks, commitBlocks, revealBlocks, wavesBefore };
 }
 
 function pomcSettings(p: NgpuParameters) {

@@ -1,4 +1,4 @@
-import { idsBefore } from "@ngpu/contracts-sdk/deployment";
+import { idsBefore, waveTerms } from "@ngpu/contracts-sdk/deployment";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import type { RewardTerms } from "@ngpu/rewards/terms";
 import { FatalError } from "@ngpu/runtime/errors";
@@ -105,6 +105,7 @@ const givenSchema = z.strictObject({
   measureLeadSeconds: seconds.default(12),
   measureWindowSeconds: seconds,
   measureTtlSeconds: seconds,
+  waves: waveTerms.prefault({}),
   /** Unix time at which epoch 1 begins; default: the deployment. */
   genesis: z.number().int().nonnegative().default(0),
   epochSeconds: seconds,

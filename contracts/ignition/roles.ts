@@ -4,7 +4,15 @@ export const adminRole = 0n;
 
 type May = Partial<Record<ContractName, readonly string[]>>;
 
-const pausing: ContractName[] = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"];
+const pausing: ContractName[] = [
+  "ComputeNode",
+  "DockerContract",
+  "Progress",
+  "Measure",
+  "ProofWaves",
+  "Escrow",
+  "Pomc",
+];
 const each = (signature: string): May => Object.fromEntries(pausing.map((name) => [name, [signature]]));
 
 /**
@@ -65,6 +73,7 @@ const governance = {
     ComputeNode: ["addDocker(address)", "retireDocker(address)", "setMeasure(address,bool)"],
     Escrow: ["setDocker(address)"],
     Pomc: ["setTerms((uint16,uint16,uint16,uint16,uint96,uint96,uint16,uint16,uint16,bytes32,bytes32[]))"],
+    ProofWaves: ["setRules((uint8,uint8,uint8,uint8,uint8,uint8,uint8,uint8,uint16,uint16))"],
     Token: ["setMinter(address,uint96)"],
     AccessManager: managerFunctions,
   } as May,

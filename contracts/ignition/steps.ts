@@ -1,5 +1,6 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { packTerms } from "@ngpu/rewards/terms";
+import { defaultRules, packRules } from "@ngpu/waves/rules";
 import { toFunctionSelector } from "viem";
 import { constructorArguments, contractNames } from "./constructors.ts";
 import { type NgpuParameters, rewardTermsOf } from "./parameters.ts";
@@ -50,7 +51,7 @@ function connect<Contract, Call, Deployer>(
   contracts: Contracts<Contract>,
   parameters: NgpuParameters,
 ): Call[] {
-  const { ComputeNode, DockerContract, Escrow, Measure, Pomc, Token } = contracts;
+  const { ComputeNode, DockerContract, Escrow, Measure, Pomc, ProofWaves, Token } = contracts;
   const allow = (to: Contract, name: string, id: string, accounts: readonly string[]) =>
     [...new Set(accounts)].map((account) => m.call(to, name, [account, true], { id: `${id}_${account}` }));
   return [
@@ -63,6 +64,7 @@ function connect<Contract, Call, Deployer>(
     ...(parameters.receiptsPoster === undefined
       ? []
       : [m.call(Pomc, "setReceiptsPoster", [parameters.receiptsPoster])]),
+    m.call(ProofWaves, "setRules", [packRules(defaultRules)]),
     m.call(Pomc, "setTerms", [packTerms(rewardTermsOf(parameters))]),
     ...allow(Pomc, "setWatcher", "watcher", parameters.watchers),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),

@@ -2,6 +2,7 @@ import { abis as contractAbis } from "@ngpu/contracts-sdk/abis";
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { packTerms } from "@ngpu/rewards/terms";
+import { defaultRules, packRules } from "@ngpu/waves/rules";
 import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector, zeroAddress } from "viem";
 import { type NgpuParameters, rewardTermsOf } from "./parameters.ts";
 import { adminRole, type RoleLabel, roles } from "./roles.ts";
@@ -12,7 +13,7 @@ type Contracts = Record<ContractName, Address>;
 export const successions = {
   market: ["Escrow", "Pomc", "DockerContract", "Progress"],
   rewards: ["Pomc"],
-  measure: ["Measure"],
+  measure: ["Measure", "ProofWaves"],
 } as const satisfies Record<string, readonly ContractName[]>;
 
 export type Succession = keyof typeof successions;
@@ -34,6 +35,7 @@ const constructedWith = {
     ...(["quorum", "measureDraws", "openMeasurers"] as const),
     ...(["measureLeadSeconds", "measureWindowSeconds", "measureTtlSeconds"] as const),
   ],
+  ProofWaves: ["waves"],
 } as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
 
 /** Parameters of the contracts that stay: unchanged, whatever the successors' parameters are. */
@@ -62,7 +64,7 @@ export function beforeOf(
   const { before } = previous.parameters;
   if (succession === "measure") {
     const measurers = before.measurers + NARROW_IDS;
-    return { ...before, measurers, rounds: before.rounds + WIDE_IDS };
+    return { ...before, measurers, rounds: before.rounds + WIDE_IDS, waves: before.waves + NARROW_IDS };
   }
   const rewards = { ...before, epochs: Number(lastEpoch), batches: before.batches + WIDE_IDS };
   if (succession === "rewards") return { ...rewards, receiptsOf: previous.contracts.Pomc };
@@ -146,6 +148,7 @@ function functionRolesOf(call: Caller, names: readonly ContractName[], contracts
 function measureCalls(call: Caller, contracts: Contracts, parameters: NgpuParameters): RoleCall[] {
   return [
     call("governance", "ComputeNode", "setMeasure", contracts.Measure, true),
+    call("governance", "ProofWaves", "setRules", packRules(defaultRules)),
     ...parameters.measureKeepers.map((keeper) =>
       call("operations", "Measure", "setMeasureKeeper", keeper, true),
     ),
@@ -183,7 +186,8 @@ export function retirement(succession: Succession, previous: Contracts): RoleCal
   const call = caller(previous);
   const pause = (contract: ContractName, ...names: string[]) =>
     call("guardian", contract, "pause", selectorsOf(contract, names));
-  if (succession === "measure") return [pause("Measure", "registerMeasurerBatch", "request")];
+  if (succession === "measure")
+    return [pause("Measure", "registerMeasurerBatch", "request"), pause("ProofWaves", "open", "claimBatch")];
   if (succession === "rewards") return [pause("Pomc", "postEpoch", "commitReceipts")];
   return [
     call("governance", "ComputeNode", "retireDocker", previous.DockerContract),

@@ -6,6 +6,7 @@ import {
   measureAbi,
   pomcAbi,
   progressAbi,
+  proofWavesAbi,
   tokenAbi,
 } from "./generated/abi.ts";
 
@@ -15,6 +16,7 @@ export const abis = {
   DockerContract: dockerContractAbi,
   Progress: progressAbi,
   Measure: measureAbi,
+  ProofWaves: proofWavesAbi,
   Escrow: escrowAbi,
   Pomc: pomcAbi,
   Token: tokenAbi,

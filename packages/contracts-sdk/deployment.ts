@@ -12,6 +12,7 @@ const contracts = z.object({
   DockerContract: address,
   Progress: address,
   Measure: address,
+  ProofWaves: address,
   Escrow: address,
   Pomc: address,
   Token: address,
@@ -25,11 +26,27 @@ export const idsBefore = {
   authorizations: count,
   rounds: count,
   measurers: count,
+  waves: count,
   epochs: count,
   /** Numbers of task receipt batches. */
   batches: count,
 };
 const before = z.object(idsBefore).prefault({});
+
+const blocks = z.number().int().min(1).max(65_535);
+/**
+ * The blocks of waves of the proof of hardware: see IProofWaves.Settings. By default one in three hours, of
+ * 102 s, at 2 s a block: docs/trust.md has the reasons.
+ */
+export const waveTerms = z.strictObject({
+  stride: blocks.default(4),
+  chance: z.number().int().positive().default(1_350),
+  fillBlocks: blocks.default(15),
+  chaseBlocks: blocks.default(30),
+  workBlocks: blocks.default(6),
+  commitBlocks: blocks.default(150),
+  revealBlocks: blocks.default(50),
+});
 
 /** The file that a deployment writes: addresses of the contracts and their parameters. */
 const deploymentSchema = z.object({
@@ -53,6 +70,7 @@ const deploymentSchema = z.object({
     genesis: z.number().int().positive(),
     measureWindowSeconds: z.number().int().positive(),
     measureTtlSeconds: z.number().int().positive(),
+    waves: waveTerms.prefault({}),
     clockMarginSeconds: z.number().int().nonnegative(),
     /** The terms of leases: see IEscrowTypes.Terms. */
     minSeconds: z.number().int().positive().default(600),

@@ -33,6 +33,7 @@ export const leaseClocks = [
   "ended",
 ] as const;
 export const policies = ["available", "exclusive"] as const;
+export const waveStages = ["chase", "answers", "results"] as const;
 export const heartbeatEncodings = ["bitmap", "absentees"] as const;
 
 export type NodeStatus = (typeof nodeStatuses)[number];

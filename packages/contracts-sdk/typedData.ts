@@ -173,6 +173,25 @@ export const sessionTypes = {
   ],
 } as const;
 
+/** Signed by a node's key. */
+export const hardwareClaimTypes = {
+  HardwareClaim: [
+    { name: "nodeId", type: "uint32" },
+    { name: "devices", type: "bytes32[]" },
+    { name: "deadline", type: "uint64" },
+  ],
+} as const;
+
+/** Signed by a measurer's key. */
+export const wavePostTypes = {
+  WavePost: [
+    { name: "waveId", type: "uint32" },
+    { name: "measurerId", type: "uint32" },
+    { name: "stage", type: "uint8" },
+    { name: "root", type: "bytes32" },
+  ],
+} as const;
+
 /**
  * The EIP-712 domain of a contract of this deployment.
  *

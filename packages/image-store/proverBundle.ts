@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { Entry } from "./tar.ts";
@@ -20,8 +19,7 @@ const commonJs = [
 export async function proverEntries(repoRoot: string): Promise<Entry[]> {
   const source = join(repoRoot, "packages/proof/opencl");
   const platform = `linux_${process.arch}`;
-  const require = createRequire(join(source, "library.ts"));
-  const native = join(require.resolve("koffi"), "../../@koromix", `koffi-linux-${process.arch}`, platform);
+  const native = join(repoRoot, "node_modules/@koromix", `koffi-linux-${process.arch}`, platform);
   return [
     { kind: "bytes", path: `${proverDir}/prover.mjs`, mode: 0o644, bytes: await bundle(repoRoot, source) },
     {

@@ -204,6 +204,31 @@ export const relayKinds = {
       deadline: big(64),
     }),
   },
+  claimHardware: {
+    contract: "ProofWaves",
+    functionName: "claimBatch",
+    types: types.hardwareClaimTypes,
+    primaryType: "HardwareClaim",
+    message: z.strictObject({
+      nodeId: small(32),
+      devices: z.array(bytes(32)).max(64),
+      deadline: big(64),
+    }),
+  },
+  postWave: {
+    contract: "ProofWaves",
+    functionName: "postBatch",
+    types: types.wavePostTypes,
+    primaryType: "WavePost",
+    message: z.strictObject({
+      waveId: small(32),
+      measurerId: small(32),
+      stage: small(8),
+      root: bytes(32),
+      /** Unix seconds after which it is not relayed; not signed. */
+      deadline: big(64),
+    }),
+  },
 } as const;
 
 export type RelayKind = keyof typeof relayKinds;

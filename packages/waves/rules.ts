@@ -31,6 +31,18 @@ export const defaultRules: Rules = {
   keptWaves: 48,
 };
 
+/** The rules as ProofWaves stores them. */
+export function packRules({ least, ...rules }: Rules) {
+  const { memory, bandwidth, arithmetic } = least;
+  return { ...rules, leastMemory: memory, leastBandwidth: bandwidth, leastArithmetic: arithmetic };
+}
+
+/** The rules that ProofWaves has. */
+export function unpackRules(packed: ReturnType<typeof packRules>): Rules {
+  const { leastMemory: memory, leastBandwidth: bandwidth, leastArithmetic: arithmetic, ...rules } = packed;
+  return { ...rules, least: { memory, bandwidth, arithmetic } };
+}
+
 /** The rules for a market with fewer admitted measurers than a wave draws: all but a spare one, at least one. */
 export function rulesFor(measurers: number, rules = defaultRules): Rules {
   if (measurers >= rules.drawn) return rules;

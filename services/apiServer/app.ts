@@ -31,6 +31,7 @@ import { marketRoutes } from "./routes/market.ts";
 import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
 import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
+import { nodeProofRoutes } from "./routes/nodeProof.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
@@ -72,6 +73,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...marketSummaryRoutes(deps),
     ...marketRoutes(deps),
     ...nodeHistoryRoutes(deps),
+    ...nodeProofRoutes(deps),
     ...matchRoutes(deps),
     ...placementRoutes(deps),
     ...rewardRoutes(deps),

@@ -8,6 +8,7 @@ import {
   nodeStatuses,
   policies,
   releaseReasons,
+  waveStages,
 } from "@ngpu/contracts-sdk/enumNames";
 
 /** Names of enum values, by the enum's name in Solidity. */
@@ -21,6 +22,7 @@ export const enums: Record<string, readonly string[]> = {
   Milestone: milestones,
   CloseReason: closeReasons,
   Clock: leaseClocks,
+  Stage: waveStages,
 };
 
 /** @param internalType As in the compiler's ABI: `enum IComputeNode.NodeStatus`. */

@@ -174,6 +174,9 @@ describe("Generations of Measure", () => {
     expect(await market.measure.read.measurerIdOf([keyOf("m").address])).to.equal(2 ** 24 + 1);
     const next = await requestRound(market);
     expect(next.roundId).to.equal(2n ** 40n + 1n);
+    await expectRevert(old.waves.write.open(), "FunctionPaused");
+    expect(await market.waves.read.waveCount()).to.equal(2 ** 24);
+    expect((await market.waves.read.rules()).drawn).to.equal(7);
     for (const [of, { drawn, ...its }] of [
       [old, round],
       [market, next],

@@ -8,7 +8,15 @@ import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { expectRevert, zeroAddress, zeroHash } from "./support/reverts.ts";
 import { deposit } from "./support/workspaces.ts";
 
-const pausing = ["ComputeNode", "DockerContract", "Progress", "Measure", "Escrow", "Pomc"] as const;
+const pausing = [
+  "ComputeNode",
+  "DockerContract",
+  "Progress",
+  "Measure",
+  "ProofWaves",
+  "Escrow",
+  "Pomc",
+] as const;
 type Pausing = (typeof pausing)[number];
 
 /** Functions that the guardian can never pause, and why. All other state-changing functions can be paused. */
@@ -33,6 +41,8 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   DockerContract: ["setKeeper", "setWitness", "dismiss", "disproveWitness", "closeWorkspace", "closeExpired"],
   Escrow: ["setDocker", "open", "setClock", "order", "review", "close", "revoke", "cancelAuthorization"],
   Measure: ["setMeasureKeeper", "setMeasurersAdmitted", "dismiss"],
+  // Hashes of blocks can be recorded for a short time only.
+  ProofWaves: ["setRules", "record"],
   Pomc: [
     "setPoster",
     "setReceiptsPoster",
@@ -52,6 +62,7 @@ const exits: Record<Pausing, string[]> = {
   DockerContract: ["stopWorkspace", "requestStop", "requestDelete", "reportBatch", "releaseEnded"],
   Progress: [],
   Measure: [],
+  ProofWaves: [],
   Escrow: ["withdraw", "settle", "collect", "refundDowntime"],
   Pomc: ["claim", "claimMany"],
 };

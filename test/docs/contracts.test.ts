@@ -12,6 +12,7 @@ const pages: [string, Abi][] = [
   ["DockerContract", generated.dockerContractAbi],
   ["Progress", generated.progressAbi],
   ["Measure", generated.measureAbi],
+  ["ProofWaves", generated.proofWavesAbi],
   ["Escrow", generated.escrowAbi],
   ["Pomc", generated.pomcAbi],
   ["Token", generated.tokenAbi],

@@ -8383,6 +8383,1372 @@ export const measureAbi = [
   }
 ] as const;
 
+export const proofWavesAbi = [
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "authority_",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IComputeNode",
+        "name": "computeNode",
+        "type": "address"
+      },
+      {
+        "internalType": "contract IMeasure",
+        "name": "measure",
+        "type": "address"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "stride",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "chance",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "fillBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "chaseBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "workBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "commitBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "revealBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "wavesBefore",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct IProofWaves.Settings",
+        "name": "given",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "authority",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedInvalidAuthority",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "internalType": "uint32",
+        "name": "delay",
+        "type": "uint32"
+      }
+    ],
+    "name": "AccessManagedRequiredDelay",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      }
+    ],
+    "name": "AccessManagedUnauthorized",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "items",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "signatures",
+        "type": "uint256"
+      }
+    ],
+    "name": "BatchLengthMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "items",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "BatchTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      },
+      {
+        "internalType": "uint256",
+        "name": "pausableAt",
+        "type": "uint256"
+      }
+    ],
+    "name": "ExitPausedRecently",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "FunctionNotPausable",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "FunctionPaused",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint256",
+        "name": "latest",
+        "type": "uint256"
+      }
+    ],
+    "name": "HardwareClaimDeadlineLate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "HardwareClaimNodeUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "last",
+        "type": "uint64"
+      }
+    ],
+    "name": "HardwareClaimStale",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "devices",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "limit",
+        "type": "uint256"
+      }
+    ],
+    "name": "HardwareClaimTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "NonceUsed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "deadline",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "time",
+        "type": "uint256"
+      }
+    ],
+    "name": "SignatureExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "gas",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "needed",
+        "type": "uint256"
+      }
+    ],
+    "name": "SignatureGasTooLow",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "SignatureInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "string",
+        "name": "str",
+        "type": "string"
+      }
+    ],
+    "name": "StringTooLong",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "highest",
+        "type": "uint256"
+      }
+    ],
+    "name": "ValueUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "name": "WaveMeasurerNotAdmitted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "name": "WaveNotCommitted",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "from",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "to",
+        "type": "uint256"
+      }
+    ],
+    "name": "WaveNotDrawn",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WaveRulesInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "blockNumber",
+        "type": "uint256"
+      }
+    ],
+    "name": "WaveSeedMissing",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "WaveSettingsInvalid",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "first",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "last",
+        "type": "uint256"
+      }
+    ],
+    "name": "WaveStageClosed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint8",
+        "name": "stage",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint8",
+        "name": "expected",
+        "type": "uint8"
+      }
+    ],
+    "name": "WaveStageNotNext",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      }
+    ],
+    "name": "WaveUnknown",
+    "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "authority",
+        "type": "address"
+      }
+    ],
+    "name": "AuthorityUpdated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [],
+    "name": "EIP712DomainChanged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "exceptions",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "list",
+        "type": "bytes"
+      }
+    ],
+    "name": "ExceptionsPublished",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes4[]",
+        "name": "selectors",
+        "type": "bytes4[]"
+      }
+    ],
+    "name": "FunctionsPaused",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "caller",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes4[]",
+        "name": "selectors",
+        "type": "bytes4[]"
+      }
+    ],
+    "name": "FunctionsUnpaused",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "deadline",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32[]",
+        "name": "devices",
+        "type": "bytes32[]"
+      }
+    ],
+    "name": "HardwareClaimed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "index",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "reason",
+        "type": "bytes"
+      }
+    ],
+    "name": "ItemRefused",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint40",
+        "name": "fillBlock",
+        "type": "uint40"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "fillHash",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WaveOpened",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "enum IProofWaves.Stage",
+        "name": "stage",
+        "type": "uint8"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "root",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WavePosted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "results",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "transcripts",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "exceptions",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WaveRevealed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint8",
+            "name": "drawn",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "quorum",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "spare",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastMemory",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastBandwidth",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastArithmetic",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "counted",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "passes",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "lossPermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "keptWaves",
+            "type": "uint16"
+          }
+        ],
+        "indexed": false,
+        "internalType": "struct IProofWaves.Rules",
+        "name": "rules",
+        "type": "tuple"
+      }
+    ],
+    "name": "WaveRulesSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "chaseHash",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "workHash",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "auditHash",
+        "type": "bytes32"
+      }
+    ],
+    "name": "WaveSeedsRecorded",
+    "type": "event"
+  },
+  {
+    "inputs": [],
+    "name": "authority",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32[]",
+            "name": "devices",
+            "type": "bytes32[]"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct IProofWaves.HardwareClaim[]",
+        "name": "claims",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "claimBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      }
+    ],
+    "name": "claimDeadlineOf",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "eip712Domain",
+    "outputs": [
+      {
+        "internalType": "bytes1",
+        "name": "fields",
+        "type": "bytes1"
+      },
+      {
+        "internalType": "string",
+        "name": "name",
+        "type": "string"
+      },
+      {
+        "internalType": "string",
+        "name": "version",
+        "type": "string"
+      },
+      {
+        "internalType": "uint256",
+        "name": "chainId",
+        "type": "uint256"
+      },
+      {
+        "internalType": "address",
+        "name": "verifyingContract",
+        "type": "address"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "salt",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256[]",
+        "name": "extensions",
+        "type": "uint256[]"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "exitPauseSeconds",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "pure",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      }
+    ],
+    "name": "fillBlockOf",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "isConsumingScheduledOp",
+    "outputs": [
+      {
+        "internalType": "bytes4",
+        "name": "",
+        "type": "bytes4"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "isPaused",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "open",
+    "outputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4",
+        "name": "selector",
+        "type": "bytes4"
+      }
+    ],
+    "name": "pausabilityOf",
+    "outputs": [
+      {
+        "internalType": "enum IPauses.Pausability",
+        "name": "",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "pure",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4[]",
+        "name": "selectors",
+        "type": "bytes4[]"
+      }
+    ],
+    "name": "pause",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "waveId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "measurerId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint8",
+            "name": "stage",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "root",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IProofWaves.WavePost[]",
+        "name": "posts",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "signatures",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "postBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "name": "progressOf",
+    "outputs": [
+      {
+        "internalType": "uint8",
+        "name": "stages",
+        "type": "uint8"
+      },
+      {
+        "internalType": "bytes27",
+        "name": "commitment",
+        "type": "bytes27"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      }
+    ],
+    "name": "record",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "waveId",
+        "type": "uint32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "waveId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "measurerId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "results",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "transcripts",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "exceptions",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "salt",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IProofWaves.WaveReveal[]",
+        "name": "reveals",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "bytes[]",
+        "name": "lists",
+        "type": "bytes[]"
+      }
+    ],
+    "name": "revealBatch",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "rules",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint8",
+            "name": "drawn",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "quorum",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "spare",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastMemory",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastBandwidth",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastArithmetic",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "counted",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "passes",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "lossPermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "keptWaves",
+            "type": "uint16"
+          }
+        ],
+        "internalType": "struct IProofWaves.Rules",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "newAuthority",
+        "type": "address"
+      }
+    ],
+    "name": "setAuthority",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint8",
+            "name": "drawn",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "quorum",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "spare",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastMemory",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastBandwidth",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "leastArithmetic",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "counted",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint8",
+            "name": "passes",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint16",
+            "name": "lossPermille",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "keptWaves",
+            "type": "uint16"
+          }
+        ],
+        "internalType": "struct IProofWaves.Rules",
+        "name": "given",
+        "type": "tuple"
+      }
+    ],
+    "name": "setRules",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "settings",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "stride",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "chance",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint16",
+            "name": "fillBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "chaseBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "workBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "commitBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint16",
+            "name": "revealBlocks",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "wavesBefore",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct IProofWaves.Settings",
+        "name": "",
+        "type": "tuple"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes4[]",
+        "name": "selectors",
+        "type": "bytes4[]"
+      }
+    ],
+    "name": "unpause",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "waveCount",
+    "outputs": [
+      {
+        "internalType": "uint32",
+        "name": "",
+        "type": "uint32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  }
+] as const;
+
 export const escrowAbi = [
   {
     "inputs": [

@@ -5,6 +5,8 @@ export type Conditions = {
   measurers: number;
   /** Share of the measurers that leave out every answer they can. */
   omitting: number;
+  /** Share of the measurers that commit to results and reveal none. */
+  withholding: number;
   /** Share of the honest measurers that post nothing in a wave. */
   measurerDown: number;
   /** From a block to its hash at a node, and from a node's answer to a measurer. */
@@ -23,6 +25,7 @@ export type Conditions = {
 export const ordinary: Conditions = {
   measurers: 7,
   omitting: 0,
+  withholding: 0,
   measurerDown: 0.02,
   seedDelay: { median: 0.5, spread: 0.5 },
   answerDelay: { median: 0.15, spread: 0.7 },

@@ -1,3 +1,4 @@
+import { waveTerms } from "@ngpu/contracts-sdk/deployment";
 import type { Proven } from "@ngpu/proof/proven";
 import type { WaveTerms } from "../schedule.ts";
 import { type Claimed, claimedOf, type Given } from "./chase.ts";
@@ -25,16 +26,8 @@ export type Box = {
   isLeased?: (nodeId: number, wave: number) => boolean;
 };
 
-/** The terms that `docs/trust.md` finds. A block is two seconds. */
-export const terms: WaveTerms = {
-  stride: 30,
-  chance: 150,
-  fillBlocks: 15,
-  chaseBlocks: 30,
-  workBlocks: 6,
-  commitBlocks: 60,
-  revealBlocks: 30,
-};
+/** The terms of a market that sets no other ones. A block is two seconds. */
+export const terms: WaveTerms = waveTerms.parse({});
 export const blockSeconds = 2;
 
 /**

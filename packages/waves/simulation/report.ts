@@ -8,7 +8,14 @@ import { runWaves, type Tally } from "./run.ts";
 import { chanceOf, type DeviceThresholds, examples, neededShares, thresholdsOf } from "./thresholds.ts";
 import type { Setting } from "./wave.ts";
 
-export type SimulationOptions = { nodes: number; waves: number; seed: number };
+export type SimulationOptions = {
+  nodes: number;
+  waves: number;
+  seed: number;
+  /** Blocks of the parts, other than the ones that were found. */
+  chaseBlocks?: number;
+  workBlocks?: number;
+};
 
 export type KindReport = Tally & { kind: string; per10000: number };
 export type SweepReport = { condition: string; held: number; per10000: number };
@@ -28,11 +35,12 @@ export type SimulationReport = SimulationOptions & {
 
 /** Simulates waves of a market of honest nodes, with liars among them. The same seed gives the same report. */
 export function simulate(options: SimulationOptions): SimulationReport {
-  const { nodes, waves, seed } = options;
+  const { nodes, waves, seed, chaseBlocks = terms.chaseBlocks, workBlocks = terms.workBlocks } = options;
   const random = createRandom(seed);
-  const honest = drawFleet(nodes, random).map((machine, place) => honestBox(place + 1, machine));
+  const own = { ...terms, chaseBlocks, workBlocks };
+  const honest = drawFleet(nodes, random).map((machine, place) => honestBox(place + 1, machine, own));
   const kinds = new Set(honest.map(({ kind }) => kind));
-  const setting = { conditions: ordinary, rules: defaultRules, terms, random };
+  const setting = { conditions: ordinary, rules: defaultRules, terms: own, random };
   const outcome = runWaves([...honest, ...liarsFrom(nodes + 1)], setting, { waves });
   const reports = [...outcome.kinds].map(([kind, tally]) => reportOf(kind, tally));
   const ofHonest = reports.filter(({ kind }) => kinds.has(kind));
@@ -95,6 +103,8 @@ function sweepsOf(honest: readonly Box[], setting: Setting, waves: number): Swee
     sweep("other work takes up to 60% of a box", {}, [], 0.6),
     sweep("25% of the names never answer", {}, silentNames(0.25)),
     sweep("35% of the names never answer", {}, silentNames(0.35)),
+    sweep("2 of 7 measurers withhold their results", { withholding: 2 / 7 }),
+    sweep("4 of 7 measurers withhold their results", { withholding: 4 / 7 }),
   ];
 }
 

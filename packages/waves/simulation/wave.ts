@@ -108,9 +108,11 @@ function statementsOf(
   exceptions: readonly Map<string, Shares>[],
   { conditions, random }: Setting,
 ): Statement[] {
-  return exceptions.flatMap((own, measurer) =>
-    random.chance(conditions.measurerDown)
-      ? []
-      : [{ measurerId: measurer + 1, operator: `measurer ${measurer + 1}`, exceptions: own }],
-  );
+  const withheld = Math.round(conditions.measurers * conditions.withholding);
+  return exceptions.flatMap((own, measurer) => {
+    const isThere = !random.chance(conditions.measurerDown) && measurer >= withheld;
+    return isThere
+      ? [{ measurerId: measurer + 1, operator: `measurer ${measurer + 1}`, exceptions: own }]
+      : [];
+  });
 }

@@ -84,7 +84,7 @@ function leaseOf({ workspace_id, release_reason, price_per_second, assigned_bloc
 }
 
 /** @throws InputError `node_not_found` */
-async function requireNode(db: ApiDeps["db"], id: string): Promise<number> {
+export async function requireNode(db: ApiDeps["db"], id: string): Promise<number> {
   const nodeId = Number(id);
   if ((await findNode(db, nodeId)) !== undefined) return nodeId;
   throw new InputError(`There is no node ${nodeId}.`, {

@@ -3,6 +3,7 @@ import type { Queryable } from "@ngpu/db/pool";
 import { countPresence, type Presence } from "@ngpu/protocol/presence";
 import type { SickGpuReport } from "@ngpu/protocol/wire";
 import { newestSlots, readPresence } from "@ngpu/queries/presence";
+import type { Hex } from "viem";
 import type { Tier } from "./escrow.ts";
 
 /** A block number above all others: reads the current state. */
@@ -141,6 +142,19 @@ const measurementSelect = `
 
 export async function findMeasurement(db: Queryable, id: string): Promise<MeasurementRow | undefined> {
   const { rows } = await db.query<MeasurementRow>(`${measurementSelect} where round_id = $1::numeric`, [id]);
+  return rows[0];
+}
+
+/** The devices that a node claims now, and the block of the claim. */
+export async function findClaim(
+  db: Queryable,
+  nodeId: number,
+): Promise<{ devices: Hex[]; block: string } | undefined> {
+  const { rows } = await db.query<{ devices: Hex[]; block: string }>(
+    `select devices, claimed_block::text as block from chain.hardware_claim where node_id = $1
+      order by generation desc limit 1`,
+    [nodeId],
+  );
   return rows[0];
 }
 

@@ -23,8 +23,9 @@ const kindsOf: Record<Role, readonly RelayKind[]> = {
     "report",
     "progress",
     "dispute",
+    "claimHardware",
   ],
-  measurer: ["registerMeasurer", "reveal"],
+  measurer: ["registerMeasurer", "reveal", "postWave"],
 };
 
 /** Kinds that a session relays for another signer: the node's wallet, or who acknowledged its heartbeats. */

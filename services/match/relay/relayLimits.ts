@@ -19,6 +19,8 @@ export const relayLimits: Readonly<Record<RelayKind, number>> = {
   progress: 60,
   reveal: 2_000,
   dispute: 2_000,
+  claimHardware: 20,
+  postWave: 200,
 };
 
 /** The fields by which messages of a signer are counted apart: those of a lease. */

@@ -14,4 +14,5 @@ export const goals: Record<string, number> = {
   "claim-first-existing": 73_000,
   "claim-fresh": 90_000,
   "claim-many-500": 15_000,
+  "wave-10k-7": 75,
 };

@@ -6,6 +6,7 @@ import {
   measureAbi,
   pomcAbi,
   progressAbi,
+  proofWavesAbi,
 } from "@ngpu/contracts-sdk/generated/abi";
 import { type Abi, getContract } from "viem";
 import type { MarketFixture } from "./market.ts";
@@ -38,6 +39,7 @@ export async function replace<Market extends MarketFixture>(
     progress: getContract(use(progressAbi, "Progress")),
     pomc: getContract(use(pomcAbi, "Pomc")),
     measure: getContract(use(measureAbi, "Measure")),
+    waves: getContract(use(proofWavesAbi, "ProofWaves")),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   pausesAbi,
   pomcAbi,
   progressAbi,
+  proofWavesAbi,
   tokenAbi,
 } from "@ngpu/contracts-sdk/generated/abi";
 import { getAddress, getContract, keccak256, parseEther, type TransactionReceipt, toBytes } from "viem";
@@ -43,6 +44,15 @@ const periods = {
   startSeconds: 3_600,
   restSeconds: 60,
   refundDays: 1,
+  waves: {
+    stride: 2,
+    chance: 1,
+    fillBlocks: 6,
+    chaseBlocks: 8,
+    workBlocks: 8,
+    commitBlocks: 8,
+    revealBlocks: 8,
+  },
 };
 
 /** Every contract, deployed as in a real deployment, with an account in each role. */
@@ -134,6 +144,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
     docker: getContract(use(dockerContractAbi, "DockerContract")),
     progress: getContract(use(progressAbi, "Progress")),
     measure: getContract(use(measureAbi, "Measure")),
+    waves: getContract(use(proofWavesAbi, "ProofWaves")),
     escrow: getContract(use(escrowAbi, "Escrow")),
     pomc: getContract(use(pomcAbi, "Pomc")),
     token: getContract(use(tokenAbi, "Token")),

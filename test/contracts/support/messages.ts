@@ -11,9 +11,10 @@ import {
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { keyOf, later, type MarketFixture } from "./market.ts";
-import { type Drawn, requestDrawing, result } from "./measure.ts";
+import { addMeasurer, type Drawn, requestDrawing, result } from "./measure.ts";
 import { addNodes, bindWallet, type Node, nodeSpec, registrationOf } from "./nodes.ts";
 import { zeroAddress, zeroHash } from "./reverts.ts";
+import { mineBefore, openWave } from "./waves.ts";
 import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
 
 type Fields = Record<string, unknown>;
@@ -203,6 +204,25 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
   revealTypes: revealMessage,
+  hardwareClaimTypes: async (market) => {
+    const deadline = BigInt((await market.time.latest()) + 3_600);
+    const message = { nodeId: 1, devices: [zeroHash], deadline };
+    const signer = market.nodes.first.key;
+    return {
+      signer,
+      domain: typed.domainOf(market.deployment, "ProofWaves"),
+      types: typed.hardwareClaimTypes,
+      primaryType: "HardwareClaim",
+      message,
+      second: { signer, message: { ...message, deadline: deadline + 1n } },
+      repeated: "HardwareClaimStale",
+      deadline: "deadline",
+      isSequence: true,
+      send: (given, signature, account) =>
+        market.mined(market.waves.write.claimBatch([[given as typeof message], [signature]], { account })),
+    };
+  },
+  wavePostTypes: wavePostMessage,
   authorizationTypes: (market) => {
     const message = { ...authorizationOf(market), nonce: 300n };
     return {
@@ -311,6 +331,28 @@ async function revealMessage(market: Market): Promise<Signed> {
     deadline: "deadline",
     send: (given, signature, account) =>
       mined(measure.write.revealBatch([[given as Reveal], [signature]], { account })),
+  };
+}
+
+/** A wave of two measurers, in the blocks of its first stage. */
+async function wavePostMessage(market: Market): Promise<Signed> {
+  for (const name of ["wave measurer 1", "wave measurer 2"]) await addMeasurer(market, name);
+  const { waveId, chase } = await openWave(market);
+  await mineBefore(market, chase + 1);
+  const of = (measurerId: number) => ({ waveId, measurerId, stage: 0, root: zeroHash });
+  return {
+    signer: keyOf("wave measurer 1"),
+    domain: typed.domainOf(market.deployment, "ProofWaves"),
+    types: typed.wavePostTypes,
+    primaryType: "WavePost",
+    message: of(1),
+    second: { signer: keyOf("wave measurer 2"), message: of(2) },
+    repeated: "WaveStageNotNext",
+    deadline: undefined,
+    send: (given, signature, account) =>
+      market.mined(
+        market.waves.write.postBatch([[given as ReturnType<typeof of>], [signature]], { account }),
+      ),
   };
 }
 

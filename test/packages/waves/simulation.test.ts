@@ -65,6 +65,8 @@ describe("a simulation of waves", function () {
     expect(sweep("25% of the names never answer")).to.deep.include({ per10000: 0 });
     expect(sweep("2 of 7 measurers omit every answer")).to.deep.include({ per10000: 0 });
     expect(sweep("5 of 7 measurers omit every answer")).to.deep.include({ per10000: 0 });
+    expect(sweep("2 of 7 measurers withhold their results")).to.deep.include({ per10000: 0 });
+    expect(sweep("4 of 7 measurers withhold their results")?.held).to.equal(0);
   });
 });
 

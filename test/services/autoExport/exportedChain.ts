@@ -31,6 +31,7 @@ export function useExportedChain() {
   const rows = async (sql: string): Promise<Row[]> => (await market.db.query(sql)).rows;
   return {
     chain: () => chain,
+    db: () => market.db,
     /** Mines one block for each list of logs and waits until the last one is stored. */
     mined: async (...blocks: ScriptedLog[][]) => {
       chain.mine(...blocks);

@@ -2,7 +2,7 @@ import { concat, type Hex, toHex } from "viem";
 import { eventLog, type ScriptedLog } from "../../packages/chain-reader/scriptedChain.ts";
 import { word } from "./fixtures.ts";
 import { leaseActs, ownerActs } from "./marketLeases.ts";
-import { measureActs, nodeActs } from "./marketNodes.ts";
+import { measureActs, nodeActs, waveActs } from "./marketNodes.ts";
 import {
   type Act,
   account,
@@ -32,7 +32,7 @@ export function createMarket(random: () => number) {
 }
 
 function act(state: Market, upTo: UpTo): ScriptedLog[] {
-  const all = [nodeActs, ownerActs, leaseActs, leaseActs, measureActs, rewardActs];
+  const all = [nodeActs, ownerActs, leaseActs, leaseActs, measureActs, waveActs, rewardActs];
   return (all[upTo(all.length)] as Act)(state, upTo);
 }
 

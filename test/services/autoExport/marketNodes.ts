@@ -57,6 +57,41 @@ export const nodeActs: Act = (state, upTo) => {
   ];
 };
 
+export const waveActs: Act = (state, upTo) => {
+  if (state.nodes === 0) return nodeActs(state, upTo);
+  const hash = () => word(upTo(1e9));
+  if (state.waves === 0 || upTo(4) === 0) {
+    state.waves += 1;
+    const opened = { waveId: state.waves, fillBlock: upTo(1e6), fillHash: hash() };
+    return [eventLog("ProofWaves", "WaveOpened", opened)];
+  }
+  const waveId = 1 + upTo(state.waves);
+  const of = { waveId, measurerId: 1 + upTo(3) };
+  const exceptions = word(upTo(3));
+  switch (upTo(5)) {
+    case 0: {
+      const devices = Array.from({ length: upTo(3) }, hash);
+      return [
+        eventLog("ProofWaves", "HardwareClaimed", { nodeId: 1 + upTo(state.nodes), deadline: 99n, devices }),
+      ];
+    }
+    case 1:
+      return [eventLog("ProofWaves", "WavePosted", { ...of, stage: upTo(3), root: hash() })];
+    case 2: {
+      // The contract accepts no reveal without a post.
+      const posted = eventLog("ProofWaves", "WavePosted", { ...of, stage: 2, root: hash() });
+      const revealed = { ...of, results: hash(), transcripts: hash(), exceptions };
+      return [posted, eventLog("ProofWaves", "WaveRevealed", revealed)];
+    }
+    case 3:
+      return [eventLog("ProofWaves", "ExceptionsPublished", { waveId, exceptions, list: word(upTo(1e9)) })];
+    default: {
+      const hashes = { chaseHash: hash(), workHash: hash(), auditHash: hash() };
+      return [eventLog("ProofWaves", "WaveSeedsRecorded", { waveId, ...hashes })];
+    }
+  }
+};
+
 export const measureActs: Act = (state, upTo) => {
   if (upTo(4) === 0) {
     state.measurers += 1;
@@ -67,6 +102,7 @@ export const measureActs: Act = (state, upTo) => {
         wallet: zero,
         region: "0x4652",
       }),
+      eventLog("Measure", "MeasurerAdmissionSet", { measurerId: state.measurers, admitted: upTo(2) === 0 }),
     ];
   }
   if (state.nodes === 0) return nodeActs(state, upTo);

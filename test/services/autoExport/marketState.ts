@@ -28,6 +28,7 @@ export type Market = {
   nodes: number;
   measurers: number;
   rounds: bigint;
+  waves: number;
   slots: bigint;
   leases: Lease[];
   generations: Record<Generation, GenerationState>;
@@ -41,6 +42,7 @@ export function emptyMarket(): Market {
     nodes: 0,
     measurers: 0,
     rounds: 0n,
+    waves: 0,
     slots: 0n,
     leases: [],
     generations: { previous: emptyGeneration(), current: emptyGeneration() },

@@ -10,6 +10,7 @@ export const deploymentDocument = {
     DockerContract: at("3"),
     Progress: at("4"),
     Measure: at("5"),
+    ProofWaves: at("9"),
     Escrow: at("6"),
     Pomc: at("7"),
     Token: at("8"),

@@ -160,6 +160,7 @@ describe("any value that an outsider puts on the chain", function () {
       "/v1/images",
       "/v1/epochs",
       "/v1/nodes/900",
+      "/v1/nodes/1/proof",
       "/v1/measurements/900",
     ];
     const theirs = [

@@ -45,6 +45,8 @@ export const relayExamples: Record<RelayKind, Record<string, unknown>> = {
     },
     ...{ result, deadline },
   },
+  claimHardware: { nodeId: 1, devices: [hex(32)], deadline },
+  postWave: { waveId: 1, measurerId: 1, stage: 0, root: hex(32), deadline },
 };
 
 /** Values at the ends of every type that JSON and the chain have, and beyond. */

@@ -8,6 +8,7 @@ import { Facts, Page, Panel, Stats } from "../../ui/page.tsx";
 import { Earnings } from "./earnings.tsx";
 import { Leases } from "./leases.tsx";
 import { Measurements } from "./measurements.tsx";
+import { HardwareProof } from "./proof.tsx";
 import { Slots } from "./slots.tsx";
 import { NodeStatus } from "./status.tsx";
 
@@ -40,6 +41,9 @@ export function NodePage() {
             </Panel>
             <Panel title={t("node.measurements")} note={t("node.measurements.note")} flush>
               <Measurements id={id} />
+            </Panel>
+            <Panel title={t("node.proof")} note={t("node.proof.note")} flush>
+              <HardwareProof id={id} />
             </Panel>
           </>
         )}

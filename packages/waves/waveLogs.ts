@@ -1,0 +1,145 @@
+import type { Hex } from "viem";
+import { type ClaimedDevice, decodeDevice } from "./claims.ts";
+import { type Candidate, drawMeasurers } from "./draw.ts";
+import type { PostedRoot } from "./evidence.ts";
+import { decodeExceptions } from "./exceptions.ts";
+import { type MarketBefore, marketBefore } from "./marketLogs.ts";
+import { defaultRules, type Rules, rulesFor, unpackRules } from "./rules.ts";
+import { blocksOf, stages, type WaveBlocks, type WaveTerms } from "./schedule.ts";
+import type { Challenged, Statement } from "./types.ts";
+
+/** A decoded log, in the chain's order. */
+export type WaveLog = { contract: string; name: string; args: Record<string, unknown>; block: bigint };
+
+/** The events that waves depend on, by contract. */
+export const waveEvents = {
+  ProofWaves: [
+    ...["WaveOpened", "WaveSeedsRecorded", "HardwareClaimed", "WaveRulesSet"],
+    ...["WavePosted", "WaveRevealed", "ExceptionsPublished"],
+  ],
+  Measure: ["MeasurerRegistered", "MeasurerAdmissionSet"],
+  ComputeNode: ["NodeRegistered", "NodeKeySet", "NodeWalletSet"],
+  DockerContract: ["Assigned", "Released"],
+} as const;
+
+/** A claim, with the hardware that bounds what the device can make up. */
+export type ChallengedDevice = Challenged & { claimed: ClaimedDevice };
+
+/** A wave as the logs describe it. */
+export type Wave = {
+  waveId: number;
+  blocks: WaveBlocks;
+  fillHash: Hex;
+  /** The hashes that were recorded; undefined until then. */
+  seeds: { chase: Hex; work: Hex; audit: Hex } | undefined;
+  rules: Rules;
+  drawn: Candidate[];
+  /** Roots that drawn measurers posted. */
+  roots: Record<"chase" | "answers", PostedRoot[]>;
+  challenged: ChallengedDevice[];
+  statements: (Statement & { results: Hex; transcripts: Hex })[];
+  /** Drawn measurers that committed to results and did not reveal them, with their list, in time. */
+  withheld: number[];
+};
+
+/** The numbers of the opened waves, in their order. */
+export function wavesIn(logs: readonly WaveLog[]): number[] {
+  return logs.filter(({ name }) => name === "WaveOpened").map(({ args }) => Number(args.waveId));
+}
+
+/** A wave from logs alone; undefined for one that was not opened. */
+export function waveOf(logs: readonly WaveLog[], waveId: number, terms: WaveTerms): Wave | undefined {
+  const own = logs.filter(({ args }) => args.waveId !== undefined && Number(args.waveId) === waveId);
+  const opened = own.find(({ name }) => name === "WaveOpened");
+  if (opened === undefined) return undefined;
+  const fillBlock = Number(opened.args.fillBlock);
+  // What is signed or changed in or after the first block is too late: its hash is known there.
+  const market = marketBefore(logs, BigInt(fillBlock));
+  const rules = rulesBefore(logs, BigInt(fillBlock));
+  return assembleWave({
+    waveId,
+    fillBlock,
+    fillHash: opened.args.fillHash as Hex,
+    own,
+    market,
+    rules,
+    terms,
+  });
+}
+
+/** What a wave consists of, wherever it was read from. */
+export type WaveParts = {
+  waveId: number;
+  fillBlock: number;
+  fillHash: Hex;
+  /** The wave's logs after its opening. */
+  own: readonly WaveLog[];
+  /** The market before the first block. */
+  market: MarketBefore;
+  rules: Rules;
+  terms: WaveTerms;
+};
+
+/** Puts a wave together: draws its measurers, and takes what they posted. */
+export function assembleWave({ waveId, fillBlock, fillHash, own, market, rules, terms }: WaveParts): Wave {
+  const blocks = blocksOf(fillBlock, terms);
+  const drawn = drawMeasurers(market.measurers, fillHash, rules.drawn);
+  const posts = postsOf(own, drawn);
+  const statements = statementsOf(own, drawn, blocks);
+  const stated = new Set(statements.map(({ measurerId }) => measurerId));
+  return {
+    ...{ waveId, blocks, fillHash, seeds: seedsOf(own), rules: rulesFor(drawn.length, rules), drawn },
+    roots: { chase: posts(stages.chase), answers: posts(stages.answers) },
+    challenged: challengedOf(market),
+    statements,
+    withheld: posts(stages.results).flatMap(({ measurerId }) => (stated.has(measurerId) ? [] : [measurerId])),
+  };
+}
+
+function challengedOf({ claims, operators, leased }: MarketBefore): ChallengedDevice[] {
+  return [...claims].flatMap(([nodeId, words]) =>
+    words.map((word, device) => {
+      const claimed = decodeDevice(word);
+      const operator = operators.get(nodeId) ?? "";
+      return { nodeId, device, figures: claimed.figures, operator, leased: leased.has(nodeId), claimed };
+    }),
+  );
+}
+
+function rulesBefore(logs: readonly WaveLog[], block: bigint): Rules {
+  const set = logs.findLast((log) => log.name === "WaveRulesSet" && log.block < block);
+  return set === undefined ? defaultRules : unpackRules(set.args.rules as Parameters<typeof unpackRules>[0]);
+}
+
+function seedsOf(own: readonly WaveLog[]): Wave["seeds"] {
+  const recorded = own.find(({ name }) => name === "WaveSeedsRecorded");
+  if (recorded === undefined) return undefined;
+  const { chaseHash, workHash, auditHash } = recorded.args as Record<string, Hex>;
+  return { chase: chaseHash as Hex, work: workHash as Hex, audit: auditHash as Hex };
+}
+
+/** What drawn measurers posted, by stage. The contract accepts posts in their blocks alone, and each once. */
+function postsOf(own: readonly WaveLog[], drawn: readonly Candidate[]) {
+  const ids = new Set(drawn.map(({ measurerId }) => measurerId));
+  const posted = own.filter(({ name, args }) => name === "WavePosted" && ids.has(Number(args.measurerId)));
+  return (stage: number): PostedRoot[] =>
+    posted
+      .filter(({ args }) => Number(args.stage) === stage)
+      .map(({ args }) => ({ measurerId: Number(args.measurerId), root: args.root as Hex }));
+}
+
+function statementsOf(own: readonly WaveLog[], drawn: readonly Candidate[], { revealed }: WaveBlocks) {
+  const lists = new Map<string, Hex>();
+  for (const { name, args, block } of own) {
+    const isTimely = name === "ExceptionsPublished" && block <= BigInt(revealed);
+    if (isTimely) lists.set(String(args.exceptions), args.list as Hex);
+  }
+  return own.flatMap(({ name, args }) => {
+    const measurer = drawn.find(({ measurerId }) => measurerId === Number(args.measurerId));
+    const list = lists.get(String(args.exceptions));
+    const exceptions = list === undefined ? undefined : decodeExceptions(list);
+    if (name !== "WaveRevealed" || measurer === undefined || exceptions === undefined) return [];
+    const { results, transcripts } = args as Record<string, Hex>;
+    return [{ ...measurer, exceptions, results: results as Hex, transcripts: transcripts as Hex }];
+  });
+}

@@ -1,0 +1,70 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import type { Queryable } from "@ngpu/db/pool";
+import { readWave, readWaves, type WaveRow } from "@ngpu/queries/waves";
+import type { JudgedWave } from "@ngpu/waves/history";
+import { blocksOf } from "@ngpu/waves/schedule";
+import { keyOf } from "@ngpu/waves/types";
+import { waveVerdict } from "@ngpu/waves/verdict";
+
+/** Verdicts that are kept. A verdict is computed for all nodes at once, and never changes on one chain. */
+const keptVerdicts = 64;
+/** Waves of one request, so that a node that is always leased does not make it read them all. */
+const mostWaves = 60;
+
+/** The waves whose reveals have ended, with their verdicts: newest first, each computed once. */
+export function createJudgedWaves({ db, deployment }: { db: Queryable; deployment: Deployment }) {
+  const judged = new Map<string, Promise<JudgedWave>>();
+
+  return {
+    /** Newest first, until each device of the node has as many verdicts as count. */
+    forNode: async (nodeId: number): Promise<JudgedWave[]> => {
+      const waves: JudgedWave[] = [];
+      const { revealed: length } = blocksOf(0, deployment.parameters.waves);
+      const until = (await exportedBlock(db)) - BigInt(length);
+      for (const row of await readWaves(db, until, { before: null, limit: mostWaves })) {
+        const wave = await judge(row);
+        waves.push(wave);
+        if (isEnough(waves, nodeId)) break;
+      }
+      return waves;
+    },
+  };
+
+  function judge(row: WaveRow): Promise<JudgedWave> {
+    // The hash: after a reorganization the same number is another wave.
+    const key = `${row.waveId} ${row.fillHash}`;
+    const known = judged.get(key);
+    if (known !== undefined) return known;
+    const made = readWave(db, row, deployment.parameters.waves).then((wave) => ({
+      ...wave,
+      verdict: waveVerdict(wave, wave.rules),
+    }));
+    judged.set(key, made);
+    made.catch(() => judged.delete(key));
+    const [oldest] = judged.keys();
+    if (judged.size > keptVerdicts && oldest !== undefined) judged.delete(oldest);
+    return made;
+  }
+}
+
+export type JudgedWaves = ReturnType<typeof createJudgedWaves>;
+
+async function exportedBlock(db: Queryable): Promise<bigint> {
+  const { rows } = await db.query<{ number: string }>(
+    "select number::text from chain.head where tier = 'unsafe'",
+  );
+  return BigInt(rows[0]?.number ?? 0);
+}
+
+function isEnough(waves: readonly JudgedWave[], nodeId: number): boolean {
+  const [newest] = waves;
+  if (newest === undefined) return false;
+  const devices = newest.challenged.filter((device) => device.nodeId === nodeId);
+  return devices.every((device) => {
+    const counted = waves.filter(
+      ({ verdict }) =>
+        verdict.held && verdict.devices.some((own) => keyOf(own) === keyOf(device) && own.outcome !== "kept"),
+    );
+    return counted.length >= newest.rules.counted;
+  });
+}

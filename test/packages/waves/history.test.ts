@@ -1,0 +1,159 @@
+import { encodeDevice } from "@ngpu/waves/claims";
+import { historiesOf, judgedWaves } from "@ngpu/waves/history";
+import { waveOf, wavesIn } from "@ngpu/waves/waveLogs";
+import { expect } from "chai";
+import {
+  accountOf,
+  claimLog,
+  cpu,
+  drawnFrom,
+  exception,
+  logOf,
+  marketLogs,
+  type Script,
+  terms,
+  waveLogs,
+} from "./scriptedWaves.ts";
+
+const none = (ids: readonly number[]): Script["lists"] => Object.fromEntries(ids.map((id) => [id, []]));
+const seven = [1, 2, 3, 4, 5, 6, 7];
+const base = marketLogs({ nodes: 10, measurers: 7 });
+
+/** So many waves, one after the other, each with its script. */
+function waves(scripts: readonly Script[], before = base) {
+  let from = 20;
+  const logs = [...before];
+  for (const [index, script] of scripts.entries()) {
+    const fill = drawnFrom(from);
+    logs.push(...waveLogs(index + 1, fill, script));
+    from = fill + 60;
+  }
+  return logs;
+}
+
+describe("a wave from logs", () => {
+  it("challenges what keys claimed before its first block, and nothing that came in it or after", () => {
+    const fill = drawnFrom(20);
+    const [early, late] = [
+      claimLog(3, [], fill - 1),
+      claimLog(4, [encodeDevice(cpu), encodeDevice(cpu)], fill),
+    ];
+    const wave = waveOf([...base, early, late, ...waveLogs(1, fill, { lists: none(seven) })], 1, terms);
+    expect(wave?.challenged.map(({ nodeId }) => nodeId)).to.deep.equal([1, 2, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it("hears drawn measurers alone, of distinct operators, whose list is published", () => {
+    const wallet = accountOf("one owner");
+    const twins = [8, 9].flatMap((measurerId) => [
+      logOf("MeasurerRegistered", { measurerId, key: accountOf(`m${measurerId}`), wallet }, 4),
+      logOf("MeasurerAdmissionSet", { measurerId, admitted: true }, 4),
+    ]);
+    const logs = waves([{ lists: none([...seven, 8, 9]) }], [...base, ...twins]);
+    const wave = waveOf(logs, 1, terms);
+    expect(wave?.drawn.length).to.equal(7);
+    expect(wave?.drawn.filter(({ operator }) => operator === wallet).length).to.be.at.most(1);
+    expect(wave?.statements.map(({ measurerId }) => measurerId)).to.have.members(
+      wave?.drawn.map(({ measurerId }) => measurerId) ?? [],
+    );
+    const unpublished = logs.filter(({ name }) => name !== "ExceptionsPublished");
+    expect(waveOf(unpublished, 1, terms)?.statements).to.deep.equal([]);
+  });
+
+  it("names the measurers that committed and did not reveal", () => {
+    const wave = waveOf(waves([{ lists: none([1, 2, 3, 4]), withholding: [5, 6] }]), 1, terms);
+    expect(wave?.withheld).to.have.members([5, 6]);
+    expect(wave?.statements.length).to.equal(4);
+  });
+
+  it("leads a measurer with a node's key to that node's wallet", () => {
+    const wallet = accountOf("owner of node 1");
+    const own = [
+      logOf("NodeWalletSet", { nodeId: 1, wallet }, 4),
+      logOf(
+        "MeasurerRegistered",
+        { measurerId: 1, key: accountOf("measurer 1"), wallet: accountOf("node 1") },
+        5,
+      ),
+    ];
+    const wave = waveOf(waves([{ lists: none(seven) }], [...base, ...own]), 1, terms);
+    expect(wave?.drawn.find(({ measurerId }) => measurerId === 1)?.operator).to.equal(wallet);
+    expect(wave?.challenged[0]?.operator).to.equal(wallet);
+  });
+
+  it("knows the nodes that a tenant has", () => {
+    const lease = { workspaceId: 1n, replica: 0, lease: 1, nodeId: 2 };
+    const [assigned, released] = [logOf("Assigned", lease, 5), logOf("Released", lease, 6)];
+    const leasedIn = (logs: typeof base) =>
+      waveOf(waves([{ lists: none(seven) }], logs), 1, terms)
+        ?.challenged.filter(({ leased }) => leased)
+        .map(({ nodeId }) => nodeId);
+    expect(leasedIn([...base, assigned])).to.deep.equal([2]);
+    expect(leasedIn([...base, assigned, released])).to.deep.equal([]);
+  });
+
+  it("has the rules that were set before it", () => {
+    const rules = {
+      drawn: 5,
+      quorum: 3,
+      spare: 1,
+      leastMemory: 1,
+      leastBandwidth: 2,
+      leastArithmetic: 3,
+      counted: 4,
+      passes: 2,
+      lossPermille: 9,
+      keptWaves: 8,
+    };
+    const wave = waveOf(
+      waves([{ lists: none(seven) }], [...base, logOf("WaveRulesSet", { rules }, 9)]),
+      1,
+      terms,
+    );
+    expect(wave?.rules).to.deep.include({
+      drawn: 5,
+      least: { memory: 1, bandwidth: 2, arithmetic: 3 },
+      keptWaves: 8,
+    });
+    expect(wave?.drawn.length).to.equal(5);
+  });
+});
+
+describe("histories of devices", () => {
+  const silent = (nodeId: number): Script => ({
+    lists: Object.fromEntries(seven.map((id) => [id, [exception(nodeId, 0)]])),
+  });
+  const pass: Script = { lists: none(seven) };
+
+  it("count waves that were held, and no others", () => {
+    const lost: Script = {
+      lists: Object.fromEntries(seven.map((id) => [id, [1, 2, 3, 4].map((nodeId) => exception(nodeId, 0))])),
+    };
+    const few: Script = { lists: none([1, 2]) };
+    const logs = waves([pass, lost, few, pass, silent(1), pass]);
+    const judged = judgedWaves(logs, terms, 10_000n);
+    expect(wavesIn(logs).length).to.equal(6);
+    expect(judged.map(({ verdict }) => verdict.held)).to.deep.equal([true, false, false, true, true, true]);
+    const histories = historiesOf(judged);
+    expect(histories.get("1/0")?.standing).to.include({ paid: true, passed: 3, waves: 4 });
+    expect(histories.get("1/0")?.verdicts.map(({ outcome }) => outcome)).to.deep.equal([
+      "passed",
+      "passed",
+      "failed",
+      "passed",
+    ]);
+  });
+
+  it("judge no wave before its reveals have ended", () => {
+    const logs = waves([pass]);
+    const { revealed } = waveOf(logs, 1, terms)?.blocks ?? { revealed: 0 };
+    expect(judgedWaves(logs, terms, BigInt(revealed - 1))).to.deep.equal([]);
+    expect(judgedWaves(logs, terms, BigInt(revealed)).length).to.equal(1);
+  });
+
+  it("use evidence of a wave for the devices that it shows", () => {
+    const logs = waves([silent(1)]);
+    const evidence = new Map([[1, new Map([["1/0", { memory: 255, bandwidth: 230, arithmetic: 255 }]])]]);
+    const [judged] = judgedWaves(logs, terms, 10_000n, evidence);
+    expect(judged?.verdict.devices[0]).to.include({ outcome: "passed" });
+  });
+});
