@@ -1,12 +1,12 @@
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
-import { amount, number } from "@ngpu/rewards/chainLogs";
+import { amount, type ChainLog } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import { InputError } from "@ngpu/runtime/errors";
-import { auditAssignment, type PassedOver } from "./assignmentAudit.ts";
-import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
+import { auditAssignment, type Exclusion } from "./assignmentAudit.ts";
+import { type BlockClock, createBlockClock, readMarketLogs } from "./chainHistory.ts";
 import { placementEvents } from "./fleetLogs.ts";
-import { withReleaseTimes } from "./priceLimit.ts";
+import { othersPending, type PlaceBounds } from "./placeBounds.ts";
 import { type SourceOptions, sourceOf } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
 
@@ -38,20 +38,45 @@ export async function verifyAssignment(
   }
   const decidedAt = amount(assigned.args.decidedAt);
   const decided = decidedAt > latest ? undefined : await readHeader(client, decidedAt);
-  const replica = { workspaceId: amount(assigned.args.workspaceId), replica: number(assigned.args.replica) };
-  const audit = auditAssignment(
-    await withReleaseTimes(logs, replica, clock),
-    assigned,
-    decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
-  );
-  const { checks, nodeId, price, position, ranking, passedOver } = audit;
+  const audit = auditAssignment(await withStatusTimes(logs, clock), assigned, {
+    decided: decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
+    assignedAt: await clock.timeOf(assigned.block),
+    timesOf: await decisionTimes([assigned, ...othersPending(logs, assigned)], latest, clock),
+    slotSeconds: deployment.parameters.slotSeconds,
+  });
+  const { checks, nodeId, price, position, places, ranking, excluded } = audit;
   printVerdict(options, checks, { lease: name, assignedAt: assigned.block, ...audit }, [
     `Lease ${name}: node ${nodeId} at ${price} token units per second, assigned in block ${assigned.block}.`,
     `Decided at block ${decidedAt}, position ${position}. Best nodes there: ${ranking.join(", ") || "none"}.`,
-    ...passedOver.map(passedOverText),
+    ...(checks.place ? [] : [`The chain has ${placesText(places)} for it.`]),
+    ...excluded.map(exclusionText),
   ]);
 }
 
-function passedOverText({ nodeId, reason }: PassedOver): string {
-  return `Node ${nodeId} ranks higher. ${reason ?? "The chain has no reason to pass it over."}`;
+/** The logs, with the times at which nodes changed their status. */
+function withStatusTimes(logs: readonly ChainLog[], { timeOf }: BlockClock): Promise<ChainLog[]> {
+  return Promise.all(
+    logs.map(async (log) =>
+      log.name === "NodeStatusChanged" ? { ...log, time: await timeOf(log.block) } : log,
+    ),
+  );
+}
+
+/** The times of the blocks of decision. */
+async function decisionTimes(
+  assignments: readonly ChainLog[],
+  latest: bigint,
+  { timeOf }: BlockClock,
+): Promise<Map<bigint, number>> {
+  const blocks = new Set(assignments.map(({ args }) => amount(args.decidedAt)));
+  const times = new Map<bigint, number>();
+  for (const block of blocks) if (block <= latest) times.set(block, await timeOf(block));
+  return times;
+}
+
+const placesText = ({ least, most }: PlaceBounds) =>
+  least === most ? `position ${least}` : `positions ${least} to ${most}`;
+
+function exclusionText({ nodeId, reason }: Exclusion): string {
+  return `Node ${nodeId} was excluded. ${reason ?? "The chain has no reason for it."}`;
 }
