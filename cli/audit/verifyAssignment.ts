@@ -1,5 +1,6 @@
-import type { PassedOver } from "@ngpu/audit/assignmentAudit";
+import type { Exclusion } from "@ngpu/audit/assignmentAudit";
 import { verifyLease } from "@ngpu/audit/assignments";
+import type { PlaceBounds } from "@ngpu/audit/placeBounds";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { type SourceOptions, sourceOf } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
@@ -20,14 +21,18 @@ export async function verifyAssignment(
   const { deployment, rpcUrls } = await sourceOf(options);
   const client = createChainClient({ chainId: deployment.chainId, rpcUrls });
   const audit = await verifyLease(client, deployment, name);
-  const { checks, assignedAt, decidedAt, nodeId, price, position, ranking, passedOver } = audit;
+  const { checks, assignedAt, decidedAt, nodeId, price, position, places, ranking, excluded } = audit;
   printVerdict(options, checks, audit, [
     `Lease ${name}: node ${nodeId} at ${price} token units per second, assigned in block ${assignedAt}.`,
     `Decided at block ${decidedAt}, position ${position}. Best nodes there: ${ranking.join(", ") || "none"}.`,
-    ...passedOver.map(passedOverText),
+    ...(checks.place ? [] : [`The chain has ${placesText(places)} for it.`]),
+    ...excluded.map(exclusionText),
   ]);
 }
 
-function passedOverText({ nodeId, reason }: PassedOver): string {
-  return `Node ${nodeId} ranks higher. ${reason ?? "The chain has no reason to pass it over."}`;
+const placesText = ({ least, most }: PlaceBounds) =>
+  least === most ? `position ${least}` : `positions ${least} to ${most}`;
+
+function exclusionText({ nodeId, reason }: Exclusion): string {
+  return `Node ${nodeId} was excluded. ${reason ?? "The chain has no reason for it."}`;
 }

@@ -8,6 +8,7 @@ import {IAssignments} from "../interfaces/IAssignments.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {IDockerTypes} from "../interfaces/IDockerTypes.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IReleases} from "../interfaces/IReleases.sol";
 import {IWorkspaces} from "../interfaces/IWorkspaces.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
@@ -70,13 +71,13 @@ abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
         if (selector == IWorkspaces.setReplicas.selector) return 3;
         if (selector == IAssignments.assign.selector) return 4;
         if (selector == IAssignments.requestStart.selector) return 5;
-        if (selector == IAssignments.releaseLost.selector) return 6;
+        if (selector == IReleases.releaseLost.selector) return 6;
         if (selector == IWorkspaces.updateWorkspace.selector) return 7;
         if (selector == IAssignments.startWorkspace.selector) return 8;
         if (selector == IAssignments.requestStop.selector) return FIRST_EXIT;
         if (selector == IAssignments.requestDelete.selector) return FIRST_EXIT + 1;
         if (selector == IAssignments.reportBatch.selector) return FIRST_EXIT + 2;
-        if (selector == IAssignments.releaseEnded.selector) return FIRST_EXIT + 3;
+        if (selector == IReleases.releaseEnded.selector) return FIRST_EXIT + 3;
         if (selector == IAssignments.stopWorkspace.selector) return FIRST_EXIT + 4;
         return NONE;
     }

@@ -2,20 +2,14 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {IAssignments} from "../interfaces/IAssignments.sol";
-import {IComputeNode} from "../interfaces/IComputeNode.sol";
-import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
-import {Assignments} from "../libraries/Assignments.sol";
-import {Leases} from "../libraries/Leases.sol";
+import {IReleases} from "../interfaces/IReleases.sol";
 import {PackedLosses} from "../libraries/PackedLosses.sol";
-import {LeaseRef} from "../libraries/Types.sol";
-import {Tenancies} from "./Tenancies.sol";
+import {PriceLimits} from "./PriceLimits.sol";
 
-/// @title What a keeper may take away, and on which evidence
+/// @title Statements of witnesses, and what limits them
 /// @notice A keeper alone takes no lease that its owner wants and its node keeps: the chain itself shows why it ends, or a witness,
 /// which is another account, states that the node is silent.
-abstract contract Losses is Tenancies {
-    using Assignments for *;
+abstract contract Losses is IReleases, PriceLimits {
     using PackedLosses for bytes32;
 
     /// @dev A statement of a witness, or why it does not count.
@@ -29,11 +23,6 @@ abstract contract Losses is Tenancies {
     uint256 private constant STATEMENT_SECONDS = 30;
     uint256 private constant WINDOW_SECONDS = 10 minutes;
 
-    /// @dev How long a replacement's price is limited. A lost lease's longer: the statement that takes it may be false, and a thief
-    /// of both keys who could repeat it at a higher price each hour would reach any price within a day.
-    uint256 private constant TAKEN_SECONDS = 1 hours;
-    uint256 private constant LOST_SECONDS = 1 days;
-
     uint16 private immutable _lossBasisPoints;
     uint32 private immutable _lossFloor;
     uint32 private immutable _silenceSeconds;
@@ -44,35 +33,9 @@ abstract contract Losses is Tenancies {
         _silenceSeconds = terms_.silenceSeconds;
     }
 
-    /// @inheritdoc IAssignments
+    /// @inheritdoc IReleases
     function lossTerms() external view returns (LossTerms memory) {
         return LossTerms(_lossBasisPoints, _lossFloor, _silenceSeconds);
-    }
-
-    /// @dev Remembers that a lease was taken away, so that its replacement costs at most a tenth more. One that never ran is placed
-    /// again as a new lease is: its owner's highest price limits both.
-    function _markTaken(LeaseRef memory ref, bool isLost) internal {
-        (,,, uint64 rate,,, IEscrowTypes.Clock clock) = _escrow.leaseOf(ref.workspaceId, ref.replica);
-        if (clock == IEscrowTypes.Clock.New) return;
-        _lostMarks[Leases.keyOf(ref.workspaceId, ref.replica)].take(rate, isLost ? LOST_SECONDS : TAKEN_SECONDS);
-    }
-
-    /// @dev Whether a keeper may order the lease deleted. A lease whose workspace its owner changed is the owner's to replace; one
-    /// that does not serve counts as taken away.
-    function _checkKeeperDelete(
-        LeaseRef calldata ref,
-        Workspace memory workspace,
-        Assignments.Assignment memory assignment
-    ) internal returns (bytes memory refusal) {
-        bool isUnwanted = workspace.state == WorkspaceState.Closed || ref.replica >= workspace.replicas
-            || assignment.version != workspace.version;
-        if (isUnwanted) return refusal;
-        if (!assignment.isKept() || _isAway(assignment.nodeId)) {
-            _markTaken(ref, false);
-            return refusal;
-        }
-        if (_escrow.review(ref) != IEscrowTypes.Verdict.None || _mayAct(workspace, false)) return refusal;
-        return abi.encodeWithSelector(KeeperOrderUnfounded.selector, ref.workspaceId, ref.replica, ref.lease);
     }
 
     /// @dev Checks each statement once, whatever the number of leases that it releases.
@@ -102,18 +65,14 @@ abstract contract Losses is Tenancies {
         }
     }
 
-    /// @dev Whether the node itself left, or was marked offline by a committer.
-    function _isAway(uint32 nodeId) internal view returns (bool) {
-        return _computeNode.statusOf(nodeId) != IComputeNode.NodeStatus.Online;
-    }
-
     /// @dev Counts a lease that a statement of the witness releases, within its part of the live leases. ComputeNode counts this
-    /// contract's reservations, of which each live lease has one.
+    /// contract's reservations, of which each live lease has one. A retired contract has no floor: its successor has one, and two
+    /// would let a thief of both keys take twice as many.
     function _countLoss(address account) internal returns (bytes memory refusal) {
         Witness memory witness = _witnesses[account];
-        (,, uint64 live) = _computeNode.dockerOf(address(this));
-        uint256 limit = uint256(live) * _lossBasisPoints / 10_000;
-        if (limit < _lossFloor) limit = _lossFloor;
+        (, bool isRetired, uint64 live) = _computeNode.dockerOf(address(this));
+        uint256 limit = (uint256(live) * _lossBasisPoints + 9_999) / 10_000;
+        if (!isRetired && limit < _lossFloor) limit = _lossFloor;
         if (block.timestamp >= witness.windowAt + WINDOW_SECONDS) {
             (witness.windowAt, witness.released) = (uint40(block.timestamp), 0);
         }
@@ -123,14 +82,6 @@ abstract contract Losses is Tenancies {
         }
         witness.released += 1;
         _witnesses[account] = witness;
-    }
-
-    /// @dev The highest price of a replica's next lease that a keeper assigns. An update of the workspace since the last lease ends the
-    /// limit: its owner knows what it costs and chose the terms again.
-    function _priceLimit(uint256 replicaKey, bool isUpdated) internal returns (uint64) {
-        Assignments.LostMark storage mark = _lostMarks[replicaKey];
-        if (isUpdated) mark.limitedUntil = 0;
-        return mark.isLimited() ? mark.priceLimit : type(uint64).max;
     }
 
     function _checkTimes(bytes32 head) private view returns (bytes memory refusal) {

@@ -9,10 +9,11 @@ import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
 import {LeaseRef, Resources} from "../libraries/Types.sol";
-import {Losses} from "./Losses.sol";
+import {PriceLimits} from "./PriceLimits.sol";
+import {Tenancies} from "./Tenancies.sol";
 
 /// @title Assigning replicas to nodes, and their orders
-abstract contract Placement is Losses {
+abstract contract Placement is Tenancies, PriceLimits {
     using Assignments for *;
     using AssignmentStates for *;
     using ResourceMath for Resources;
@@ -67,8 +68,7 @@ abstract contract Placement is Losses {
         }
         // Read only where the replica had a lease.
         bool isReplacing = isKeeper_ && assignment.lease != 0;
-        uint64 limit =
-            isReplacing ? _priceLimit(key, assignment.version != workspace.version) : type(uint64).max;
+        uint64 limit = isReplacing ? _priceLimit(key, workspace.version) : type(uint64).max;
         assignment.nodeId = item.nodeId;
         assignment.lease += 1;
         assignment.fence = _fenceOf(item, workspace.specHash, assignment.lease);
@@ -110,7 +110,9 @@ abstract contract Placement is Losses {
             assignment.fence,
             price,
             item.start,
-            item.decidedAt
+            item.decidedAt,
+            item.position,
+            item.excluded
         );
     }
 
@@ -165,6 +167,31 @@ abstract contract Placement is Losses {
         } else {
             emit DeleteRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
         }
+    }
+
+    /// @dev Whether a keeper may order the lease deleted. A lease whose workspace its owner changed is the owner's to replace; one
+    /// that does not serve counts as taken away.
+    function _checkKeeperDelete(
+        LeaseRef calldata ref,
+        Workspace memory workspace,
+        Assignments.Assignment memory assignment
+    ) private returns (bytes memory refusal) {
+        bool isUnwanted = workspace.state == WorkspaceState.Closed || ref.replica >= workspace.replicas
+            || assignment.version != workspace.version;
+        if (isUnwanted) return refusal;
+        if (!assignment.isKept() || _isAway(assignment.nodeId)) {
+            _markTaken(ref, assignment.version, false);
+            return refusal;
+        }
+        if (_escrow.review(ref) != IEscrowTypes.Verdict.None || _mayAct(workspace, false)) return refusal;
+        return abi.encodeWithSelector(KeeperOrderUnfounded.selector, ref.workspaceId, ref.replica, ref.lease);
+    }
+
+    /// @dev The highest price of a replica's next lease that a keeper assigns. An update of the workspace since the last lease ends the
+    /// limit: its owner knows what it costs and chose the terms again.
+    function _priceLimit(uint256 replicaKey, uint8 version) private view returns (uint64) {
+        Assignments.LostMark memory mark = _lostMarks[replicaKey];
+        return mark.isLimited(version) ? mark.priceLimit : type(uint64).max;
     }
 
     function _checkWorkspace(Assign calldata item, Workspace memory workspace, bool isKeeper_)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IAssignments} from "../interfaces/IAssignments.sol";
 import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
+import {IReleases} from "../interfaces/IReleases.sol";
 import {AssignmentStates} from "../libraries/AssignmentStates.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
@@ -20,7 +20,7 @@ abstract contract Releases is Losses {
         _clockMarginSeconds = clockMarginSeconds_;
     }
 
-    /// @inheritdoc IAssignments
+    /// @inheritdoc IReleases
     function releaseLost(
         LeaseRef[] calldata leases,
         WorkspaceSpec[] calldata specs,
@@ -34,7 +34,7 @@ abstract contract Releases is Losses {
         }
     }
 
-    /// @inheritdoc IAssignments
+    /// @inheritdoc IReleases
     function releaseEnded(LeaseRef[] calldata leases, WorkspaceSpec[] calldata specs) external pausable {
         uint256 items = _checkLengths(leases.length, specs.length);
         for (uint256 i; i < items; ++i) {
@@ -42,7 +42,7 @@ abstract contract Releases is Losses {
         }
     }
 
-    /// @inheritdoc IAssignments
+    /// @inheritdoc IReleases
     function clockMarginSeconds() external view returns (uint40) {
         return _clockMarginSeconds;
     }
@@ -123,7 +123,9 @@ abstract contract Releases is Losses {
         _setAssignment(ref, assignment);
         bool isTaken =
             reason == ReleaseReason.Lost || reason == ReleaseReason.Replaced || reason == ReleaseReason.Late;
-        if (isTaken && assignment.desired != Desired.Delete) _markTaken(ref, reason == ReleaseReason.Lost);
+        if (isTaken && assignment.desired != Desired.Delete) {
+            _markTaken(ref, assignment.version, reason == ReleaseReason.Lost);
+        }
         _free(ref, assignment, reason);
     }
 

@@ -30,8 +30,8 @@ export function extensionOf<Ref>(
 ): ExtensionPart | undefined {
   const artifact = extensions[name];
   if (artifact === undefined) return undefined;
-  const args = name === "Escrow" ? [Token, ComputeNode, escrowTerms(p)] : [ComputeNode, Escrow];
-  return { artifact, args };
+  if (name === "Escrow") return { artifact, args: [Token, ComputeNode, escrowTerms(p)] };
+  return { artifact, args: [ComputeNode, Escrow, p.clockMarginSeconds, lossTerms(p)] };
 }
 
 /** The artifact of the second part of a contract that has one. */

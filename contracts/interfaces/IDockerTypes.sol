@@ -90,8 +90,12 @@ interface IDockerTypes is IBatch, IPauses {
         bool start;
         /// @dev The node's price when it was chosen: a node that has become dearer is refused.
         uint64 pricePerSecond;
-        /// @dev The block whose state decided; stored nowhere, so that anyone can recompute the choice from logs.
+        /// @dev The block whose state decided. With the next two it is logged and stored nowhere: anyone recomputes the choice from logs.
         uint64 decidedAt;
+        /// @dev Earlier placements of the workspace that the block does not include: each reserves its capacity first.
+        uint16 position;
+        /// @dev The nodes that the choice excluded though they fit, 4 bytes each, big-endian, in ascending order.
+        bytes excluded;
         WorkspaceSpec spec;
     }
 
@@ -121,9 +125,10 @@ interface IDockerTypes is IBatch, IPauses {
 
     /// @notice What limits the releases of lost leases, fixed at deployment.
     struct LossTerms {
-        /// @dev The part of the live leases that the statements of one witness release in ten minutes, in hundredths of a percent.
+        /// @dev The part of the live leases that the statements of one witness release in ten minutes, in hundredths of a percent,
+        /// rounded up.
         uint16 basisPoints;
-        /// @dev The number that they release in any case.
+        /// @dev The number that they release in any case, until the contract is retired.
         uint32 floor;
         /// @dev Seconds for which a witness must not have heard of a node.
         uint32 silenceSeconds;
@@ -172,6 +177,8 @@ interface IDockerTypes is IBatch, IPauses {
     /// the node: a lease number reissued on another fork has another fence.
     /// @param pricePerSecond The node's price, at most the one that the node was chosen at.
     /// @param decidedAt The block whose state decided.
+    /// @param position The number of earlier placements of the workspace that the block does not include.
+    /// @param excluded The nodes that the choice excluded, 4 bytes each.
     event Assigned(
         uint64 indexed workspaceId,
         uint32 indexed nodeId,
@@ -180,7 +187,9 @@ interface IDockerTypes is IBatch, IPauses {
         bytes8 fence,
         uint64 pricePerSecond,
         bool start,
-        uint64 decidedAt
+        uint64 decidedAt,
+        uint16 position,
+        bytes excluded
     );
     event StartRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
     event StopRequested(uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease);
@@ -203,6 +212,12 @@ interface IDockerTypes is IBatch, IPauses {
     /// @notice The lease has ended and its capacity is free.
     event Released(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, ReleaseReason reason
+    );
+
+    /// @notice A lease that had run was taken away: a keeper replaces it at no more than the limit until then, unless the workspace was
+    /// updated since the lease was assigned.
+    event PriceLimited(
+        uint64 indexed workspaceId, uint16 replica, uint32 lease, uint64 pricePerSecond, uint40 until
     );
     event KeeperSet(address indexed account, bool allowed);
     event WitnessSet(address indexed account, bool allowed);

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IComputeNode} from "./IComputeNode.sol";
 import {IDismissals} from "./IDismissals.sol";
 import {IDockerTypes} from "./IDockerTypes.sol";
 
 /// @title Keepers and witnesses: the accounts that act for all owners, and those without whose word no keeper takes a healthy lease
 interface IPowers is IDockerTypes, IDismissals {
-    /// @notice A slot's heartbeats as they were committed: ComputeNode stores their hash.
-    struct CommittedSlot {
-        IComputeNode.HeartbeatEncoding encoding;
-        uint32 nodeCount;
-        bytes bits;
-    }
-
     /// @notice Lets `account` assign, order and release for any workspace within its owner's authorization, or stops it.
     /// Restricted. It must not be a witness.
     /// @param account The keeper.
@@ -24,14 +16,6 @@ interface IPowers is IDockerTypes, IDismissals {
     /// @param account The witness.
     /// @param allowed Whether its statements count.
     function setWitness(address account, bool allowed) external;
-
-    /// @notice Disables a witness that stated the silence of a node that was present: in a slot that, with its two neighbours, is
-    /// within the stated silence, its heartbeat was committed, or a receipt of it recorded (ComputeNode.disputeHeartbeats), and
-    /// measurers did not find it absent. Anyone.
-    /// @param loss The statement, however old.
-    /// @param slot The slot.
-    /// @param committed The slot's heartbeats as committed; ignored where a receipt was recorded.
-    function disproveWitness(SignedLoss calldata loss, uint64 slot, CommittedSlot calldata committed) external;
 
     /// @notice Whether the account is a keeper.
     /// @param account The account.

@@ -19,7 +19,7 @@ library Assignments {
         IDockerTypes.Desired desired;
     }
 
-    // | - 56 | priceLimit 64 | limitedUntil 40 | lostAt 40 | sequence 24 | lease 32 |
+    // | - 48 | version 8 | priceLimit 64 | limitedUntil 40 | lostAt 40 | sequence 24 | lease 32 |
     /// @notice The mark of a lost exclusive lease. It holds while the assignment has that lease and sequence: any report of
     /// the node clears it by raising the sequence. Also the highest price at which a keeper replaces a lease of the replica
     /// that was taken away, and until when.
@@ -29,6 +29,8 @@ library Assignments {
         uint40 lostAt;
         uint40 limitedUntil;
         uint64 priceLimit;
+        /// @dev The version of the lease that was taken away: an update of the workspace ends the limit.
+        uint8 version;
     }
 
     /// @dev The bits of sequence and state.
@@ -102,22 +104,29 @@ library Assignments {
     }
 
     /// @notice Whether the price of a replacement is limited.
-    function isLimited(LostMark memory mark) internal view returns (bool) {
-        return block.timestamp < mark.limitedUntil;
+    /// @param version The version of the workspace.
+    function isLimited(LostMark memory mark, uint8 version) internal view returns (bool) {
+        return block.timestamp < mark.limitedUntil && mark.version == version;
     }
 
     /// @notice Marks a lease as taken away: its replacement costs at most a tenth more. A limit that is still in force is never
     /// raised or shortened.
     /// @param rate The price of the lease.
+    /// @param version The version of the workspace that the lease was assigned under.
     /// @param limitSeconds How long the limit holds.
-    function take(LostMark storage mark, uint64 rate, uint256 limitSeconds) internal {
+    /// @return The limit, and until when it holds.
+    function take(LostMark storage mark, uint64 rate, uint8 version, uint256 limitSeconds)
+        internal
+        returns (uint64, uint40)
+    {
         uint256 limit = uint256(rate) + rate / 10;
         uint256 until = block.timestamp + limitSeconds;
         if (limit > type(uint64).max) limit = type(uint64).max;
-        if (isLimited(mark)) {
+        if (isLimited(mark, version)) {
             if (mark.priceLimit < limit) limit = mark.priceLimit;
             if (mark.limitedUntil > until) until = mark.limitedUntil;
         }
-        (mark.limitedUntil, mark.priceLimit) = (uint40(until), uint64(limit));
+        (mark.limitedUntil, mark.priceLimit, mark.version) = (uint40(until), uint64(limit), version);
+        return (uint64(limit), uint40(until));
     }
 }

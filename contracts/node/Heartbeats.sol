@@ -60,7 +60,9 @@ abstract contract Heartbeats is NodeState {
     /// for any time that fits in 64 bits, and the current slot is not the first one ever.
     function _openSlots() internal view returns (uint64 earliest, uint64 latest) {
         uint64 present = uint64(block.timestamp) / _slotSeconds;
-        return (present > _windowSlots ? present - _windowSlots : 0, present - 1);
+        unchecked {
+            return (present > _windowSlots ? present - _windowSlots : 0, present - 1);
+        }
     }
 
     /// @dev Checks length and padding, and that the last distance ends; readers of the log check the distances.
@@ -70,11 +72,14 @@ abstract contract Heartbeats is NodeState {
         returns (bool)
     {
         uint256 length = bits.length;
-        if (encoding == HeartbeatEncoding.Absentees) {
-            if (length > MAX_DISTANCE_BYTES * nodeCount_) return false;
-            return length == 0 || uint8(bits[length - 1]) < 0x80;
+        // A count has 32 bits, and the last byte is read only where there is one.
+        unchecked {
+            if (encoding == HeartbeatEncoding.Absentees) {
+                if (length > MAX_DISTANCE_BYTES * nodeCount_) return false;
+                return length == 0 || uint8(bits[length - 1]) < 0x80;
+            }
+            if (length != (uint256(nodeCount_) + 7) / 8) return false;
+            return nodeCount_ % 8 == 0 || uint8(bits[length - 1]) >> (nodeCount_ % 8) == 0;
         }
-        if (length != (uint256(nodeCount_) + 7) / 8) return false;
-        return nodeCount_ % 8 == 0 || uint8(bits[length - 1]) >> (nodeCount_ % 8) == 0;
     }
 }

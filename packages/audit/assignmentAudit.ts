@@ -1,114 +1,129 @@
-import { releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { decide } from "@ngpu/placement/decide";
+import { countedExclusions } from "@ngpu/placement/exclusions";
 import { firstRejection } from "@ngpu/placement/filters";
-import type { FleetBlock, FleetNode } from "@ngpu/placement/fleet";
+import type { FleetBlock, FleetNode, PlacementRequest } from "@ngpu/placement/fleet";
 import { strategyOf } from "@ngpu/placement/preferences";
+import { maxListedNodes, unpackNodes } from "@ngpu/protocol/placement/nodeList";
+import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
 import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
-import { leaseKey } from "@ngpu/rewards/uptimeLogs";
+import type { Hex } from "viem";
+import { exclusionReason, logsBefore } from "./exclusionReasons.ts";
 import { fleetOfLogs } from "./fleetLogs.ts";
+import { type PlaceBounds, placeBounds } from "./placeBounds.ts";
 import { priceLimitOf } from "./priceLimit.ts";
 import { wantedOf } from "./workspaceLogs.ts";
 
-/** A better node that was not chosen, and why the chain says so; null: it does not. */
-export type PassedOver = { nodeId: number; reason: string | null };
+/** A node that the assignment names as excluded, and why the chain says so; null: it does not. */
+export type Exclusion = { nodeId: number; reason: string | null };
 
 export type AssignmentAudit = {
   nodeId: number;
   price: bigint;
-  /** The block that the assignment names as that of the decision, and the place among those of the workspace. */
+  /** What the assignment names: the block of the decision, the place among those of the workspace, and the excluded nodes. */
   decidedAt: bigint;
   position: number;
-  /** The best nodes at that block. */
+  excluded: Exclusion[];
+  /** The places that the chain has for it. */
+  places: PlaceBounds;
+  /** The best nodes at that block, that place and without the excluded ones. */
   ranking: number[];
-  passedOver: PassedOver[];
-  checks: { decided: boolean; price: boolean; fits: boolean; best: boolean };
+  checks: Record<"block" | "place" | "price" | "excluded" | "fits" | "best", boolean>;
 };
 
-/** Endings of a lease after which its node is not tried again for some time. */
-const failures = new Set<string>(["lost", "late", "silent", "replaced"]);
+/** Seconds after which a decision is too old: its keeper could look for a block at which another node was the best. */
+const maxDecisionAge = 3_600;
+
+type Given = {
+  /** The block of the decision; undefined where the chain has none with this number. */
+  decided: FleetBlock | undefined;
+  /** The time of the assignment, Unix seconds. */
+  assignedAt: number;
+  /** The times of the blocks of decision of the workspace's assignments. */
+  timesOf: ReadonlyMap<bigint, number>;
+  slotSeconds: number;
+};
 
 /**
- * Recomputes an assignment from logs: the node must be the best one at the block of the decision, at no more than its price there.
- * A better one may be passed over only for a reason that the chain has: an earlier lease of the replica failed on it, or it no
- * longer fitted when the assignment reached the chain. A replacement of a lease that was taken away has a lower highest price.
+ * Recomputes an assignment from logs: at the block, place and exclusions that it names, its node must be the best one, at no more
+ * than its price there. The place must be that of the workspace's other assignments that the block does not include, and the chain
+ * must have a reason for each node that was excluded.
  *
- * @param logs With the times of the releases of the replica.
+ * @param logs Of status changes with their times.
  * @param assigned The log of the assignment.
- * @param decided Its block of decision; undefined where the chain has none with this number.
  */
 export function auditAssignment(
   logs: readonly ChainLog[],
   assigned: ChainLog,
-  decided: FleetBlock | undefined,
+  { decided, assignedAt, timesOf, slotSeconds }: Given,
 ): AssignmentAudit {
   const { args, block } = assigned;
-  const [nodeId, price, decidedAt] = [
-    number(args.nodeId),
-    amount(args.pricePerSecond),
-    amount(args.decidedAt),
-  ];
-  const found = { nodeId, price, decidedAt };
-  const isDecided = decided !== undefined && decidedAt > 0n && decidedAt < block;
-  const none = { ...found, position: 0, ranking: [], passedOver: [] };
-  const failed = { decided: isDecided, price: false, fits: false, best: false };
-  if (!isDecided) return { ...none, checks: failed };
-  const position = positionOf(logs, assigned);
-  const workspaceId = amount(args.workspaceId);
-  const wanted = wantedOf(logs, { workspaceId, position, excluded: [], block: decidedAt });
-  if (wanted === undefined) return { ...none, position, checks: failed };
-  const limit = priceLimitOf(
-    logs,
-    { workspaceId, replica: number(args.replica) },
-    { block: decidedAt, time: decided.time },
-  );
-  const { maxPricePerSecond: maximum } = wanted.request;
-  const maxPricePerSecond = limit !== undefined && limit < maximum ? limit : maximum;
-  const request = { ...wanted.request, maxPricePerSecond };
+  const named = {
+    ...{ nodeId: number(args.nodeId), price: amount(args.pricePerSecond), decidedAt: amount(args.decidedAt) },
+    position: number(args.position),
+  };
+  const places = placeBounds(logs, assigned, timesOf);
+  const failed = { price: false, excluded: false, fits: false, best: false };
+  const place = named.position >= places.least && named.position <= places.most;
+  const none = { ...named, places, excluded: [], ranking: [] };
+  if (decided === undefined || named.decidedAt === 0n || named.decidedAt >= block) {
+    return { ...none, checks: { block: false, place, ...failed } };
+  }
+  const isRecent = assignedAt - decided.time <= maxDecisionAge;
+  const listed = unpackNodes(args.excluded as Hex);
+  const wanted = requestAt(logs, assigned, { decided, excluded: listed ?? [], position: named.position });
+  if (wanted === undefined) return { ...none, checks: { block: isRecent, place, ...failed } };
   const nodes = fleetOfLogs(logs, decided);
-  const chosen = nodes.find((node) => node.nodeId === nodeId);
-  const decision = decide({ block: decided, nodes }, request, strategyOf(wanted.preferences));
-  const ranking = decision.type === "placed" ? decision.ranking.map((one) => one.nodeId) : [];
-  const place = ranking.indexOf(nodeId);
-  const before = logs.filter(
-    (log) => log.block < block || (log.block === block && log.logIndex < assigned.logIndex),
-  );
-  const later = fleetOfLogs(before, { ...decided, number: block });
-  const fits = (node: FleetNode | undefined) => node !== undefined && firstRejection(node, request) === null;
-  const passedOver = (place < 0 ? ranking : ranking.slice(0, place)).map((better): PassedOver => {
-    const failure = failureOf(before, assigned, better);
-    const isGone = !fits(later.find((node) => node.nodeId === better));
-    return { nodeId: better, reason: failure ?? (isGone ? `It no longer fitted in block ${block}.` : null) };
-  });
-  const priceNow = later.find((node) => node.nodeId === nodeId)?.pricePerSecond;
+  const { request, strategy } = wanted;
+  const reasonOf = (nodeId: number) =>
+    exclusionReason(logs, { assigned, time: decided.time, slotSeconds }, nodeId);
+  const excluded = request.excluded.map((nodeId) => ({ nodeId, reason: reasonOf(nodeId) }));
+  const complete = { ...request, excluded: [...request.excluded, ...unlisted(nodes, request, reasonOf)] };
+  const decision = decide({ block: decided, nodes }, complete, strategyOf(strategy));
+  const ranking = decision.type === "placed" ? decision.ranking.map(({ nodeId }) => nodeId) : [];
+  const chosen = nodes.find(({ nodeId }) => nodeId === named.nodeId);
+  const later = fleetOfLogs(logsBefore(logs, assigned), { ...decided, number: block });
+  const priceNow = later.find(({ nodeId }) => nodeId === named.nodeId)?.pricePerSecond;
+  const counted = countedExclusions((nodeId) => nodes.find((node) => node.nodeId === nodeId), request);
   return {
-    ...{ ...found, position, ranking, passedOver },
+    ...{ ...named, places, excluded, ranking },
     checks: {
-      decided: true,
-      price: price === priceNow && price <= (chosen?.pricePerSecond ?? 0n),
-      fits: fits(chosen),
-      best: place >= 0 && passedOver.every(({ reason }) => reason !== null),
+      ...{ block: isRecent, place },
+      price: named.price === priceNow && named.price <= (chosen?.pricePerSecond ?? 0n),
+      excluded:
+        listed !== undefined &&
+        counted.length === listed.length &&
+        excluded.every(({ reason }) => reason !== null),
+      fits: chosen !== undefined && firstRejection(chosen, request) === null,
+      best: ranking[0] === named.nodeId,
     },
   };
 }
 
-/** Number of assignments of the workspace before this one that its block of decision does not include. */
-function positionOf(logs: readonly ChainLog[], { args, block, logIndex }: ChainLog): number {
-  return logs.filter(
-    (log) =>
-      log.name === "Assigned" &&
-      log.args.workspaceId === args.workspaceId &&
-      log.block > amount(args.decidedAt) &&
-      (log.block < block || (log.block === block && log.logIndex < logIndex)),
-  ).length;
+/** What the workspace asked for at the block of the decision; undefined when it was not open then. */
+function requestAt(
+  logs: readonly ChainLog[],
+  { args }: ChainLog,
+  { decided, ...named }: { decided: FleetBlock; excluded: number[]; position: number },
+): { request: PlacementRequest; strategy: PlacementPreferences } | undefined {
+  const workspaceId = amount(args.workspaceId);
+  const wanted = wantedOf(logs, { workspaceId, block: decided.number, ...named });
+  if (wanted === undefined) return undefined;
+  const { request, preferences } = wanted;
+  const at = { block: decided.number, time: decided.time };
+  const limit = priceLimitOf(logs, { workspaceId, replica: number(args.replica) }, at);
+  const isLimited = limit !== undefined && limit < request.maxPricePerSecond;
+  return {
+    request: isLimited ? { ...request, maxPricePerSecond: limit } : request,
+    strategy: preferences,
+  };
 }
 
-/** Why an earlier lease of the replica ended on a node; null where none failed there. */
-function failureOf(before: readonly ChainLog[], { args }: ChainLog, nodeId: number): string | null {
-  for (const { name, args: ended } of before) {
-    const isSame = ended.workspaceId === args.workspaceId && ended.replica === args.replica;
-    if (name !== "Released" || !isSame || number(ended.nodeId) !== nodeId) continue;
-    const reason = releaseReasons[number(ended.reason)] ?? "";
-    if (failures.has(reason)) return `Lease ${leaseKey(ended)} ended on it as ${reason}.`;
-  }
-  return null;
+/** An assignment names so many excluded nodes at most; beyond, those that the chain has a reason for count. */
+function unlisted(
+  nodes: readonly FleetNode[],
+  { excluded }: PlacementRequest,
+  reasonOf: (nodeId: number) => string | null,
+): number[] {
+  if (excluded.length < maxListedNodes) return [];
+  return nodes.map(({ nodeId }) => nodeId).filter((nodeId) => reasonOf(nodeId) !== null);
 }

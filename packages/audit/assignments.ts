@@ -4,9 +4,9 @@ import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import { InputError } from "@ngpu/runtime/errors";
 import { type AssignmentAudit, auditAssignment } from "./assignmentAudit.ts";
-import { createBlockClock, readMarketLogs } from "./chainHistory.ts";
+import { type BlockClock, createBlockClock, readMarketLogs } from "./chainHistory.ts";
 import { placementEvents } from "./fleetLogs.ts";
-import { withReleaseTimes } from "./priceLimit.ts";
+import { othersPending } from "./placeBounds.ts";
 
 /** What names an assignment: its lease, or the decision that led to it. */
 export type AssignmentName = { lease: string } | { workspaceId: bigint; replica: number; decidedAt: bigint };
@@ -51,14 +51,35 @@ export async function verifyAssignmentOf(
   if (assigned === undefined) return undefined;
   const decidedAt = amount(assigned.args.decidedAt);
   const decided = decidedAt > latest ? undefined : await readHeader(client, decidedAt);
-  const replica = { workspaceId: amount(assigned.args.workspaceId), replica: number(assigned.args.replica) };
-  const audit = auditAssignment(
-    await withReleaseTimes(logs, replica, clock),
-    assigned,
-    decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
-  );
+  const audit = auditAssignment(await withStatusTimes(logs, clock), assigned, {
+    decided: decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
+    assignedAt: await clock.timeOf(assigned.block),
+    timesOf: await decisionTimes([assigned, ...othersPending(logs, assigned)], latest, clock),
+    slotSeconds: deployment.parameters.slotSeconds,
+  });
   const lease = leaseKey(assigned.args);
   return { lease, assignedAt: assigned.block, decidedHash: decided?.hash, ...audit };
+}
+
+/** The logs, with the times at which nodes changed their status. */
+function withStatusTimes(logs: readonly ChainLog[], { timeOf }: BlockClock): Promise<ChainLog[]> {
+  return Promise.all(
+    logs.map(async (log) =>
+      log.name === "NodeStatusChanged" ? { ...log, time: await timeOf(log.block) } : log,
+    ),
+  );
+}
+
+/** The times of the blocks of decision. */
+async function decisionTimes(
+  assignments: readonly ChainLog[],
+  latest: bigint,
+  { timeOf }: BlockClock,
+): Promise<Map<bigint, number>> {
+  const blocks = new Set(assignments.map(({ args }) => amount(args.decidedAt)));
+  const times = new Map<bigint, number>();
+  for (const block of blocks) if (block <= latest) times.set(block, await timeOf(block));
+  return times;
 }
 
 function isNamed({ args }: ChainLog, name: AssignmentName): boolean {

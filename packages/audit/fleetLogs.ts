@@ -18,7 +18,7 @@ export const placementEvents = {
   ],
   DockerContract: [
     ...["WorkspacePublished", "WorkspaceUpdated", "WorkspaceClosed"],
-    ...["Assigned", "StateChanged", "DeleteRequested", "Released"],
+    ...["Assigned", "StateChanged", "DeleteRequested", "Released", "PriceLimited", "ItemRefused"],
   ],
   Measure: ["MeasureRequested", "MeasureFinalized"],
 } as const;

@@ -41,6 +41,9 @@ export type FleetBlock = { number: bigint; hash: string; time: number };
 /** The state of all nodes at one block. */
 export type Fleet = { block: FleetBlock; nodes: readonly FleetNode[] };
 
+/** Seconds for which a placement that has not reached the chain counts in the position of later ones. */
+export const pendingSeconds = 60;
+
 /** The requirements of a replica. The decision depends on them and the fleet only. */
 export type PlacementRequest = {
   workspaceId: bigint;

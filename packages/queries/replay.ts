@@ -7,7 +7,7 @@ import type { PlacementRecord } from "@ngpu/protocol/placement/response";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
-import { readWanted } from "./wanted.ts";
+import { type PriceLimit, readWanted } from "./wanted.ts";
 
 /** The part of a placement that can be recomputed. */
 type Answer = { nodeId: number | null; ranking: unknown[]; refusals: unknown };
@@ -53,9 +53,9 @@ export function replayPlacement(pool: Database, placement: PlacementRecord): Pro
             { ...wanted.request, position } satisfies PlacementRequest,
             strategyOf(wanted.preferences),
           );
-    const preferences = wanted?.preferences ?? {};
+    const { preferences = {}, priceLimit = null } = wanted ?? {};
     const request = { requestId: placement.id, block, workspaceId, replica, position, excluded, preferences };
-    return { ...request, ...comparison(placement, answerOf(decision)) };
+    return { ...request, ...comparison(placement, answerOf(decision, priceLimit)) };
   });
 }
 
@@ -94,13 +94,18 @@ function comparison(
 }
 
 /** A decision in the form in which it is stored. */
-function answerOf(decision: Decision): Answer {
+function answerOf(decision: Decision, priceLimit: PriceLimit | null): Answer {
   if (decision.type === "impossible") {
     const { refusals, nearest } = decision;
-    return { nodeId: null, ranking: [], refusals: { counts: refusals, nearest } };
+    return { nodeId: null, ranking: [], refusals: refusalsOf({ counts: refusals, nearest }, priceLimit) };
   }
   const { nodeId, ranking, refusals } = decision;
   return { nodeId, ranking, refusals: { counts: refusals, nearest: null } };
+}
+
+/** What is stored of the rejected nodes: with the limit of the price, where none fits under one. */
+export function refusalsOf<Counted>(counted: Counted, priceLimit: PriceLimit | null) {
+  return priceLimit === null ? counted : { ...counted, priceLimit };
 }
 
 /** JSON with sorted fields: Postgres does not preserve their order. */

@@ -85,9 +85,9 @@ function unplacedReason(workspace: WorkspaceFacts, facts: ReplicaFacts, since: n
   if (placement !== undefined && placement.requested_at.getTime() / 1000 >= since - clockTolerance) {
     const at = placement.requested_at.getTime() / 1000;
     if (placement.status === "impossible") {
-      const { counts, nearest } = (placement.refusals ?? {}) as { counts?: unknown; nearest?: unknown };
+      const { counts: refused, ...rest } = (placement.refusals ?? {}) as { counts?: unknown };
       const first = market?.code === "no_node_fits" ? Math.max(market.firstAt, since) : at;
-      return { code: "no_node_fits", details: { refused: counts, nearest }, since: first };
+      return { code: "no_node_fits", details: { refused, ...rest }, since: first };
     }
     if (placement.status === "refused") {
       if (market !== undefined && refusals.has(market.code)) return ofEvent(market);

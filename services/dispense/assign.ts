@@ -1,5 +1,6 @@
 import { addressFor } from "@ngpu/contracts-sdk/generations";
 import { type Database, transaction } from "@ngpu/db/pool";
+import { packNodes } from "@ngpu/protocol/placement/nodeList";
 import { recordEvents } from "@ngpu/queries/workspaceEvents";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
@@ -59,10 +60,10 @@ async function assignBatch(deps: AssignDeps, batch: AssignBatch): Promise<void> 
 async function sendBatch({ pool, sender, deployment }: AssignDeps, { batchId, items }: AssignBatch) {
   const ids = [...new Set(items.map((item) => item.workspaceId))];
   const specs = await loadSpecs(pool, ids);
-  const args = items.map(({ workspaceId, replica, nodeId, pricePerSecond, decidedAt }) => {
-    const spec = specs.get(workspaceId);
-    if (spec === undefined) throw unknownWorkspace(workspaceId);
-    return { workspaceId, replica, nodeId, start: true, pricePerSecond, decidedAt, spec };
+  const args = items.map(({ requestId: _, excluded, ...item }) => {
+    const spec = specs.get(item.workspaceId);
+    if (spec === undefined) throw unknownWorkspace(item.workspaceId);
+    return { ...item, start: true, excluded: packNodes(excluded), spec };
   });
   const { hash, receipt, events, refusals } = await sender.send({
     kind: "dispense.assign",

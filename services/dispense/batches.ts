@@ -13,6 +13,9 @@ type AssignItem = {
   /** The block of the decision, and the node's price at it. A node whose price has risen since is refused. */
   decidedAt: bigint;
   pricePerSecond: bigint;
+  /** Earlier placements of the workspace that the block does not include, and the nodes that the decision excluded. */
+  position: number;
+  excluded: number[];
 };
 
 /** Answered placements sent in one transaction, in this order. */
@@ -123,9 +126,12 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
     node_id: number;
     block_number: bigint;
     price_per_second: bigint;
+    position: number;
+    excluded: number[];
   }>(
     `select request_id, workspace_id::int8, replica, placement.node_id, coalesce(placement.block_number, 0)::int8 as block_number,
-       coalesce(node.price_per_second, 0)::numeric as price_per_second
+       coalesce(node.price_per_second, 0)::numeric as price_per_second, coalesce(placement.position, 0)::int4 as position,
+       placement.excluded::int4[]
      from app.assign_item join app.placement as placement using (request_id)
      left join chain.node_history as node on node.node_id = placement.node_id
        and node.valid_from <= placement.block_number
@@ -140,6 +146,8 @@ async function loadItems(db: Queryable, batchId: string): Promise<AssignItem[]> 
     nodeId: row.node_id,
     decidedAt: row.block_number,
     pricePerSecond: row.price_per_second,
+    position: row.position,
+    excluded: row.excluded,
   }));
 }
 

@@ -1,5 +1,6 @@
+import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
-import { keccak256, parseEther } from "viem";
+import { keccak256, parseEther, parseEventLogs, type TransactionReceipt } from "viem";
 import { addThief, deleteAsKeeper, leave, load, type Placed, serve, small } from "./support/keepers.ts";
 import { reasonsIn, releaseLost, releaseReason, stateLoss } from "./support/losses.ts";
 import { keyOf } from "./support/market.ts";
@@ -116,6 +117,10 @@ describe("Attacks with a keeper's key: it alone", () => {
   });
 });
 
+/** What a transaction says of the prices of replacements. */
+const limitsIn = ({ logs }: TransactionReceipt) =>
+  parseEventLogs({ abi: dockerContractAbi, logs, eventName: "PriceLimited" }).map(({ args }) => args);
+
 describe("Attacks with a keeper's key: the price of what it takes away", () => {
   const item = ({ workspaceId, spec }: Placed, nodeId: number) => {
     return { workspaceId, replica: 0, nodeId, start: true, spec };
@@ -192,6 +197,33 @@ describe("Attacks with a keeper's key: the price of what it takes away", () => {
     expect((await docker.read.priceLimitOf([workspaceId, 0]))[1]).to.equal(0);
   });
 
+  it("is limited again by a lease that a keeper takes away after the update, and not by one of before it", async () => {
+    const market = await load();
+    const { docker, people } = market;
+    const placed = await serve(market);
+    const { workspaceId, spec } = placed;
+    const thief = await addThief(market, 50_000n);
+    await releaseLost(market, [placed]);
+    const raised = { ...spec, maxPricePerSecond: 110_000n };
+    await docker.write.updateWorkspace([workspaceId, spec, raised, config], { account: people.delegate });
+    // The owner itself assigns; the limit of its earlier terms does not come back.
+    await assign(market, [item({ ...placed, spec: raised }, 1)], people.delegate);
+    const { fence } = await docker.read.assignmentOf([workspaceId, 0]);
+    const again = { workspaceId, spec: raised, ref: { ...placed.ref, lease: 2 }, fence };
+    await report(market, again, state.running, 1);
+    await docker.write.requestDelete([[again.ref]], { account: people.delegate });
+    await report(market, again, state.deleted, 2);
+    expect(await docker.read.priceLimitOf([workspaceId, 0])).to.deep.equal([2n ** 64n - 1n, 0]);
+    await assign(market, [item({ ...placed, spec: raised }, 1)], people.delegate);
+    const third = { ...again, ref: { ...placed.ref, lease: 3 } };
+    const { fence: newest } = await docker.read.assignmentOf([workspaceId, 0]);
+    await report(market, { ref: third.ref, fence: newest }, state.running, 1);
+    await releaseLost(market, [third]);
+    expectRefused(await assign(market, [item({ ...placed, spec: raised }, thief)]), "PriceAboveLimit", {
+      limit: 1_100n,
+    });
+  });
+
   it("is limited after an order to delete what does not run, and after a node left, and not for the owner", async () => {
     const market = await load();
     const { docker, people } = market;
@@ -199,10 +231,21 @@ describe("Attacks with a keeper's key: the price of what it takes away", () => {
     const stopped = await serve(market, { resources: small });
     const lost = await serve(market, { resources: small });
     await report(market, stopped, state.stopped, 2);
-    expect(refusalsOf(await deleteAsKeeper(market, stopped))).to.deep.equal([]);
+    const order = await deleteAsKeeper(market, stopped);
+    expect(refusalsOf(order)).to.deep.equal([]);
+    const until = (await market.time.latest()) + 3_600;
+    expect(limitsIn(order)).to.deep.equal([
+      { workspaceId: stopped.workspaceId, replica: 0, lease: 1, pricePerSecond: 1_100n, until },
+    ]);
     await report(market, stopped, state.deleted, 3);
     await leave(market);
-    await releaseLost(market, [lost], []);
+    const released = await releaseLost(market, [lost], []);
+    expect(limitsIn(released)).to.deep.equal([
+      {
+        ...{ workspaceId: lost.workspaceId, replica: 0, lease: 1, pricePerSecond: 1_100n },
+        until: (await market.time.latest()) + 86_400,
+      },
+    ]);
     for (const placed of [stopped, lost]) {
       expectRefused(await assign(market, [item(placed, thief)]), "PriceAboveLimit", { limit: 1_100n });
     }
@@ -215,7 +258,7 @@ describe("Attacks with a keeper's key: the price of what it takes away", () => {
     const thief = await addThief(market, 50_000n);
     const placed = await place(market, { maxPricePerSecond: 100_000n });
     await report(market, placed, state.failed, 1);
-    await releaseLost(market, [placed], []);
+    expect(limitsIn(await releaseLost(market, [placed], []))).to.deep.equal([]);
     expect(refusalsOf(await assign(market, [item(placed, thief)]))).to.deep.equal([]);
   });
 

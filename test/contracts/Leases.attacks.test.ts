@@ -235,6 +235,17 @@ describe("Attacks on leases: a node that raises its price", () => {
     const [assigned] = parseEventLogs({ abi: dockerContractAbi, logs: receipt.logs, eventName: "Assigned" });
     expect(assigned?.args).to.include({ pricePerSecond: rate, decidedAt: 1n });
   });
+
+  it("cannot be hidden: the chain logs the block, the place, the price and the exclusions of each choice", async () => {
+    const market = await loadStrict();
+    const { workspaceId, spec } = await publish(market, { maxPricePerSecond: 5_000n });
+    const choice = { decidedAt: 2n ** 64n - 1n, position: 65_535, excluded: "0x0000000200000003" } as const;
+    const receipt = await assign(market, [
+      { workspaceId, replica: 0, nodeId: 1, start: true, spec, ...choice },
+    ]);
+    const [assigned] = parseEventLogs({ abi: dockerContractAbi, logs: receipt.logs, eventName: "Assigned" });
+    expect(assigned?.args).to.include({ nodeId: 1, pricePerSecond: rate, ...choice });
+  });
 });
 
 describe("Attacks on leases: a lying root", () => {

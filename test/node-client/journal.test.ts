@@ -51,7 +51,15 @@ describe("the journal", () => {
   const assigned = (number: bigint, fork: string) =>
     logOf(
       "Assigned",
-      { ...lease, fence: hashOf(fork).slice(0, 18), pricePerSecond: 3n, start: true, decidedAt: 1n },
+      {
+        ...lease,
+        fence: hashOf(fork).slice(0, 18),
+        pricePerSecond: 3n,
+        start: true,
+        decidedAt: 1n,
+        position: 0,
+        excluded: "0x",
+      },
       { blockNumber: number, blockHash: hashOf(number, fork), logIndex: 2 },
     );
 

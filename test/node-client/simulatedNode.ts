@@ -89,6 +89,8 @@ export class World {
         pricePerSecond: 1n,
         start: name === "Assigned",
         decidedAt: 0n,
+        position: 0,
+        excluded: "0x",
       });
       return;
     }

@@ -2,7 +2,7 @@ import type { Schema } from "@ngpu/api-client/client";
 import { verifyAssignmentOf } from "@ngpu/audit/assignments";
 import { type Check, clientOf, deploymentOf } from "./chain.ts";
 
-type Name = "assigned" | "block" | "node" | "decided" | "price" | "fits" | "best" | "ranking";
+type Name = "assigned" | "block" | "node" | "decided" | "excluded" | "price" | "fits" | "best" | "ranking";
 
 /**
  * Recomputes a placement from an RPC endpoint alone: its assignment on the chain, the nodes as of its block, and which of them was
@@ -24,7 +24,12 @@ export async function verifyPlacement(
     { name: "assigned", holds: true, detail: `${found.lease}, ${found.assignedAt}` },
     { name: "block", holds: found.decidedHash === block?.hash, detail: found.decidedHash ?? "" },
     { name: "node", holds: found.nodeId === nodeId, detail: String(found.nodeId) },
-    { name: "decided", holds: checks.decided, detail: `${found.decidedAt}, ${found.position}` },
+    { name: "decided", holds: checks.block && checks.place, detail: `${found.decidedAt}, ${found.position}` },
+    {
+      name: "excluded",
+      holds: checks.excluded,
+      detail: found.excluded.map(({ nodeId }) => nodeId).join(", "),
+    },
     { name: "price", holds: checks.price, detail: String(found.price) },
     { name: "fits", holds: checks.fits, detail: String(found.nodeId) },
     { name: "best", holds: checks.best, detail: found.ranking.slice(0, 10).join(", ") },

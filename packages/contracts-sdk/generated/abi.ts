@@ -3697,6 +3697,18 @@ export const dockerContractAbi = [
         "internalType": "uint64",
         "name": "decidedAt",
         "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint16",
+        "name": "position",
+        "type": "uint16"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes",
+        "name": "excluded",
+        "type": "bytes"
       }
     ],
     "name": "Assigned",
@@ -3931,6 +3943,43 @@ export const dockerContractAbi = [
       }
     ],
     "name": "LossStated",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint32",
+        "name": "lease",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "pricePerSecond",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "until",
+        "type": "uint40"
+      }
+    ],
+    "name": "PriceLimited",
     "type": "event"
   },
   {
@@ -4465,6 +4514,16 @@ export const dockerContractAbi = [
             "type": "uint64"
           },
           {
+            "internalType": "uint16",
+            "name": "position",
+            "type": "uint16"
+          },
+          {
+            "internalType": "bytes",
+            "name": "excluded",
+            "type": "bytes"
+          },
+          {
             "components": [
               {
                 "internalType": "bytes32",
@@ -4578,16 +4637,60 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "clockMarginSeconds",
-    "outputs": [
+    "inputs": [
       {
-        "internalType": "uint40",
-        "name": "",
-        "type": "uint40"
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.SignedLoss",
+        "name": "loss",
+        "type": "tuple"
+      },
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "components": [
+          {
+            "internalType": "enum IComputeNode.HeartbeatEncoding",
+            "name": "encoding",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint32",
+            "name": "nodeCount",
+            "type": "uint32"
+          },
+          {
+            "internalType": "bytes",
+            "name": "bits",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct IDisproofs.CommittedSlot",
+        "name": "committed",
+        "type": "tuple"
       }
     ],
-    "stateMutability": "view",
+    "name": "disproveWitness",
+    "outputs": [],
+    "stateMutability": "nonpayable",
     "type": "function"
   },
   {
@@ -4692,36 +4795,6 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
-    "inputs": [],
-    "name": "lossTerms",
-    "outputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint16",
-            "name": "basisPoints",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "floor",
-            "type": "uint32"
-          },
-          {
-            "internalType": "uint32",
-            "name": "silenceSeconds",
-            "type": "uint32"
-          }
-        ],
-        "internalType": "struct IDockerTypes.LossTerms",
-        "name": "",
-        "type": "tuple"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
     "inputs": [
       {
         "internalType": "bytes4",
@@ -4749,266 +4822,6 @@ export const dockerContractAbi = [
       }
     ],
     "name": "pause",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          }
-        ],
-        "internalType": "struct LeaseRef[]",
-        "name": "leases",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "image",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum IDockerTypes.Policy",
-            "name": "policy",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "graceSeconds",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint64",
-            "name": "maxPricePerSecond",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "gpuModel",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "minVramMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint8",
-            "name": "minComputeCapability",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bytes2",
-            "name": "region",
-            "type": "bytes2"
-          },
-          {
-            "components": [
-              {
-                "internalType": "uint8",
-                "name": "gpus",
-                "type": "uint8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "cpuMilli",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint24",
-                "name": "memoryMib",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint16",
-                "name": "diskGib",
-                "type": "uint16"
-              },
-              {
-                "internalType": "uint16",
-                "name": "ports",
-                "type": "uint16"
-              }
-            ],
-            "internalType": "struct Resources",
-            "name": "resources",
-            "type": "tuple"
-          },
-          {
-            "internalType": "uint40",
-            "name": "expiresAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "configHash",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
-        "name": "specs",
-        "type": "tuple[]"
-      }
-    ],
-    "name": "releaseEnded",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "components": [
-          {
-            "internalType": "uint64",
-            "name": "workspaceId",
-            "type": "uint64"
-          },
-          {
-            "internalType": "uint16",
-            "name": "replica",
-            "type": "uint16"
-          },
-          {
-            "internalType": "uint32",
-            "name": "lease",
-            "type": "uint32"
-          }
-        ],
-        "internalType": "struct LeaseRef[]",
-        "name": "leases",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "image",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "enum IDockerTypes.Policy",
-            "name": "policy",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "graceSeconds",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint64",
-            "name": "maxPricePerSecond",
-            "type": "uint64"
-          },
-          {
-            "internalType": "bytes8",
-            "name": "gpuModel",
-            "type": "bytes8"
-          },
-          {
-            "internalType": "uint24",
-            "name": "minVramMib",
-            "type": "uint24"
-          },
-          {
-            "internalType": "uint8",
-            "name": "minComputeCapability",
-            "type": "uint8"
-          },
-          {
-            "internalType": "bytes2",
-            "name": "region",
-            "type": "bytes2"
-          },
-          {
-            "components": [
-              {
-                "internalType": "uint8",
-                "name": "gpus",
-                "type": "uint8"
-              },
-              {
-                "internalType": "uint24",
-                "name": "cpuMilli",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint24",
-                "name": "memoryMib",
-                "type": "uint24"
-              },
-              {
-                "internalType": "uint16",
-                "name": "diskGib",
-                "type": "uint16"
-              },
-              {
-                "internalType": "uint16",
-                "name": "ports",
-                "type": "uint16"
-              }
-            ],
-            "internalType": "struct Resources",
-            "name": "resources",
-            "type": "tuple"
-          },
-          {
-            "internalType": "uint40",
-            "name": "expiresAt",
-            "type": "uint40"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "configHash",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
-        "name": "specs",
-        "type": "tuple[]"
-      },
-      {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "head",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "r",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "vs",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerTypes.SignedLoss[]",
-        "name": "statements",
-        "type": "tuple[]"
-      }
-    ],
-    "name": "releaseLost",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -5335,6 +5148,19 @@ export const dockerContractAbi = [
     "type": "function"
   },
   {
+    "inputs": [],
+    "name": "clockMarginSeconds",
+    "outputs": [
+      {
+        "internalType": "uint40",
+        "name": "",
+        "type": "uint40"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint64",
@@ -5465,63 +5291,6 @@ export const dockerContractAbi = [
   {
     "inputs": [
       {
-        "components": [
-          {
-            "internalType": "bytes32",
-            "name": "head",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "r",
-            "type": "bytes32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "vs",
-            "type": "bytes32"
-          }
-        ],
-        "internalType": "struct IDockerTypes.SignedLoss",
-        "name": "loss",
-        "type": "tuple"
-      },
-      {
-        "internalType": "uint64",
-        "name": "slot",
-        "type": "uint64"
-      },
-      {
-        "components": [
-          {
-            "internalType": "enum IComputeNode.HeartbeatEncoding",
-            "name": "encoding",
-            "type": "uint8"
-          },
-          {
-            "internalType": "uint32",
-            "name": "nodeCount",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes",
-            "name": "bits",
-            "type": "bytes"
-          }
-        ],
-        "internalType": "struct IPowers.CommittedSlot",
-        "name": "committed",
-        "type": "tuple"
-      }
-    ],
-    "name": "disproveWitness",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "bytes32",
         "name": "digest",
         "type": "bytes32"
@@ -5552,6 +5321,36 @@ export const dockerContractAbi = [
         "internalType": "bool",
         "name": "",
         "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "lossTerms",
+    "outputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint16",
+            "name": "basisPoints",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "floor",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint32",
+            "name": "silenceSeconds",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.LossTerms",
+        "name": "",
+        "type": "tuple"
       }
     ],
     "stateMutability": "view",
@@ -5857,6 +5656,266 @@ export const dockerContractAbi = [
       }
     ],
     "name": "registerImage",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef[]",
+        "name": "leases",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerTypes.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
+        "name": "specs",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "releaseEnded",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "components": [
+          {
+            "internalType": "uint64",
+            "name": "workspaceId",
+            "type": "uint64"
+          },
+          {
+            "internalType": "uint16",
+            "name": "replica",
+            "type": "uint16"
+          },
+          {
+            "internalType": "uint32",
+            "name": "lease",
+            "type": "uint32"
+          }
+        ],
+        "internalType": "struct LeaseRef[]",
+        "name": "leases",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "image",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "enum IDockerTypes.Policy",
+            "name": "policy",
+            "type": "uint8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "graceSeconds",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint64",
+            "name": "maxPricePerSecond",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes8",
+            "name": "gpuModel",
+            "type": "bytes8"
+          },
+          {
+            "internalType": "uint24",
+            "name": "minVramMib",
+            "type": "uint24"
+          },
+          {
+            "internalType": "uint8",
+            "name": "minComputeCapability",
+            "type": "uint8"
+          },
+          {
+            "internalType": "bytes2",
+            "name": "region",
+            "type": "bytes2"
+          },
+          {
+            "components": [
+              {
+                "internalType": "uint8",
+                "name": "gpus",
+                "type": "uint8"
+              },
+              {
+                "internalType": "uint24",
+                "name": "cpuMilli",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint24",
+                "name": "memoryMib",
+                "type": "uint24"
+              },
+              {
+                "internalType": "uint16",
+                "name": "diskGib",
+                "type": "uint16"
+              },
+              {
+                "internalType": "uint16",
+                "name": "ports",
+                "type": "uint16"
+              }
+            ],
+            "internalType": "struct Resources",
+            "name": "resources",
+            "type": "tuple"
+          },
+          {
+            "internalType": "uint40",
+            "name": "expiresAt",
+            "type": "uint40"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "configHash",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.WorkspaceSpec[]",
+        "name": "specs",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "head",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "r",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "vs",
+            "type": "bytes32"
+          }
+        ],
+        "internalType": "struct IDockerTypes.SignedLoss[]",
+        "name": "statements",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "releaseLost",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

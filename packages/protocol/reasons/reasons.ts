@@ -169,6 +169,8 @@ export const reasons = {
     details: {
       refused: "Nodes by what rejects them",
       nearest: "The rejected node that is closest to fitting, and what it lacks",
+      priceLimit:
+        "What a replacement may cost a second after a lease was taken away, and until when; absent: nothing limits it",
     },
   },
   node_lost: {

@@ -2,8 +2,9 @@ import { type Connection, type Database, transaction } from "@ngpu/db/pool";
 import { queues, serveQueue } from "@ngpu/db/queue";
 import type { Decision } from "@ngpu/placement/decide";
 import { decideByIndex } from "@ngpu/placement/decideByIndex";
+import { countedExclusions } from "@ngpu/placement/exclusions";
 import { strategyOf } from "@ngpu/placement/preferences";
-import { readWanted, type Wanted } from "@ngpu/queries/wanted";
+import { type PriceLimit, readWanted, type Wanted } from "@ngpu/queries/wanted";
 import { recordEvents, type WorkspaceEvent } from "@ngpu/queries/workspaceEvents";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
@@ -52,22 +53,35 @@ async function answerRequest(
     const requested = await store.claimPlacement(db, requestId);
     if (requested === undefined) return undefined;
     const { block, index, position, wanted } = await factsFor(db, requested, fleetNow);
-    const decision: Decision =
-      wanted === undefined
-        ? { type: "impossible", refusals: {}, nearest: null }
-        : decideByIndex(index, { ...wanted.request, position }, strategyOf(wanted.preferences));
-    await store.writeAnswer(db, { requestId, block, position, decision });
-    if (decision.type === "impossible") await recordEvents(db, [noNodeFits(requested, decision)]);
+    const { decision, excluded } = decisionOf(index, wanted, position);
+    const priceLimit = wanted?.priceLimit ?? null;
+    await store.writeAnswer(db, { requestId, block, position, decision, excluded, priceLimit });
+    if (decision.type === "impossible") await recordEvents(db, [noNodeFits(requested, decision, priceLimit)]);
     const nodeId = decision.type === "placed" ? decision.nodeId : undefined;
     return { type: decision.type, workspaceId: requested.workspace_id, nodeId, block: block.number };
   });
 }
 
+/** The decision, and the excluded nodes that it depends on: the assignment names them, so that anyone can recompute it. */
+function decisionOf(
+  index: IndexedFleet["index"],
+  wanted: Wanted | undefined,
+  position: number,
+): { decision: Decision; excluded: number[] } {
+  if (wanted === undefined) {
+    return { decision: { type: "impossible", refusals: {}, nearest: null }, excluded: [] };
+  }
+  const asked = { ...wanted.request, position };
+  const excluded = countedExclusions(index.get, asked);
+  return { decision: decideByIndex(index, { ...asked, excluded }, strategyOf(wanted.preferences)), excluded };
+}
+
 function noNodeFits(
   { workspace_id: workspaceId, replica }: store.PendingPlacement,
   { refusals: refused, nearest }: Extract<Decision, { type: "impossible" }>,
+  priceLimit: PriceLimit | null,
 ): WorkspaceEvent {
-  const details = { refused, nearest };
+  const details = { refused, nearest, ...(priceLimit === null ? {} : { priceLimit }) };
   return { workspaceId, replica, lease: 0, nodeId: nearest?.nodeId ?? null, code: "no_node_fits", details };
 }
 

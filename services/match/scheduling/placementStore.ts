@@ -1,6 +1,8 @@
 import type { Connection, Database, Queryable } from "@ngpu/db/pool";
 import type { Decision } from "@ngpu/placement/decide";
-import type { FleetBlock } from "@ngpu/placement/fleet";
+import { type FleetBlock, pendingSeconds } from "@ngpu/placement/fleet";
+import { refusalsOf } from "@ngpu/queries/replay";
+import type { PriceLimit } from "@ngpu/queries/wanted";
 import { toJson } from "@ngpu/runtime/json";
 
 export type PendingPlacement = {
@@ -42,7 +44,7 @@ export async function countPending(
   const { rows } = await db.query<{ count: bigint }>(
     `select count(*) as count from app.placement p
      where p.workspace_id = $1 and p.replica <> $2 and p.status in ('answered', 'used')
-       and p.answered_at > now() - interval '60 seconds'
+       and p.answered_at > now() - make_interval(secs => ${pendingSeconds})
        and not exists (select from chain.assignment a
          where a.workspace_id = p.workspace_id and a.replica = p.replica and a.assigned_block > p.block_number
            and a.assigned_block <= $3)`,
@@ -54,13 +56,23 @@ export async function countPending(
 /** Stores the answer and notifies dispense. */
 export async function writeAnswer(
   db: Connection,
-  answer: { requestId: string; block: FleetBlock; position: number; decision: Decision },
+  answer: {
+    requestId: string;
+    block: FleetBlock;
+    position: number;
+    decision: Decision;
+    /** The excluded nodes that the decision depends on. */
+    excluded: readonly number[];
+    /** Of the replica's price, below the workspace's own; null: none. */
+    priceLimit: PriceLimit | null;
+  },
 ): Promise<void> {
   const { decision, block } = answer;
   const placed = decision.type === "placed";
+  const counted = { counts: decision.refusals, nearest: placed ? null : decision.nearest };
   await db.query(
     `update app.placement set status = $2, block_number = $3, block_hash = $4, position = $5, node_id = $6,
-       ranking = $7, refusals = $8, answered_at = now() where request_id = $1`,
+       ranking = $7, refusals = $8, excluded = $9, answered_at = now() where request_id = $1`,
     [
       answer.requestId,
       placed ? "answered" : "impossible",
@@ -69,7 +81,8 @@ export async function writeAnswer(
       answer.position,
       placed ? decision.nodeId : null,
       toJson(placed ? decision.ranking : []),
-      toJson({ counts: decision.refusals, nearest: placed ? null : decision.nearest }),
+      toJson(refusalsOf(counted, placed ? null : answer.priceLimit)),
+      answer.excluded,
     ],
   );
   await db.query("select pg_notify('app_changed', 'placement')");

@@ -63,6 +63,8 @@ function opening(place: number): EncodedLog {
         pricePerSecond: 10n ** 15n,
         start: true,
         decidedAt: 1n,
+        position: 0,
+        excluded: "0x",
       });
 }
 

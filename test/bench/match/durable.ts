@@ -3,6 +3,7 @@ import { decideByIndex } from "@ngpu/placement/decideByIndex";
 import { strategyOf } from "@ngpu/placement/preferences";
 import { readWanted } from "@ngpu/queries/wanted";
 import { createSender, type Sender } from "@ngpu/tx-sender/send";
+import type { Hex } from "viem";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { eventually } from "../../services/support/context.ts";
 import { accounts } from "../../services/workspace/chain.ts";
@@ -24,6 +25,8 @@ type Item = {
   start: boolean;
   pricePerSecond: bigint;
   decidedAt: bigint;
+  position: number;
+  excluded: Hex;
   spec: Published["spec"];
 };
 
@@ -98,6 +101,8 @@ async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<It
         start: true,
         pricePerSecond: spec.maxPricePerSecond,
         decidedAt: 0n,
+        position: 0,
+        excluded: "0x",
         spec,
       });
     }

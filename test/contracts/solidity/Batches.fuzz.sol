@@ -43,6 +43,8 @@ contract BatchesFuzz is Signing {
         bool start;
         uint64 pricePerSecond;
         uint64 decidedAt;
+        uint16 position;
+        bytes excluded;
         RawSpec spec;
     }
 

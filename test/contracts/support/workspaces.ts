@@ -137,12 +137,22 @@ type AssignItem = {
   start: boolean;
   /** The price that the node was chosen at; default: the highest of the spec. */
   pricePerSecond?: bigint;
+  /** What the assignment logs of its choice. */
+  decidedAt?: bigint;
+  position?: number;
+  excluded?: Hex;
   spec: WorkspaceSpec;
 };
 
 /** The items with the price and the block of their decision. */
 export function decided(items: readonly AssignItem[]) {
-  return items.map((item) => ({ pricePerSecond: item.spec.maxPricePerSecond, decidedAt: 1n, ...item }));
+  return items.map((item) => ({
+    pricePerSecond: item.spec.maxPricePerSecond,
+    decidedAt: 1n,
+    position: 0,
+    excluded: "0x",
+    ...item,
+  }));
 }
 
 export function assign(market: MarketFixture, items: AssignItem[], account = market.people.keeper) {

@@ -110,6 +110,8 @@ function openLease(state: Market, generation: Generation, upTo: UpTo): ScriptedL
       pricePerSecond: 5n,
       start: upTo(2) === 0,
       decidedAt: BigInt(upTo(1e9)),
+      position: upTo(3),
+      excluded: upTo(2) === 0 ? "0x" : word(number, 4),
     }),
   ];
 }
@@ -177,6 +179,9 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
         settled,
         logOf(generation, "Escrow", "LeaseClosed", { ...ref, reason: upTo(4) }),
         logOf(generation, "DockerContract", "Released", { ...ref, reason: upTo(5) }),
+        logOf(generation, "DockerContract", "PriceLimited", {
+          ...{ workspaceId, replica, lease, pricePerSecond: 2n ** 64n - 1n, until: upTo(1e9) },
+        }),
       ];
     },
   ];

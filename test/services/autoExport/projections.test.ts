@@ -24,6 +24,8 @@ const assigned = (overrides: Record<string, unknown> = {}): ScriptedLog =>
     pricePerSecond: 5n,
     start: true,
     decidedAt: 1n,
+    position: 0,
+    excluded: "0x",
     ...overrides,
   });
 const stateChanged = (state: number, sequence = 1): ScriptedLog =>

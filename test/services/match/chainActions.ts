@@ -112,6 +112,8 @@ export function createChainActions(options: {
               start: true,
               pricePerSecond: workspace.spec.maxPricePerSecond,
               decidedAt: 0n,
+              position: 0,
+              excluded: "0x",
               spec: workspace.spec,
             },
           ],

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { assignmentStates, codeOf } from "@ngpu/contracts-sdk/enumNames";
 import { connectRedis, enqueue, queues } from "@ngpu/db/queue";
 import type { FleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
 import { findPlacement } from "@ngpu/queries/placements";
 import { replayPlacement } from "@ngpu/queries/replay";
 import { Queue } from "bullmq";
 import { expect } from "chai";
+import { type Hex, zeroHash } from "viem";
 import { createFleetSync } from "../../../services/match/scheduling/fleetSync.ts";
 import { runCli } from "../../support/runCli.ts";
 import { eventually } from "../support/context.ts";
@@ -212,6 +214,56 @@ describe("match: placement and failover", function () {
     expect(row.refusals.nearest.rejections).to.deep.equal([
       { dimension: "price", wanted: "9", has: "10", shortfall: 0.1 },
     ]);
+  });
+
+  it("chooses a replacement within the limit of its price, and says that limit where no node is within it", async () => {
+    const workspace = await test.chain.publish();
+    const [cheapest, next] = [joinedAt(nodes, 0), joinedAt(nodes, 1)];
+    await test.chain.assign(workspace, 0, cheapest.nodeId);
+    const { fence } = await eventually("the assignment is exported", async () => {
+      const { rows } = await test.db.query<{ fence: Hex }>(
+        "select fence from chain.assignment where workspace_id = $1",
+        [workspace.id],
+      );
+      return rows[0];
+    });
+    const lease = { workspaceId: workspace.id, replica: 0, lease: 1 };
+    const say = async (state: (typeof assignmentStates)[number], sequence: number) => {
+      const report = { ...lease, fence, state: codeOf(assignmentStates, state), detail: zeroHash, sequence };
+      await cheapest.peer.relay(state, "report", { ...report, deadline: 4_000_000_000n });
+      await cheapest.peer.next("relayed", (one) => one.id === state && one.status !== "queued");
+    };
+    await say("running", 1);
+    await say("stopped", 2);
+    // It does not run as ordered, so the keeper may have it deleted; the replacement then costs a tenth more at most.
+    const call = { kind: "test", contract: "DockerContract", functionName: "requestDelete" } as const;
+    expect((await test.keeper.send({ ...call, args: [[lease]] })).refusals).to.deep.equal([]);
+    await say("deleted", 3);
+    const limit = await eventually("the limit and the end are exported", async () => {
+      const { rows } = await test.db.query<{ price_per_second: bigint; until: bigint }>(
+        `select limited.* from chain.event_price_limited as limited
+         join chain.event_released as released using (workspace_id) where workspace_id = $1`,
+        [workspace.id],
+      );
+      return rows[0];
+    });
+    expect(limit.price_per_second).to.equal(11n);
+    const placed = await ask(workspace.id, 0, [cheapest.nodeId]);
+    expect(await answer(placed)).to.include({ status: "answered", node_id: next.nodeId });
+    await test.db.query("delete from app.placement where request_id = $1", [placed]);
+    const refused = await ask(workspace.id, 0, [cheapest.nodeId, next.nodeId]);
+    const { status, refusals } = await answer(refused);
+    expect(status).to.equal("impossible");
+    expect(refusals).to.deep.include({
+      counts: { excluded: 2, price: 5 },
+      priceLimit: { pricePerSecond: "11", until: Number(limit.until) },
+    });
+    expect(await replay(refused)).to.include({ same: true });
+    const { rows } = await test.db.query(
+      "select details from app.workspace_event where workspace_id = $1 and code = 'no_node_fits'",
+      [workspace.id],
+    );
+    expect(rows[0].details.priceLimit).to.deep.equal(refusals.priceLimit);
   });
 
   it("releases the leases of a lost node, and keeps those of the others", async () => {

@@ -84,6 +84,8 @@ function healthyEvents(): ScriptedLog[] {
       pricePerSecond: 1n,
       start: true,
       decidedAt: 1n,
+      position: 0,
+      excluded: "0x",
     }),
     eventLog("Escrow", "LeaseOpened", { ...lease, authorizationId: 1n, rate: 1n, lock: 1n }),
     eventLog("DockerContract", "StateChanged", { ...lease, state: 3, sequence: 1, detail: word(0) }),

@@ -185,7 +185,21 @@ export async function assign(
 ): Promise<LeaseRef> {
   const { replica = 0, nodeId, start, decidedAt = 0n } = given;
   const pricePerSecond = spec.maxPricePerSecond;
-  const args = [[{ workspaceId, replica, nodeId, start, pricePerSecond, decidedAt, spec }]] as const;
+  const args = [
+    [
+      {
+        workspaceId,
+        replica,
+        nodeId,
+        start,
+        pricePerSecond,
+        decidedAt,
+        position: 0,
+        excluded: "0x",
+        spec,
+      },
+    ],
+  ] as const;
   const data = encodeFunctionData({ abi: dockerContractAbi, functionName: "assign", args });
   const { logs } = await call("match", "DockerContract", data);
   const [assigned] = parseEventLogs({ abi: dockerContractAbi, eventName: "Assigned", logs });

@@ -64,6 +64,8 @@ export async function place(market: MarketFixture, nodes: Node[]): Promise<{ pla
       start: true,
       pricePerSecond: spec.maxPricePerSecond,
       decidedAt: 0n,
+      position: 0,
+      excluded: "0x",
       spec,
     };
   });
@@ -134,6 +136,8 @@ async function life(market: MarketFixture): Promise<Cost> {
             start: false,
             pricePerSecond: spec.maxPricePerSecond,
             decidedAt: 0n,
+            position: 0,
+            excluded: "0x",
             spec,
           },
         ],

@@ -35,6 +35,8 @@ abstract contract GenerationLeases is Generations {
                 start: (seed >> (i + 40)) % 4 != 0,
                 pricePerSecond: 20,
                 decidedAt: 0,
+                position: 0,
+                excluded: "",
                 spec: _workspaceSpec(number)
             });
         }

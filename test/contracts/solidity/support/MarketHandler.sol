@@ -72,6 +72,8 @@ contract MarketHandler is LeaseEnds, ThiefActs {
                 start: (seed >> (i + 40)) % 3 != 0,
                 pricePerSecond: 20,
                 decidedAt: uint64(block.number),
+                position: 0,
+                excluded: "",
                 spec: specOf[(seed >> (i + 50)) % 16 == 0 ? workspaceId % WORKSPACES + 1 : workspaceId]
             });
         }
@@ -154,7 +156,7 @@ contract MarketHandler is LeaseEnds, ThiefActs {
 
     function _assignOne(uint64 workspaceId, uint16 replica, uint32 nodeId) private watched(Act.Assign) {
         IDockerTypes.Assign[] memory items = new IDockerTypes.Assign[](1);
-        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, 20, 0, specOf[workspaceId]);
+        items[0] = IDockerTypes.Assign(workspaceId, replica, nodeId, true, 20, 0, 0, "", specOf[workspaceId]);
         docker.assign(items);
     }
 
