@@ -58,6 +58,12 @@ function withoutWord(text: string, name: string): string {
 /** Whether a text has the kernel's words for a program that this processor does not run. */
 export const namesForeignProgram = (text: string) => /exec format error/i.test(text);
 
+/**
+ * Whether an output may come of a program for another processor. Where the image has no shell to run it as a script, the init process
+ * says that it does not exist.
+ */
+export const mayBeForeign = (log: string) => namesForeignProgram(log) || /^\[FATAL tini /m.test(log);
+
 /** Why the engine could not create or start a container. */
 export function startReason(said: string, exitCode: number | undefined, platforms: Platforms): NodeReason {
   const message = startOf(said, messageBytes);
@@ -84,13 +90,13 @@ export function exitReason(
   const isForeign =
     platforms.image !== undefined && platforms.engine !== undefined && platforms.image !== platforms.engine;
   // Any container can print this; with an image for another processor it is the kernel's.
-  if (isForeign && namesForeignProgram(log)) {
+  const notStarted = startMessage(exitCode, log);
+  if (isForeign && (namesForeignProgram(log) || notStarted !== undefined)) {
     return {
       code: "image_architecture_mismatch",
       details: { ...named(platforms), message: startOf(log, messageBytes) },
     };
   }
-  const notStarted = startMessage(exitCode, log);
   if (notStarted !== undefined) {
     return {
       code: "container_start_failed",

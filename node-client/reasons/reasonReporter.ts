@@ -9,7 +9,13 @@ import { readLog } from "../docker/logs.ts";
 import { elapsed } from "../elapsed.ts";
 import { type Assignment, fencedKey } from "../leases.ts";
 import type { Facts, FailedStart } from "../reconcileFacts.ts";
-import { exitReason, namesForeignProgram, type Platforms, startReason } from "./engineReasons.ts";
+import {
+  exitReason,
+  mayBeForeign,
+  namesForeignProgram,
+  type Platforms,
+  startReason,
+} from "./engineReasons.ts";
 import { type Observed, observe } from "./observe.ts";
 
 /** Reports to match why leases do not run. */
@@ -161,7 +167,7 @@ async function reasonOf(
 }
 
 async function platformsOf(engine: Engine, reference: string, log: string): Promise<Platforms> {
-  if (!namesForeignProgram(log)) return { engine: undefined, image: undefined };
+  if (!mayBeForeign(log)) return { engine: undefined, image: undefined };
   const image = await findImage(engine, reference);
   return { engine: await enginePlatform(engine.docker), image: image?.platform };
 }

@@ -16,7 +16,7 @@ import { createDemultiplexer, readLog } from "../../node-client/docker/logs.ts";
 import { download } from "../../node-client/download.ts";
 import { checkHealth } from "../../node-client/health.ts";
 import { type Assignment, fencedKey, publicationKey } from "../../node-client/leases.ts";
-import { exitReason, startReason } from "../../node-client/reasons/engineReasons.ts";
+import { exitReason, mayBeForeign, startReason } from "../../node-client/reasons/engineReasons.ts";
 import { createReasonReporter } from "../../node-client/reasons/reasonReporter.ts";
 import type { Facts } from "../../node-client/reconcileFacts.ts";
 import { ends, pulls } from "./fixtures/dockerAnswers.ts";
@@ -122,6 +122,12 @@ describe("why a container does not run", () => {
     const foreign = { engine: "linux/amd64", image: "linux/arm64" };
     expect(exitReason(ended, foreign)).to.deep.include({ code: "image_architecture_mismatch" });
     expect(exitReason(ended, { ...foreign, image: "linux/amd64" }).code).to.equal("container_exited");
+    // Without a shell in the image, the init process does not find it.
+    const log = "[FATAL tini (7)] exec /app failed: No such file or directory";
+    const missing = { ...ended, exitCode: 127, log };
+    expect(mayBeForeign(log)).to.equal(true);
+    expect(exitReason(missing, foreign)).to.deep.include({ code: "image_architecture_mismatch" });
+    expect(exitReason(missing, { ...foreign, image: "linux/amd64" }).code).to.equal("container_start_failed");
   });
 });
 
