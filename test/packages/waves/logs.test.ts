@@ -84,7 +84,11 @@ describe("a list of exceptions", () => {
   });
 
   it("has a byte for a node that did not answer, where one in fifty does not", () => {
-    const silent = Array.from({ length: 200 }, (_, index) => ({ nodeId: 50 * (index + 1), device: 0, shares: noShares }));
+    const silent = Array.from({ length: 200 }, (_, index) => ({
+      nodeId: 50 * (index + 1),
+      device: 0,
+      shares: noShares,
+    }));
     expect(encodeExceptions(silent).length).to.equal(2 + 2 * 200);
   });
 
@@ -95,7 +99,13 @@ describe("a list of exceptions", () => {
     expect(decodeExceptions(`0x${one}02`)?.size).to.equal(2);
     const invalid = {
       ...{ cut: one.slice(2), repeated: `${one}0183010203`, before: `${one}0182010203`, whole: "0383ffffff" },
-      ...{ longNumber: "820000", silentAsPartial: "0383000000", firstAsOther: "0300", device: "0340", endless: "ffffffffff" },
+      ...{
+        longNumber: "820000",
+        silentAsPartial: "0383000000",
+        firstAsOther: "0300",
+        device: "0340",
+        endless: "ffffffffff",
+      },
     };
     for (const [name, list] of Object.entries(invalid))
       expect(decodeExceptions(`0x${list}`), name).to.equal(undefined);
