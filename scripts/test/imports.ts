@@ -18,6 +18,7 @@ const READS = [
   "packages/proof",
   "packages/queries",
   "packages/rewards",
+  "packages/waves",
 ];
 
 /** The allowed imports between packages: arrows point downwards only. A new rule is one line. */
@@ -48,7 +49,7 @@ const RULES: readonly Rule[] = [
   },
   {
     of: "packages/queries",
-    may: [...BASE, "packages/db", "packages/placement"],
+    may: [...BASE, "packages/db", "packages/placement", "packages/waves"],
     because: "queries only read",
   },
   {
@@ -71,7 +72,7 @@ const RULES: readonly Rule[] = [
   { of: "images", may: [], because: "workspace images contain only their own code" },
   {
     of: "contracts",
-    may: ["packages/runtime", "packages/contracts-sdk", "packages/rewards"],
+    may: ["packages/runtime", "packages/contracts-sdk", "packages/rewards", "packages/waves"],
     because: "contracts need no service",
   },
   {
