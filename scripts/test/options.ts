@@ -36,8 +36,8 @@ export function readOptions(argv: readonly string[], stages: readonly Stage[]): 
 }
 
 const HELP = `
-Stages run in the order of the choices. A test is in "unit" when neither it nor a file of test/ or scripts/ that
-it imports starts a process.
+Stages run in two rows, one beside the other: check, unit and services; and compiling, contracts, solidity, docker
+and e2e. A test is in "unit" when neither it nor a file of test/ or scripts/ that it imports starts a process.
 
 Examples:
   npm test -- test/packages/chain-reader/followChain.test.ts
