@@ -24,8 +24,13 @@ export function partnerJourneys(shared: () => Shared): void {
       expect(faults).to.deep.equal([]);
       await context.close();
     };
-    let time = BigInt(Date.now()) * 1_000_000n;
-    const print = (text: string) => market.node.output.write(market.container, time++, `${text}\n`);
+    let time = 0n;
+    /** Prints a line in the container, later than those before. */
+    const print = (text: string) => {
+      const now = BigInt(Date.now()) * 1_000_000n;
+      time = now > time ? now : time + 1n;
+      market.node.output.write(market.container, time, `${text}\n`);
+    };
 
     it("searches, follows and downloads logs, which stay over a change of tabs", async () => {
       await onPage(part("logs"), async (page) => {
