@@ -144,7 +144,8 @@ describe("verify placement of a lease, from an RPC endpoint alone", () => {
     });
     expect((await check([refused(dear), second])).text).to.include("in block 6: PriceAboveLimit.");
     const closed = encodeErrorResult({ abi: dockerContractAbi, errorName: "WorkspaceNotOpen", args: [1n] });
-    for (const other of [closed, "0x", dear.replace(/^(0x.{8}).{64}/, `$1${"2".padStart(64, "0")}`) as Hex]) {
+    const ofAnother = dear.replace(/^(0x.{8}).{64}/, `$1${"2".padStart(64, "0")}`) as Hex;
+    for (const other of [closed, "0x", ofAnother] as const) {
       expect(failedOf((await check([refused(other), second])).output)).to.include("excluded");
     }
     const slot = Math.floor((genesis + 10) / slotSeconds);

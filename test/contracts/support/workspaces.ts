@@ -150,7 +150,7 @@ export function decided(items: readonly AssignItem[]) {
     pricePerSecond: item.spec.maxPricePerSecond,
     decidedAt: 1n,
     position: 0,
-    excluded: "0x",
+    excluded: "0x" as const,
     ...item,
   }));
 }

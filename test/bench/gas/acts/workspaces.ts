@@ -65,7 +65,7 @@ export async function place(market: MarketFixture, nodes: Node[]): Promise<{ pla
       pricePerSecond: spec.maxPricePerSecond,
       decidedAt: 0n,
       position: 0,
-      excluded: "0x",
+      excluded: "0x" as const,
       spec,
     };
   });
