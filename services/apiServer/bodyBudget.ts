@@ -38,6 +38,9 @@ export function createBodyBudget(limits = bodyLimits) {
     };
 }
 
+/** Counts the bodies of open requests. */
+export type BodyBudget = ReturnType<typeof createBodyBudget>;
+
 function exceeded(limitBytes: number): InputError {
   return new InputError("The bodies of your open requests are too large together.", {
     code: "bodies_too_large",
