@@ -117,7 +117,7 @@ export function partnerJourneys(shared: () => Shared): void {
       await onPage("/workspaces", async (page) => {
         await page.getByRole("link", { name: "Deploy" }).first().click();
         await page.getByRole("button", { name: /^Like chat/ }).click();
-        await page.getByText("1 of 3 nodes fit").waitFor();
+        await page.getByText("1 of 3 nodes fit", { exact: true }).waitFor();
         await page.getByRole("button", { name: "Publish" }).click();
         await page.waitForURL(/\/workspaces\/\d+$/);
       });
