@@ -81,14 +81,17 @@ export function partnerJourneys(shared: () => Shared): void {
       await page.goto(`${market.api.url}${part("terminal")}`);
       await page.getByRole("button", { name: "Open" }).click();
       const input = page.getByLabel("Terminal of the container");
-      await input.waitFor();
       const screen = page.locator(".xterm-rows");
-      await input.pressSequentially("echo $((6 * 7))\n");
+      await screen.waitFor();
+      // The terminal's input has no size, so it is not seen as visible.
+      await input.focus();
+      await page.keyboard.type("echo $((6 * 7))\n");
       await screen.filter({ hasText: "42" }).waitFor();
       expect(await flawsOf(visitor)).to.deep.equal([]);
       await page.getByRole("tab", { name: "Replicas" }).click();
       await page.getByRole("tab", { name: "Terminal" }).click();
-      await input.pressSequentially("exit 3\n");
+      await input.focus();
+      await page.keyboard.type("exit 3\n");
       await screen.filter({ hasText: "exit code 3" }).waitFor();
       await context.close();
     });
@@ -114,7 +117,7 @@ export function partnerJourneys(shared: () => Shared): void {
       await onPage("/workspaces", async (page) => {
         await page.getByRole("link", { name: "Deploy" }).first().click();
         await page.getByRole("button", { name: /^Like chat/ }).click();
-        await page.getByText("1 of 3 nodes fit").waitFor();
+        await page.getByText("1 of 3 nodes fit", { exact: true }).waitFor();
         await page.getByRole("button", { name: "Publish" }).click();
         await page.waitForURL(/\/workspaces\/\d+$/);
       });
