@@ -90,13 +90,14 @@ export function exitReason(
   const isForeign =
     platforms.image !== undefined && platforms.engine !== undefined && platforms.image !== platforms.engine;
   // Any container can print this; with an image for another processor it is the kernel's.
-  const notStarted = startMessage(exitCode, log);
-  if (isForeign && (namesForeignProgram(log) || notStarted !== undefined)) {
+  const notFound = initMessage(exitCode, log);
+  if (isForeign && (namesForeignProgram(log) || notFound !== undefined)) {
     return {
       code: "image_architecture_mismatch",
       details: { ...named(platforms), message: startOf(log, messageBytes) },
     };
   }
+  const notStarted = notFound ?? runtimeMessage(log);
   if (notStarted !== undefined) {
     return {
       code: "container_start_failed",
@@ -107,9 +108,14 @@ export function exitReason(
 }
 
 /** What the engine's init process prints when it cannot run the command. */
-function startMessage(exitCode: number, log: string): string | undefined {
+function initMessage(exitCode: number, log: string): string | undefined {
   if (exitCode !== 126 && exitCode !== 127) return undefined;
   return /^\[FATAL tini \(\d+\)\] (exec .* failed: .*)$/m.exec(log)?.[1];
+}
+
+/** What the engine's runtime prints, and nothing else, when the kernel takes neither the arguments nor the environment. */
+function runtimeMessage(log: string): string | undefined {
+  return /^exec \S*docker-init: .*$/.exec(log.trim())?.[0];
 }
 
 function named({ engine, image }: Platforms): { wanted?: string; found?: string } {

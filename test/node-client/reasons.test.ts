@@ -131,6 +131,22 @@ describe("why a container does not run", () => {
   });
 });
 
+describe("arguments and an environment that the kernel does not take", () => {
+  it("are a start that failed, though the runtime says so in the container's output", () => {
+    const platforms = { engine: undefined, image: undefined };
+    for (const what of ["argument list too long", "invalid argument"]) {
+      const log = `exec /sbin/docker-init: ${what}`;
+      const ended = { exitCode: 1, oomKilled: false, starts: 1, memoryMib: 64, log };
+      expect(exitReason(ended, platforms)).to.deep.equal({
+        code: "container_start_failed",
+        details: { exitCode: 1, message: log, log },
+      });
+      const program = { ...ended, log: `${log}\nthen it ran` };
+      expect(exitReason(program, platforms).code).to.equal("container_exited");
+    }
+  });
+});
+
 describe("a container's output", () => {
   it("is its last lines of both streams, however the engine cuts the frames", async () => {
     const lines = Array.from({ length: 60 }, (_one, number) => frame(`line ${number}\n`, 1 + (number % 2)));

@@ -49,6 +49,10 @@ const decode = (text: string) =>
     typeof item === "string" && /^\d+n$/.test(item) ? BigInt(item.slice(0, -1)) : item,
   );
 
+/** On a busy machine a container may start for longer than a silent health path is left alone. */
+export const isStart = ({ code, details }: { code: string | null; details?: unknown }) =>
+  code === "health_failing" && (details as { status?: number }).status === undefined;
+
 async function run(order: AgentOrder): Promise<void> {
   const deployment = parseDeployment(deploymentDocument);
   const account = privateKeyToAccount(order.key);
@@ -97,7 +101,9 @@ async function run(order: AgentOrder): Promise<void> {
   const isAwaited = () =>
     ("awaits" in order && !said().some(({ code }) => code === order.awaits)) ||
     (order.awaitsAll &&
-      !order.assignments.every((lease) => said().some((one) => one.workspaceId === lease.workspaceId)));
+      !order.assignments.every((lease) =>
+        said().some((one) => one.workspaceId === lease.workspaceId && !isStart(one)),
+      ));
   // The reconciler's pauses keep no process running.
   using _alive = setInterval(() => undefined, 1_000);
   const deadline = Date.now() + (order.awaitsAll ? 400_000 : 60_000);
