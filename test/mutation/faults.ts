@@ -38,7 +38,12 @@ const invariantFaults: Seeded[] = [
   ),
   of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "_witnesses[signer].allowed", "true"),
   of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "witness.released += 1;", removed),
-  of("invariant_keepersAloneTakeNothing", "docker/Placement.sol", "if (!assignment.isKept() ||", "if (true ||"),
+  of(
+    "invariant_keepersAloneTakeNothing",
+    "docker/Placement.sol",
+    "if (!assignment.isKept() ||",
+    "if (true ||",
+  ),
   of(
     "invariant_replacementsCostATenthMoreAtMost",
     "docker/Releases.sol",
