@@ -1,8 +1,8 @@
 import { type EvidenceVerdict, judgeEvidence, type WaveChain } from "@ngpu/waves/evidence";
 import { beginsAt, type WaveTerms, windowOf } from "@ngpu/waves/schedule";
-import { keyOf, type Shares, type WaveVerdict } from "@ngpu/waves/types";
+import { keyOf, type Shares, type WaveLog, type WaveVerdict } from "@ngpu/waves/types";
 import { waveVerdict } from "@ngpu/waves/verdict";
-import type { Wave, WaveLog } from "@ngpu/waves/waveLogs";
+import type { Wave } from "@ngpu/waves/waveLogs";
 import type { Hex } from "viem";
 import type { EvidenceFile } from "./evidenceFiles.ts";
 

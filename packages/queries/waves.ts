@@ -2,7 +2,8 @@ import type { Queryable } from "@ngpu/db/pool";
 import { candidatesOf, type MarketBefore, type NodeAccounts, operatorsOf } from "@ngpu/waves/marketLogs";
 import { defaultRules, type Rules, unpackRules } from "@ngpu/waves/rules";
 import { stages, type WaveTerms } from "@ngpu/waves/schedule";
-import { assembleWave, type Wave, type WaveLog } from "@ngpu/waves/waveLogs";
+import type { WaveLog } from "@ngpu/waves/types";
+import { assembleWave, type Wave } from "@ngpu/waves/waveLogs";
 import type { Hex } from "viem";
 
 export type WaveRow = {

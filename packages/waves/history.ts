@@ -1,8 +1,8 @@
 import type { WaveTerms } from "./schedule.ts";
 import { type Standing, standingOf } from "./standing.ts";
-import { type DeviceVerdict, keyOf, type Shares, type WaveVerdict } from "./types.ts";
+import { type DeviceVerdict, keyOf, type Shares, type WaveLog, type WaveVerdict } from "./types.ts";
 import { waveVerdict } from "./verdict.ts";
-import { type ChallengedDevice, type Wave, type WaveLog, waveOf, wavesIn } from "./waveLogs.ts";
+import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
 export type EvidenceByWave = ReadonlyMap<number, ReadonlyMap<string, Shares>>;

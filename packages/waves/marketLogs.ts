@@ -1,6 +1,6 @@
 import type { Hex } from "viem";
 import type { Candidate } from "./draw.ts";
-import type { WaveLog } from "./waveLogs.ts";
+import type { WaveLog } from "./types.ts";
 
 /** What a wave needs to know about the market at its first block. */
 export type MarketBefore = {

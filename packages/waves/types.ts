@@ -44,6 +44,9 @@ export type WaveVerdict =
   | { held: true; devices: DeviceVerdict[] }
   | { held: false; reason: "measurers_missing" | "loss" | "nothing_claimed"; devices: DeviceVerdict[] };
 
+/** A decoded log, in the chain's order. */
+export type WaveLog = { contract: string; name: string; args: Record<string, unknown>; block: bigint };
+
 /** Names a device in maps. */
 export function keyOf({ nodeId, device }: DeviceRef): string {
   return `${nodeId}/${device}`;

@@ -6,10 +6,7 @@ import { decodeExceptions } from "./exceptions.ts";
 import { type MarketBefore, marketBefore } from "./marketLogs.ts";
 import { defaultRules, type Rules, rulesFor, unpackRules } from "./rules.ts";
 import { blocksOf, stages, type WaveBlocks, type WaveTerms } from "./schedule.ts";
-import type { Challenged, Statement } from "./types.ts";
-
-/** A decoded log, in the chain's order. */
-export type WaveLog = { contract: string; name: string; args: Record<string, unknown>; block: bigint };
+import type { Challenged, Statement, WaveLog } from "./types.ts";
 
 /** The events that waves depend on, by contract. */
 export const waveEvents = {

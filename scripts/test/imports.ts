@@ -18,6 +18,7 @@ const READS = [
   "packages/proof",
   "packages/queries",
   "packages/rewards",
+  "packages/waves",
 ];
 
 /** The allowed imports between packages: arrows point downwards only. A new rule is one line. */
@@ -37,7 +38,11 @@ const RULES: readonly Rule[] = [
     may: BASE,
     because: "a proof is verified without a chain client and without a database",
   },
-  { of: "packages/waves", may: [...BASE, "packages/proof"], because: "verdicts are pure" },
+  {
+    of: "packages/waves",
+    may: [...BASE, "packages/proof"],
+    because: "verdicts on waves are pure",
+  },
   { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },
   { of: "packages/api-client", may: [], because: "partners install the client without other packages" },
@@ -48,7 +53,7 @@ const RULES: readonly Rule[] = [
   },
   {
     of: "packages/queries",
-    may: [...BASE, "packages/db", "packages/placement"],
+    may: [...BASE, "packages/db", "packages/placement", "packages/waves"],
     because: "queries only read",
   },
   {
@@ -71,7 +76,7 @@ const RULES: readonly Rule[] = [
   { of: "images", may: [], because: "workspace images contain only their own code" },
   {
     of: "contracts",
-    may: ["packages/runtime", "packages/contracts-sdk", "packages/rewards"],
+    may: ["packages/runtime", "packages/contracts-sdk", "packages/rewards", "packages/waves"],
     because: "contracts need no service",
   },
   {

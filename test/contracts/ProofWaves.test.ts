@@ -199,11 +199,11 @@ describe("ProofWaves: posts of measurers", () => {
     const wave = await openWave(market);
     const { waveId } = wave;
     for (let more = 1; more < 4; more += 1) {
-      await mineBefore(market, wave.audit + (more - 1) * 30);
+      await mineBefore(market, wave.audit + (more - 1) * 50);
       await openWave(market);
       expect(await market.waves.read.fillBlockOf([waveId])).to.equal(wave.fill);
     }
-    await mine(market, 30);
+    await mine(market, 50);
     await openWave(market);
     expect(await market.waves.read.fillBlockOf([waveId])).to.equal(0);
     expectRefused(

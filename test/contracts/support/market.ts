@@ -48,7 +48,7 @@ const periods = {
     stride: 2,
     chance: 1,
     fillBlocks: 6,
-    chaseBlocks: 8,
+    chaseBlocks: 24,
     workBlocks: 8,
     commitBlocks: 8,
     revealBlocks: 8,

@@ -1,7 +1,7 @@
 import { encodeDevice } from "@ngpu/waves/claims";
 import { type Exception, encodeExceptions } from "@ngpu/waves/exceptions";
 import { beginsAt, blocksOf, stages, type WaveTerms } from "@ngpu/waves/schedule";
-import type { WaveLog } from "@ngpu/waves/waveLogs";
+import type { WaveLog } from "@ngpu/waves/types";
 import { type Hex, keccak256, pad, stringToHex, toHex } from "viem";
 import { figures } from "./facts.ts";
 

@@ -1,7 +1,8 @@
 import type { AbiName } from "@ngpu/contracts-sdk/abis";
 import { readWave, readWaves } from "@ngpu/queries/waves";
 import { encodeDevice } from "@ngpu/waves/claims";
-import { type WaveLog, waveEvents, waveOf } from "@ngpu/waves/waveLogs";
+import type { WaveLog } from "@ngpu/waves/types";
+import { waveEvents, waveOf } from "@ngpu/waves/waveLogs";
 import { expect } from "chai";
 import { eventLog } from "../../packages/chain-reader/scriptedChain.ts";
 import {

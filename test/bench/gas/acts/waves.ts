@@ -17,7 +17,7 @@ import { type Cost, costOf } from "../meter.ts";
 
 const NODES = 10_000;
 const MEASURERS = [1, 2, 3, 4, 5, 6, 7];
-/** Nodes that answered nobody: two of a hundred. */
+/** Nodes that answered no measurer: two of a hundred. */
 const SILENT = 200;
 
 /** Waves of 10,000 nodes and 7 measurers. A wave's cost is that of all its transactions, by node. */

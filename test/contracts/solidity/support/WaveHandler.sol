@@ -34,12 +34,12 @@ contract WaveHandler {
         bytes memory code = abi.encodePacked(
             vm.getCode("ProofWaves.sol:ProofWaves"), abi.encode(address(this), address(this), address(this)), settings
         );
-        address at;
+        address deployed;
         assembly ("memory-safe") {
-            at := create(0, add(code, 0x20), mload(code))
+            deployed := create(0, add(code, 0x20), mload(code))
         }
-        require(at != address(0), "ProofWaves was not deployed");
-        waves = IProofWaves(at);
+        require(deployed != address(0), "ProofWaves was not deployed");
+        waves = IProofWaves(deployed);
     }
 
     /// @notice Asked by ProofWaves: measurers 1 to 4 exist, and 4 is not admitted.
@@ -107,15 +107,15 @@ contract WaveHandler {
         if (last == 0) return;
         uint32 waveId = last;
         uint256 chase = _fills[waveId] + FILL;
-        uint256[3] memory at = [chase + 1, chase + CHASE + 1, chase + CHASE + WORK + 2];
+        uint256[3] memory times = [chase + 1, chase + CHASE + 1, chase + CHASE + WORK + 2];
         for (uint8 stage; stage < 3; ++stage) {
-            if (block.number > at[stage]) return;
-            vm.roll(at[stage]);
+            if (block.number > times[stage]) return;
+            vm.roll(times[stage]);
             bytes32 root = stage == 2 ? _hashOf(_revealOf(waveId, 1)) : keccak256(abi.encode(waveId, stage));
             _send(IProofWaves.WavePost(waveId, 1, stage, root), true);
             _check(waveId, 1, stage, root, true);
         }
-        vm.roll(at[2] + COMMIT);
+        vm.roll(times[2] + COMMIT);
     }
 
     /// @notice Whether what the contract has of the live waves is what was posted: roots are immutable.
