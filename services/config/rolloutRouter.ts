@@ -43,7 +43,7 @@ export function rolloutRouter(deps: {
   });
   router.use((request) => {
     throw new InputError(`There is no ${request.method} ${request.path}.`, {
-      code: "route_not_found",
+      code: "endpoint_not_found",
       hint: "services/config/README.md lists the requests.",
       status: 404,
     });

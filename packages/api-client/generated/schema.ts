@@ -675,6 +675,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/{id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what a node claims about its hardware, and what waves proved */
+        get: operations["getV1NodesIdProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{id}/slots": {
         parameters: {
             query?: never;
@@ -1811,6 +1828,85 @@ export interface components {
             state: "none" | "assigned" | "ready" | "running" | "stopped" | "failed" | "deleted" | "released";
             tier: components["schemas"]["Tier"];
             workspaceId: string;
+        };
+        NodeProof: {
+            /** @description Null: the node claims nothing */
+            claimedBlock: string | null;
+            devices: {
+                claimed: {
+                    /** @description Memory */
+                    bytes: string;
+                    /** @description Random reads of 64 bytes, in bytes a second */
+                    bytesPerSecond: string;
+                    /** @description 32-bit operations a second */
+                    operationsPerSecond: string;
+                };
+                /** @description Medians of its last waves, at most the claim; null: it passed too few of them */
+                counts: {
+                    /** @description Memory */
+                    bytes: string;
+                    /** @description Random reads of 64 bytes, in bytes a second */
+                    bytesPerSecond: string;
+                    /** @description 32-bit operations a second */
+                    operationsPerSecond: string;
+                } | null;
+                /** @description Place in the node's list, from 0 */
+                device: number;
+                hardware: {
+                    cores: number | null;
+                    /** @enum {string} */
+                    kind: "cpu" | "gpu";
+                    /** @description Null: a CPU, or a model without published figures */
+                    model: string | null;
+                };
+                /** @description Waves of those that count that it passed */
+                passed: number;
+                /** @description Waves that count */
+                waves: number;
+            }[];
+            nodeId: number;
+            /** @description The last waves, newest first */
+            waves: {
+                /** @description The block that began it */
+                block: string;
+                blockHash: string;
+                devices: {
+                    /** @description Measurers differ: the transcript of the device decides */
+                    contested: boolean;
+                    device: number;
+                    /** @description Ids of the measurers whose statements count */
+                    measurers: number[];
+                    /**
+                     * @description kept: a tenant had the node and it did not answer, so its last proof is kept
+                     * @enum {string}
+                     */
+                    outcome: "passed" | "failed" | "kept";
+                    proven: {
+                        /** @description Memory */
+                        bytes: string;
+                        /** @description Random reads of 64 bytes, in bytes a second */
+                        bytesPerSecond: string;
+                        /** @description 32-bit operations a second */
+                        operationsPerSecond: string;
+                    };
+                }[];
+                /** @description Whether it has a verdict; otherwise it counts for no node */
+                held: boolean;
+                /** @description What measurers committed to: the evidence, by hash */
+                measurers: {
+                    answersRoot: string | null;
+                    chaseRoot: string | null;
+                    measurerId: number;
+                    /** @description Root over the result of each device */
+                    resultsRoot: string;
+                    /** @description Root over the hash of each transcript */
+                    transcriptsRoot: string;
+                }[];
+                reason: ("measurers_missing" | "loss" | "nothing_claimed") | null;
+                waveId: number;
+                /** @description Measurers that committed to results and did not reveal them */
+                withheld: number[];
+            }[];
         };
         NodeSlots: {
             firstSlot: number;
@@ -4981,6 +5077,48 @@ export interface operations {
                         /** @description Value of `after` for the next page; null: this is the last page */
                         next: string | null;
                     };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1NodesIdProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Node id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeProof"];
                 };
             };
             /** @description Not modified, when the request has If-None-Match */

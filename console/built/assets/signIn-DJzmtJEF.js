@@ -1,0 +1,1 @@
+export{t as SignIn,n as SignInPage}from"./signIn-B2tpcsDu.js";

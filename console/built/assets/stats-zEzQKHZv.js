@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-BoiID8YY.js";
