@@ -47,8 +47,6 @@ export function createJudgedWaves({ db, deployment }: { db: Queryable; deploymen
   }
 }
 
-export type JudgedWaves = ReturnType<typeof createJudgedWaves>;
-
 async function exportedBlock(db: Queryable): Promise<bigint> {
   const { rows } = await db.query<{ number: string }>(
     "select number::text from chain.head where tier = 'unsafe'",

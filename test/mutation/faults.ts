@@ -103,10 +103,6 @@ const invariantFaults: Seeded[] = [
   of("invariant_paidWithinPostedWithinSchedule", "Pomc.sol", "_claimed[account] = cumulative;", removed),
   of("invariant_paidWithinTwoEmissionsAnEpoch", "pomc/Funds.sol", "a < b", "a >= b"),
   of("invariant_theLastEpochGoesBackWhereOneWasDisabled", "Pomc.sol", "(number - 1", "(number + 1"),
-  of("invariant_verdictsFollowCommitments", "ProofWaves.sol", "stages != REVEALED - 1 || ", removed),
-  of("invariant_verdictsFollowCommitments", "ProofWaves.sol", " || block.number > last", removed),
-  of("invariant_rootsAreImmutable", "ProofWaves.sol", "stage != next", "false"),
-  of("test_actsReveal", "ProofWaves.sol", "_write(waveId, measurerId, REVEALED, 0);", removed),
   of("test_actsPay", "Token.sol", "minter.limit == 0", "minter.limit != 0"),
   of(
     "invariant_generationsReserveWithinTheSpec",
