@@ -177,7 +177,7 @@ export const en = {
   "placement.ranking": "Ranking",
   "placement.ranking.note": "The best nodes, with what ranked them",
   "placement.ranking.none": "No node fits.",
-  "placement.rank": "Place",
+  "placement.rank": "Rank",
   "placement.verify": "Recompute it with any database that follows the chain",
 
   "signIn.title": "Sign in",
@@ -264,8 +264,8 @@ export const en = {
   "events.replica": "replica {replica}",
   "events.times": "{count} times",
   "events.by.chain": "chain",
-  "events.by.node": "says the node",
-  "events.by.market": "says the market",
+  "events.by.node": "reported by the node",
+  "events.by.market": "reported by the market",
   "chat.lead": "Ask the model that this workspace serves.",
   "chat.user": "You",
   "chat.assistant": "Workspace",
@@ -320,7 +320,7 @@ export const en = {
   "fits.node": "First node",
   "fits.lowest": "Lowest price",
   "fits.nearest": "Nearest miss",
-  "fits.rejection": "{dimension}: wants {wanted}, has {has}",
+  "fits.rejection": "{dimension}: needs {wanted}, has {has}",
   "fits.more": "In sentences",
 
   "wallet.title": "Rewards",
