@@ -45,11 +45,15 @@ export function nodeMetrics(): {
       gauge("walls_down", "1 while the firewall between tenants and this machine is not up", ({ walls }) =>
         walls.state === "down" ? 1 : 0,
       );
-      gauge(
-        "walls_repairs",
-        "How often another program had removed the firewall's rules",
-        ({ walls }) => walls.repairs,
-      );
+      new Counter({
+        name: "ngpu_node_firewall_repairs_total",
+        help: "Times that the firewall's rules were put back after another program had removed them",
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(state().walls.repairs);
+        },
+      });
       gauge("last_contact_age_seconds", "Time since the last contact with the chain or match", (now) =>
         now.lastContactAt === 0 ? Number.NaN : (Date.now() - now.lastContactAt) / 1000,
       );

@@ -27,7 +27,7 @@ export function createNodeRequests(deps: NodeRequestDeps): NodeRequests {
       const name = `${parsed.workspaceId}/${parsed.replica}/${parsed.kind}`;
       const count = open.get(name) ?? 0;
       if (count >= maxOpen) {
-        refuse(stream, "node_requests_exceeded", `${maxOpen} are open`);
+        refuse(stream, "node_requests_exceeded", `${maxOpen} requests are open.`);
         return true;
       }
       open.set(name, count + 1);

@@ -155,7 +155,7 @@ function disconnected(cause: Error): RetryableError {
 }
 
 function refused({ code, message, hint }: Extract<ServerMessage, { type: "error" }>): RetryableError {
-  return new RetryableError(`match refused the session (${code}): ${message}`, {
+  return new RetryableError(`The session was rejected by match (${code}): ${message}`, {
     code: "session_refused",
     hint: hint ?? "See the log of match.",
   });

@@ -38,7 +38,7 @@ function addKeyCommands(program: Command): void {
         ["read", "tasks", "workspaces", "logs", "exec", "payments", "webhooks", "keys"],
       ),
     )
-    .option("--expires <duration>", "how long the key is valid, such as 30d (default: for ever)")
+    .option("--expires <duration>", "how long the key is valid, such as 30d (default: no expiry)")
     .option("--calls <count>", "calls a minute (default: the API's own limit)", wholeNumber(1))
     .option("--spend <amount>", "NGPU that it may spend a day, such as 2.5 (default: any amount)")
     .action(lazy(async () => (await import("../account/keys.ts")).createKey));

@@ -45,7 +45,7 @@ async function begin(
   const order = await readOrder(stream);
   const container = current()?.container;
   if (container?.status !== "running") {
-    throw new InputError("the container does not run", {
+    throw new InputError("The container does not run.", {
       code: "exec_not_started",
       hint: "Start the container first.",
     });
@@ -55,7 +55,7 @@ async function begin(
   if (known === undefined) {
     const open = [...sessions.values()].filter(({ lease: own, session }) => own === key && !session.end);
     if (open.length >= maxSessions) {
-      throw new InputError(`${maxSessions} sessions are open`, {
+      throw new InputError(`${maxSessions} sessions are open.`, {
         code: "node_requests_exceeded",
         hint: "End one of them.",
       });
@@ -87,11 +87,12 @@ async function readOrder(stream: NodeRequest["stream"]): Promise<ExecOrder> {
   try {
     given = JSON.parse(text);
   } catch {
-    throw invalid("the order is not JSON");
+    throw invalid("The order is not JSON.");
   }
   const parsed = execOrder.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw invalid(`${parsed.error.issues[0]?.path.join(".")} ${parsed.error.issues[0]?.message}`);
+  const issue = parsed.error.issues[0];
+  throw invalid(`The order is invalid: ${issue?.path.join(".")} ${issue?.message}.`);
 }
 
 async function attach(sessions: Map<string, Kept>, request: NodeRequest, id: string): Promise<void> {
@@ -102,13 +103,13 @@ async function attach(sessions: Map<string, Kept>, request: NodeRequest, id: str
   const offset = Number(query.get("output") ?? 0);
   const { start, end } = session.output.bounds();
   if (!Number.isSafeInteger(offset) || offset < 0 || offset > end) {
-    throw new InputError(`the output has ${end} bytes`, {
+    throw new InputError(`The output has ${end} bytes.`, {
       code: "node_request_invalid",
       hint: "Attach with the number of bytes that arrived.",
     });
   }
   if (offset < start) {
-    throw new InputError(`the output before byte ${start} is not kept`, {
+    throw new InputError(`The output before byte ${start} is not kept.`, {
       code: "exec_output_lost",
       hint: "Attach from a later byte.",
     });
@@ -120,7 +121,7 @@ async function attach(sessions: Map<string, Kept>, request: NodeRequest, id: str
 }
 
 const unknownSession = () =>
-  new InputError("it has no such session", {
+  new InputError("The lease has no such session.", {
     code: "exec_session_unknown",
     hint: "Begin another session.",
   });

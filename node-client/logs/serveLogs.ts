@@ -31,7 +31,7 @@ function optionsIn(query: URLSearchParams): LogOptions {
   const parsed = logQuery.safeParse(Object.fromEntries(query));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new InputError(`${issue?.path.join(".")} ${issue?.message}`, {
+    throw new InputError(`The query is invalid: ${issue?.path.join(".")} ${issue?.message}.`, {
       code: "node_request_invalid",
       hint: "Correct the value.",
     });

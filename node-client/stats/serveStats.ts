@@ -9,7 +9,7 @@ import { statsOf } from "./statsOf.ts";
 export async function serveStats({ stream, current, deps }: NodeRequest): Promise<void> {
   const container = current()?.container;
   if (container?.status !== "running") {
-    throw new InputError("it does not run", {
+    throw new InputError("The container does not run.", {
       code: "container_not_running",
       hint: "Start the replica first.",
     });

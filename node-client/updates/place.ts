@@ -26,11 +26,6 @@ export function markHealthy(place: UpdatePlace, version: string): void {
   write(place, "healthy", version);
 }
 
-/** The release that runs from now on. @returns undefined: the installed one. */
-export function currentRelease(place: UpdatePlace): string | undefined {
-  return versions(place, "current")[0];
-}
-
 /** Releases that did not become healthy on this machine. */
 export function failedReleases(place: UpdatePlace): string[] {
   return versions(place, "failed");

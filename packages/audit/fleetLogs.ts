@@ -3,7 +3,7 @@ import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
 import { provenCapacity } from "@ngpu/placement/provenCapacity";
 import { implausiblePart, type measurementBounds } from "@ngpu/protocol/measurementBounds";
-import { countPresence } from "@ngpu/protocol/presence";
+import { countPresence, uptimeSlots } from "@ngpu/protocol/presence";
 import { amount, by, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { presenceOf } from "@ngpu/rewards/logFacts";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
@@ -22,9 +22,6 @@ export const placementEvents = {
   ],
   Measure: ["MeasureRequested", "MeasureFinalized"],
 } as const;
-
-/** Number of newest heartbeat slots from which a node's uptime is computed. */
-const uptimeSlots = 60;
 
 type Args = Record<string, unknown>;
 type NodeSpec = { gpuModel: Hex; vramMib: number; computeCapability: number; region: Hex; total: Capacity };

@@ -44,7 +44,12 @@ function priceMessageOf({ cheapest, chosen }: Facts, request: PlacementRequest):
 }
 
 const nodesOf = (count: number) => (count === 1 ? "1 node" : `${count} nodes`);
-const cores = (milli: number | string) => `${Number(milli) / 1_000} cores`;
+const cores = (milli: number | string) => {
+  const count = Number(milli) / 1_000;
+  return `${count} ${count === 1 ? "core" : "cores"}`;
+};
+const freeGpus = (count: number | string) => `${count} free ${Number(count) === 1 ? "GPU" : "GPUs"}`;
+const freePorts = (count: number | string) => `${count} free ${Number(count) === 1 ? "port" : "ports"}`;
 const gib = (mib: number | string) => `${Math.round((Number(mib) / 1_024) * 100) / 100} GiB`;
 /** A requirement by the size that cards are sold with, where it is one. */
 const requiredVram = (mib: number | string) => {
@@ -70,11 +75,11 @@ const reasons: Record<Dimension, (request: PlacementRequest) => string> = {
   computeCapability: ({ minComputeCapability }) =>
     `compute capability below ${capability(minComputeCapability)}`,
   region: ({ region }) => `not in ${region}`,
-  gpus: ({ wanted }) => `fewer than ${wanted.gpus} free ${wanted.gpus === 1 ? "GPU" : "GPUs"}`,
+  gpus: ({ wanted }) => `fewer than ${freeGpus(wanted.gpus)}`,
   cpuMilli: ({ wanted }) => `fewer than ${cores(wanted.cpuMilli)} free`,
   memoryMib: ({ wanted }) => `less than ${gib(wanted.memoryMib)} free memory`,
   diskGib: ({ wanted }) => `less than ${wanted.diskGib} GiB free disk space`,
-  ports: ({ wanted }) => `fewer than ${wanted.ports} free ${wanted.ports === 1 ? "port" : "ports"}`,
+  ports: ({ wanted }) => `fewer than ${freePorts(wanted.ports)}`,
   uptimePermille: ({ minUptimePermille }) => `uptime below ${percent(minUptimePermille)}`,
   downMbps: ({ minDownMbps }) => `download rate below ${minDownMbps} Mbit/s`,
   upMbps: ({ minUpMbps }) => `upload rate below ${minUpMbps} Mbit/s`,
@@ -87,11 +92,11 @@ const reasons: Record<Dimension, (request: PlacementRequest) => string> = {
 const units: Partial<Record<Dimension, (value: string) => string>> = {
   vramMib: (value) => `${gib(value)} VRAM`,
   computeCapability: (value) => `compute capability ${capability(value)}`,
-  gpus: (value) => `${value} free GPUs`,
+  gpus: freeGpus,
   cpuMilli: (value) => `${cores(value)} free`,
   memoryMib: (value) => `${gib(value)} free memory`,
   diskGib: (value) => `${value} GiB free disk space`,
-  ports: (value) => `${value} free ports`,
+  ports: freePorts,
   uptimePermille: (value) => `${percent(value)} uptime`,
   downMbps: (value) => `${value} Mbit/s down`,
   upMbps: (value) => `${value} Mbit/s up`,

@@ -25,7 +25,10 @@ export function writePage(page: Int32Array, key: Int32Array, number: number): vo
   }
 }
 
-/** ChaCha's double round (RFC 8439) on 16 words that are `step` apart. */
+/**
+ * ChaCha's double round (RFC 8439) on 16 words that are `step` apart. It is unrolled: its eight quarter rounds are written
+ * out, so that the words stay in local variables. Hence its length.
+ */
 export function doubleRound(x: Int32Array, first: number, step: number): void {
   let y0 = x[first] as number;
   let y1 = x[first + step] as number;

@@ -29,7 +29,7 @@ export function operationsOf({ lanes, legs }: Committed): bigint {
 
 /**
  * The declared memory that must have been there. A read of an absent page costs `pageOperations`, and no program does
- * more than `operationsLimit` of them a second; all other reads found their page. A walker reads every page equally
+ * more than `operationsLimit` of them a second; all other reads found their page. A lane reads every page equally
  * often, so the share of reads that may have been made up bounds the share of memory that may be absent.
  */
 export function provenBytes(given: {

@@ -3,7 +3,7 @@ import { type Kind, type Layout, readsPerSegment, roundsPerSegment, windowOf } f
 
 export const stateWords = 16;
 
-/** Where a segment is: the lane (a walker of a chase), its leg, and the segment of the leg. */
+/** Where a segment is: the lane, its leg, and the segment of the leg. */
 export type Position = { lane: number; leg: number; segment: number };
 
 /** A memory that a chase reads: its layout, and the key of its pages. */

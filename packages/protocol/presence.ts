@@ -11,6 +11,9 @@ export type PresenceFacts = {
   challenges: { nodeId: number; firstSlot: number; lastSlot: number }[];
 };
 
+/** Number of newest heartbeat slots from which placement computes a node's uptime. */
+export const uptimeSlots = 60;
+
 export type Presence = {
   /** Slots in which a node was present: committed or disputed, and not challenged. */
   presentSlots: number;

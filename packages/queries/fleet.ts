@@ -3,13 +3,10 @@ import type { Queryable } from "@ngpu/db/pool";
 import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
 import { provenCapacity } from "@ngpu/placement/provenCapacity";
-import { countPresence } from "@ngpu/protocol/presence";
+import { countPresence, uptimeSlots } from "@ngpu/protocol/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
 import { isGood } from "./measurements.ts";
 import { newestSlots, readPresence } from "./presence.ts";
-
-/** Number of newest heartbeat slots from which a node's uptime is computed. */
-const uptimeSlots = 60;
 
 /**
  * The newest exported block.

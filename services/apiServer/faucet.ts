@@ -8,7 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 /** Amounts of one gift. */
 export const faucetGift = { tokens: parseEther("100"), ether: parseEther("0.1") };
 
-/** Maximum gifts per hour, for all wallets together. */
+/** Maximum requests per hour, for all wallets together. */
 const GIFTS_AN_HOUR = 60;
 const HOUR_MS = 3_600_000;
 
@@ -73,7 +73,7 @@ export function createFaucet(options: {
 function requireQuota(giftTimes: number[], now: number): number[] {
   const recent = giftTimes.filter((at) => at > now - HOUR_MS);
   if (recent.length < GIFTS_AN_HOUR) return recent;
-  throw new InputError(`The faucet is limited to ${GIFTS_AN_HOUR} gifts per hour.`, {
+  throw new InputError(`The faucet is limited to ${GIFTS_AN_HOUR} requests per hour.`, {
     code: "rate_limited",
     status: 429,
     hint: "Wait for the time in the retry-after header.",

@@ -82,7 +82,9 @@ function disconnected({ workspaceId, replica, nodeId }: Replica): RetryableError
 type Failure = Extract<Outcome, { end: "failure" }>;
 
 function failureError(failure: Failure, { workspaceId, replica, nodeId }: Replica): Error {
-  const { reason, detail = "" } = failure;
+  const { reason } = failure;
+  // Clients send a sentence, older ones a clause.
+  const detail = (failure.detail ?? "").replace(/\.$/, "");
   const details = { workspaceId, replica, nodeId };
   const isOld = failure.servesNodeRequests !== true && reason === "lease_not_found";
   if (isOld || reason === "node_request_unknown") {

@@ -24,15 +24,15 @@ function sessionMetrics(registers: Registry[]) {
       registers,
     }),
     closed: new Counter({
-      name: "ngpu_match_sessions_refused_total",
-      help: "Sessions that match refused or closed, by reason",
+      name: "ngpu_match_sessions_ended_total",
+      help: "Sessions that match rejected or closed, by error code",
       labelNames: ["code"] as const,
       registers,
     }),
     reasonsSetAside: new Counter({
       name: "ngpu_match_reasons_set_aside_total",
       help: "Reports of nodes about leases that do not run, set aside: too many, an unknown code, invalid details, or no such lease",
-      labelNames: ["why"] as const,
+      labelNames: ["reason"] as const,
       registers,
     }),
     silentNodes: new Counter({

@@ -86,12 +86,12 @@ export function decide(facts: Facts): Step[] {
   const retiring = new Set(retireNow(facts));
   if (facts.open && isExpired(facts)) steps.push({ type: "close" });
   for (const lease of facts.leases) {
-    const { replica, lease: number } = lease;
+    const { replica, lease: leaseNumber } = lease;
     if (lease.owesFrom !== null && lease.funded && (lease.rateEnded || debtIsDue(facts))) {
-      steps.push({ type: "settle", replica, lease: number, from: lease.owesFrom });
+      steps.push({ type: "settle", replica, lease: leaseNumber, from: lease.owesFrom });
     }
     const type = leaseStep(facts, lease) ?? (retiring.has(lease) ? "delete" : undefined);
-    if (type !== undefined) steps.push({ type, replica, lease: number });
+    if (type !== undefined) steps.push({ type, replica, lease: leaseNumber });
   }
   if (facts.open && !isExpired(facts) && wantedMissing(facts).length > 0) steps.push({ type: "place" });
   return steps.filter((step) => !facts.inProgress.has(stepKey(facts.workspaceId, step)));

@@ -48,6 +48,19 @@ describe("error codes of the reference", () => {
     expect(problems).to.deep.equal([]);
   });
 
+  it("names two values of one name in a sentence apart, and one value alike", () => {
+    const { shown } = found(
+      `throw new InputError(\`The endpoint serves chain \${chainId}; the deployment is on \${deployment.chainId}.\`, {
+         code: "chain_mismatch", hint: \`Use chain \${deployment.chainId}.\` });
+       throw new InputError(\`\${wanted.id} is not \${found.id}, and \${wanted.id} is needed.\`, {
+         code: "id_wrong", hint: "Correct it." });`,
+    );
+    expect(shown).to.deep.equal([
+      "chain_mismatch / input /  / The endpoint serves chain {chainId}; the deployment is on {deploymentChainId}. / Use chain {chainId}.",
+      "id_wrong / input /  / {wantedId} is not {foundId}, and {wantedId} is needed. / Correct it.",
+    ]);
+  });
+
   it("follows a helper to each of its calls, also from another file", () => {
     const { shown, problems } = found(
       `export function refusal(status: number, code: string, message: string, hint: string) {

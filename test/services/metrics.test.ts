@@ -99,4 +99,21 @@ describe("metrics", () => {
       expect(text).to.include(`version="${version}"`);
     }
   });
+
+  it("count a node's firewall repairs once, however often they are read", async () => {
+    const node = nodeMetrics();
+    let repairs = 2;
+    node.watch(() => ({
+      ...{ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 },
+      walls: { state: "up", repairs },
+    }));
+    const read = async () => {
+      const text = await node.registry.getSingleMetricAsString("ngpu_node_firewall_repairs_total");
+      expect(text).to.include("# TYPE ngpu_node_firewall_repairs_total counter");
+      return Number(/\} (\d+)$/m.exec(text)?.[1]);
+    };
+    expect([await read(), await read()]).to.deep.equal([2, 2]);
+    repairs = 3;
+    expect(await read()).to.equal(3);
+  });
 });

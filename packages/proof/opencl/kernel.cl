@@ -1,5 +1,5 @@
 // The device side of the proof of hardware. docs/proof.md specifies it; packages/proof/*.ts is the second implementation.
-// LANES walkers, pages or hashes share a work-item: 1 on a GPU, whose threads are its lanes; 8 or 16 on a CPU, whose
+// LANES lanes, pages or hashes share a work-item: 1 on a GPU, whose threads are its lanes; 8 or 16 on a CPU, whose
 // compiler makes vector instructions of them. The result is the same for each.
 
 #if LANES == 1

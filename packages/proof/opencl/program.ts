@@ -13,7 +13,7 @@ export type Argument = { buffer: Handle } | number;
 /** A device with the built kernels. Launches run one after the other; `write`, `read` and `finish` wait for them. */
 export type Program = {
   device: Device;
-  /** Walkers, pages or hashes of one work-item. */
+  /** Lanes, pages or hashes of one work-item. */
   lanes: number;
   /** Work-items of a group. */
   groupItems: number;

@@ -52,7 +52,7 @@ export function openIn(project: Project, { leaves, open }: Leaves): Leaves["open
 /** Sentences as templates: a value known only at run time is written as `{name}`. */
 export function sentencesOf(project: Project, node: Node, scope: Scope): string[] {
   const { leaves, open } = leavesOf(project, node, scope);
-  const known = leaves.map((leaf) => sentenceOf(project, leaf)).filter((text) => text !== "");
+  const known = leaves.map((leaf) => distinct(sentenceOf(project, leaf))).filter((text) => text !== "");
   const sentences = known.map((text) => text.replace(/\s+/g, " ").trim());
   return [...new Set(open.length > 0 && known.length === 0 ? [`{${labelOf(node)}}`] : sentences)];
 }
@@ -70,7 +70,7 @@ function sentenceOf(project: Project, { node, scope }: Leaf): string {
   }
   if (node.type === "BinaryExpression" && node.operator === "+")
     return `${partOf(project, node.left, scope)}${partOf(project, node.right, scope)}`;
-  return `{${labelOf(node)}}`;
+  return placeholderOf(node, scope);
 }
 
 /** A part of a template: the text, if there is only one. */
@@ -81,7 +81,30 @@ function partOf(project: Project, node: Node, scope: Scope): string {
   if (open.length === 0 && unknown.length === 0 && texts.length === 1 && only !== undefined) return only;
   const [leaf] = leaves;
   if (leaves.length === 1 && leaf !== undefined && isComposed(leaf.node)) return sentenceOf(project, leaf);
-  return `{${labelOf(node)}}`;
+  return placeholderOf(node, scope);
+}
+
+/** A placeholder while its sentence is composed: its name, its longer name, and the expression that it stands for. */
+function placeholderOf(node: Node, { source }: Scope): string {
+  return `\uE000${labelOf(node)}\uE000${longLabelOf(node)}\uE000${source.text.slice(node.start, node.end)}\uE000`;
+}
+
+const placeholder = /\uE000([^\uE000]*)\uE000([^\uE000]*)\uE000([^\uE000]*)\uE000/g;
+
+/** The sentence with its placeholders. Those of one name that stand for different expressions have their longer names. */
+function distinct(sentence: string): string {
+  const named = Map.groupBy(sentence.matchAll(placeholder), ([, label]) => label);
+  return sentence.replace(placeholder, (_, label: string, longLabel: string) => {
+    const expressions = new Set(named.get(label)?.map(([, , , expression]) => expression));
+    return `{${expressions.size > 1 ? longLabel : label}}`;
+  });
+}
+
+/** The label of a member with the label of its object: `deploymentChainId` of `deployment.chainId`. */
+function longLabelOf(node: Node): string {
+  const label = labelOf(node);
+  if (node.type !== "MemberExpression" || node.computed || node.property.type !== "Identifier") return label;
+  return `${labelOf(node.object)}${label.charAt(0).toUpperCase()}${label.slice(1)}`;
 }
 
 function isComposed(node: Node): boolean {

@@ -18,8 +18,8 @@ import {
   type SessionRow,
 } from "../store/market.ts";
 
-/** Number of newest heartbeat slots that a node's uptime covers. */
-const uptimeSlots = 1_440;
+/** Number of newest heartbeat slots that the uptime of a shown node covers. */
+const shownSlots = 1_440;
 
 export function marketRoutes(deps: ApiDeps): Endpoint[] {
   return [network(deps), nodes(deps), node(deps), measurement(deps)];
@@ -84,7 +84,7 @@ const node = ({ db }: ApiDeps) =>
       const [measured, session, presence] = await Promise.all([
         lastMeasurement(db, id),
         findSession(db, id),
-        findPresence(db, id, uptimeSlots),
+        findPresence(db, id, shownSlots),
       ]);
       return {
         ...nodeHead(row),

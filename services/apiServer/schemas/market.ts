@@ -26,7 +26,7 @@ export const measurementEntry = z
   .object({
     id: z.string(),
     nodeId: z.number().int(),
-    status: z.enum(["requested", "committed", "submitted", "finalized"]),
+    status: z.enum(["requested", "submitted", "finalized", "failed"]),
     opensAt: unixTime,
     closesAt: unixTime,
     submissions: z.number().int(),

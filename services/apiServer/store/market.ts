@@ -118,7 +118,7 @@ export type LeasePlace = { block: string; workspaceId: string; replica: string; 
 export type MeasurementRow = {
   id: string;
   node_id: number;
-  status: "requested" | "committed" | "submitted" | "finalized";
+  status: "requested" | "submitted" | "finalized" | "failed";
   opens_at: number;
   closes_at: number;
   submissions: number;

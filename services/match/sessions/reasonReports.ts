@@ -27,10 +27,10 @@ export function createReasonReports(parts: {
   const { metrics, logger } = parts;
   const budgets = new WeakMap<Session, { from: number; reports: number }>();
   const waiting = new WeakMap<Session, number>();
-  const setAside = (session: Session, report: ReasonReport, why: SetAside, part?: string) => {
-    metrics.reasonsSetAside.inc({ why });
+  const setAside = (session: Session, report: ReasonReport, reason: SetAside, part?: string) => {
+    metrics.reasonsSetAside.inc({ reason });
     const ids = { nodeId: session.subjectId, workspaceId: report.workspaceId, replica: report.replica };
-    logger.debug({ event: "reason_set_aside", ...ids, lease: report.lease, why, part });
+    logger.debug({ event: "reason_set_aside", ...ids, lease: report.lease, reason, part });
   };
   // The node reports it again.
   const notStored = (session: Session) => (error: unknown) =>

@@ -1,4 +1,10 @@
-import { capacityDimensions, type Fleet, type FleetNode, type PlacementRequest } from "@ngpu/placement/fleet";
+import {
+  type Capacity,
+  capacityDimensions,
+  type Fleet,
+  type FleetNode,
+  type PlacementRequest,
+} from "@ngpu/placement/fleet";
 import fc from "fast-check";
 import { strategies } from "../../../packages/placement/strategies/all.ts";
 
@@ -20,9 +26,9 @@ const prices = fc.oneof(
   fc.bigInt({ min: 0n, max: 3n }).map((n) => 2n ** 60n + n),
 );
 
-const node = fc
+const node: fc.Arbitrary<Omit<FleetNode, "nodeId">> = fc
   .record({
-    status: fc.constantFrom("online", "online", "online", "offline", "maintenance"),
+    status: fc.constantFrom<FleetNode["status"][]>("online", "online", "online", "offline", "maintenance"),
     gpuModel: fc.constantFrom(...models),
     vramMib: fc.constantFrom(0, 24_576, 81_920),
     computeCapability: fc.constantFrom(0, 80, 90),
@@ -42,18 +48,18 @@ const node = fc
     ...rest,
     free: Object.fromEntries(
       capacityDimensions.map((dimension) => [dimension, Math.floor(rest.total[dimension] * (1 - used))]),
-    ) as FleetNode["free"],
+    ) as Capacity,
   }));
 
 export const fleetNodes = (maxLength: number): fc.Arbitrary<FleetNode[]> =>
   fc
     .array(node, { maxLength, size: "max" })
-    .map((nodes) => nodes.map((one, index) => ({ ...one, nodeId: index + 1 }) as FleetNode));
+    .map((nodes) => nodes.map((one, index) => ({ ...one, nodeId: index + 1 })));
 
 /** A node with a new or an existing id: an addition or an update. */
 export const changedNode: fc.Arbitrary<FleetNode> = fc
   .record({ one: node, nodeId: fc.integer({ min: 1, max: 60 }) })
-  .map(({ one, nodeId }) => ({ ...one, nodeId }) as FleetNode);
+  .map(({ one, nodeId }) => ({ ...one, nodeId }));
 
 export const fleets: fc.Arbitrary<Fleet> = fleetNodes(40).map((nodes) => ({
   block: { number: 7n, hash: "0x07", time: 1_000 },

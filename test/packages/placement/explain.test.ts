@@ -57,6 +57,23 @@ describe("placement: explanations", () => {
     ]);
   });
 
+  it("writes one of a thing in the singular, as required and as free", () => {
+    const free = { ...total, gpus: 0, cpuMilli: 500, ports: 0 };
+    const messages = (wanted: typeof total, has: typeof total) =>
+      explain({ block, index: createFleetIndex([machine(1, { free: has })]) }, { ...question, wanted }).messages;
+    const one = { gpus: 1, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 };
+    expect(messages(one, free).find((text) => text.startsWith("The closest"))).to.equal(
+      "The closest match is node 1: 0 free GPUs instead of 1 free GPU; 0.5 cores free instead of 1 core free; " +
+        "0 free ports instead of 1 free port.",
+    );
+    expect(messages(one, free)).to.include("1 node rejected: fewer than 1 free GPU.");
+    const two = { ...one, gpus: 2, cpuMilli: 2_000, ports: 2 };
+    expect(messages(two, { ...total, gpus: 1, cpuMilli: 1_000, ports: 1 })).to.include(
+      "The closest match is node 1: 1 free GPU instead of 2 free GPUs; 1 core free instead of 2 cores free; " +
+        "1 free port instead of 2 free ports.",
+    );
+  });
+
   it("counts the replicas that can be placed, and leaves the index unchanged", () => {
     const index = createFleetIndex([machine(1)]);
     expect(explain({ block, index }, question)).to.include({ fitting: 1, placeable: 2, possible: true });

@@ -63,7 +63,7 @@ describe("apiServer: the faucet of a market with test tokens", function () {
     expect(refusedAs(answer)).to.equal("faucet_empty");
   });
 
-  it("gives at most sixty gifts per hour to all wallets together", async () => {
+  it("serves at most sixty requests per hour of all wallets together", async () => {
     await giveFaucet("10000");
     let now = 0;
     const { client, deployment, url } = api.chain;

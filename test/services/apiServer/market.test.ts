@@ -61,6 +61,23 @@ describe("apiServer: public data", () => {
     expect((await api.client.get("/v1/measurements/6")).status).to.equal(404);
   });
 
+  it("shows the state of a round, also of one that failed, and a failed one is no node's measurement", async () => {
+    const states = ["requested", "submitted", "finalized", "failed"];
+    for (const [index, state] of states.entries()) {
+      await api.db.query(
+        `insert into chain.measurement (round_id, node_id, status, draws, draw_block, opens_at, closes_at, submissions,
+           block_number)
+         values ($1, 2, $2, '0x01', 99, 100, 200, 0, 1000000)`,
+        [10 + index, state],
+      );
+      const { status, body } = await api.client.get<{ status: string }>(`/v1/measurements/${10 + index}`);
+      expect([status, body.status]).to.deep.equal([200, state]);
+    }
+    const { body } = await api.client.get<{ measurement: { id: string } }>("/v1/nodes/2");
+    expect(body.measurement.id).to.equal("12");
+    await api.db.query("delete from chain.measurement where round_id between 10 and 13");
+  });
+
   it("shows a node's sick cards with the reason of each", async () => {
     const card = { code: "gpu_lost", id: "GPU-1", name: "NVIDIA H200", detail: "GPU is lost" };
     await api.db.query(

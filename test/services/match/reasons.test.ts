@@ -66,10 +66,10 @@ describe("match: why leases do not run", function () {
     await peer.relay("expired", "setStatus", { nodeId, status: 1, sequence: 1, deadline: 1n });
     await peer.next("relayed", ({ id }) => id === "expired");
   };
-  const setAside = async (why: string) => {
+  const setAside = async (reason: string) => {
     const text = await (await fetch(`${match.httpUrl}/metrics`)).text();
     return Number(
-      new RegExp(`^ngpu_match_reasons_set_aside_total\\{.*why="${why}".*\\} (\\d+)$`, "m").exec(text)?.[1] ??
+      new RegExp(`^ngpu_match_reasons_set_aside_total\\{.*reason="${reason}".*\\} (\\d+)$`, "m").exec(text)?.[1] ??
         0,
     );
   };

@@ -265,7 +265,7 @@ describe("match: sessions and relayed messages", function () {
     }
     const metrics = await (await fetch(`${match.httpUrl}/metrics`)).text();
     expect(metrics).to.match(
-      /ngpu_match_sessions_refused_total\{code="message_invalid",service="match"\} [4-9]/,
+      /ngpu_match_sessions_ended_total\{code="message_invalid",service="match"\} [4-9]/,
     );
   });
 
