@@ -1,9 +1,9 @@
+import { createBlockClock, readMarketLogs } from "@ngpu/audit/chainHistory";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
 import { InputError } from "@ngpu/runtime/errors";
 import { type DeviceVerdict, keyOf } from "@ngpu/waves/types";
 import { type Wave, waveEvents, waveOf } from "@ngpu/waves/waveLogs";
-import { createBlockClock, readMarketLogs } from "@ngpu/audit/chainHistory";
 import { readEvidence } from "./evidenceFiles.ts";
 import { type SourceOptions, sourceOf } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";

@@ -1,8 +1,9 @@
 import type { ClientConfig } from "@ngpu/protocol/updates";
-import type { Network } from "../network.ts";
 
-/** Writes the endpoints of the signed configuration over those of the API. */
-export function applyEndpoints(network: Network, { endpoints }: ClientConfig): void {
+type Endpoints = { rpcUrls: string[]; matchUrls: string[]; gatewayUrls: string[] };
+
+/** Writes the endpoints of the signed configuration over those of the API, in place. */
+export function applyEndpoints(network: Endpoints, { endpoints }: ClientConfig): void {
   network.rpcUrls = endpoints.rpcUrls ?? network.rpcUrls;
   network.matchUrls = endpoints.matchUrls ?? network.matchUrls;
   network.gatewayUrls = endpoints.gatewayUrls ?? network.gatewayUrls;

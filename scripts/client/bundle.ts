@@ -27,10 +27,7 @@ export type ClientBundles = Record<keyof typeof programs, string>;
  *
  * @param version The version that they print; default: the checkout's.
  */
-export async function bundleClient(
-  rootDir: string,
-  version?: string,
-): Promise<ClientBundles> {
+export async function bundleClient(rootDir: string, version?: string): Promise<ClientBundles> {
   const bundle = (name: keyof typeof programs) => bundleProgram(rootDir, programs[name], version);
   const [client, keystore, updater] = await Promise.all([
     bundle("client.mjs"),

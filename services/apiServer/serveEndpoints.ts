@@ -32,7 +32,8 @@ export function serveTasks(
 /** Serves all other endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
 export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], given: EndpointLimits): void {
   const { limits, budget } = given;
-  for (const one of endpoints) if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits, budget));
+  for (const one of endpoints)
+    if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits, budget));
   for (const path of new Set(endpoints.map((one) => one.path))) {
     const methods = endpoints.filter((one) => one.path === path).map((one) => one.method.toUpperCase());
     const allow = methods

@@ -1572,7 +1572,7 @@ export interface components {
             opensAt: number;
             portsReachable: number | null;
             /** @enum {string} */
-            status: "requested" | "committed" | "submitted" | "finalized";
+            status: "requested" | "submitted" | "finalized" | "failed";
             submissions: number;
             tier: components["schemas"]["Tier"];
             upMbps: number | null;

@@ -62,7 +62,9 @@ describe("config", function () {
   });
 
   it("refuses whoever has no token, and what is no rollout, and changes nothing", async () => {
-    expect((await ask("GET", "/rollout", undefined, "b".repeat(40))).body.error.code).to.equal("token_invalid");
+    expect((await ask("GET", "/rollout", undefined, "b".repeat(40))).body.error.code).to.equal(
+      "token_invalid",
+    );
     expect((await fetch(`${url}/alerts`, { method: "POST" })).status).to.equal(401);
     for (const body of [
       {},

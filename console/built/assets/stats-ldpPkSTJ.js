@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-D5gq7udk.js";
