@@ -13,7 +13,10 @@ export const webhooksVariables = {
     .default("0")
     .transform((value) => value === "1")
     .describe("1: send to private addresses, for a market on one machine or one network"),
-  SWEEP_SECONDS: envTypes.seconds().default(1).describe("Interval between checks for due deliveries, seconds"),
+  SWEEP_SECONDS: envTypes
+    .seconds()
+    .default(1)
+    .describe("Interval between checks for due deliveries, seconds"),
   RETRY_HOURS: envTypes.seconds().default(retryHours).describe("Hours for which a delivery is retried"),
   RETRY_SECONDS: envTypes.seconds().default(5).describe("Pause before the first retry; it doubles, seconds"),
 };

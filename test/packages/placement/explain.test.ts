@@ -60,7 +60,8 @@ describe("placement: explanations", () => {
   it("writes one of a thing in the singular, as required and as free", () => {
     const free = { ...total, gpus: 0, cpuMilli: 500, ports: 0 };
     const messages = (wanted: typeof total, has: typeof total) =>
-      explain({ block, index: createFleetIndex([machine(1, { free: has })]) }, { ...question, wanted }).messages;
+      explain({ block, index: createFleetIndex([machine(1, { free: has })]) }, { ...question, wanted })
+        .messages;
     const one = { gpus: 1, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 };
     expect(messages(one, free).find((text) => text.startsWith("The closest"))).to.equal(
       "The closest match is node 1: 0 free GPUs instead of 1 free GPU; 0.5 cores free instead of 1 core free; " +

@@ -69,8 +69,9 @@ describe("match: why leases do not run", function () {
   const setAside = async (reason: string) => {
     const text = await (await fetch(`${match.httpUrl}/metrics`)).text();
     return Number(
-      new RegExp(`^ngpu_match_reasons_set_aside_total\\{.*reason="${reason}".*\\} (\\d+)$`, "m").exec(text)?.[1] ??
-        0,
+      new RegExp(`^ngpu_match_reasons_set_aside_total\\{.*reason="${reason}".*\\} (\\d+)$`, "m").exec(
+        text,
+      )?.[1] ?? 0,
     );
   };
 
