@@ -9,7 +9,7 @@ import { privateKeyToAccount } from "viem/accounts";
 export const faucetGift = { tokens: parseEther("100"), ether: parseEther("0.1") };
 
 /** Maximum requests per hour, for all wallets together. */
-const GIFTS_AN_HOUR = 60;
+const REQUESTS_AN_HOUR = 60;
 const HOUR_MS = 3_600_000;
 
 export type Gift = { tokens: bigint; ether: bigint; txHash: Hex };
@@ -72,8 +72,8 @@ export function createFaucet(options: {
 
 function requireQuota(giftTimes: number[], now: number): number[] {
   const recent = giftTimes.filter((at) => at > now - HOUR_MS);
-  if (recent.length < GIFTS_AN_HOUR) return recent;
-  throw new InputError(`The faucet is limited to ${GIFTS_AN_HOUR} requests per hour.`, {
+  if (recent.length < REQUESTS_AN_HOUR) return recent;
+  throw new InputError(`The faucet is limited to ${REQUESTS_AN_HOUR} requests per hour.`, {
     code: "rate_limited",
     status: 429,
     hint: "Wait for the time in the retry-after header.",
