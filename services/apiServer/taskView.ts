@@ -33,7 +33,7 @@ export function taskOf(row: TaskRow) {
         ? null
         : { code: row.error_code, message: row.error_message ?? "", hint: row.error_hint },
     createdAt: row.created_at.toISOString(),
-    hasReceipt: row.has_receipt,
     finishedAt: row.finished_at?.toISOString() ?? null,
+    hasReceipt: row.has_receipt,
   };
 }

@@ -12,7 +12,7 @@ import { delays, type Governed, loadGoverned } from "./support/governed.ts";
 async function faultsOf(
   market: Governed,
   changes: Partial<NgpuParameters> = {},
-  looked = 11,
+  looked = 12,
 ): Promise<Record<string, string[]>> {
   const { client, deployment } = market;
   const findings = await checkDeployment({
@@ -127,7 +127,7 @@ describe("Checking a deployment", () => {
     const replaced = await replaceNgpu({ ...replacing, changes: { feeBasisPoints: 200 } });
     const now = { ...market, deployment: replaced.deployment };
     const { Pomc } = deployment.contracts;
-    const before = await faultsOf(now, {}, 15);
+    const before = await faultsOf(now, {}, 16);
     expect(before.wiring).to.include(
       `ComputeNode: dockers: ${replaced.deployment.contracts.DockerContract} reserves is missing`,
     );
@@ -136,14 +136,14 @@ describe("Checking a deployment", () => {
     );
     expect(before.roles).to.include("Escrow.pause is callable by role 0, expected 2");
     for (const step of replaced.introduction) await call(step);
-    expect(await faultsOf(now, {}, 15)).to.deep.equal({});
+    expect(await faultsOf(now, {}, 16)).to.deep.equal({});
     for (const end of ends) await call(end);
-    expect(await faultsOf(now, {}, 15)).to.deep.equal({});
+    expect(await faultsOf(now, {}, 16)).to.deep.equal({});
     const [first] = now.deployment.previous;
     if (first === undefined) throw new Error("Nothing was replaced.");
     const other = { ...first, contracts: { ...first.contracts, DockerContract: Pomc } };
     const wrong = { ...now, deployment: { ...now.deployment, previous: [other] } };
-    expect(await faultsOf(wrong, {}, 15)).to.include.keys("code of DockerContract of generation 1");
+    expect(await faultsOf(wrong, {}, 16)).to.include.keys("code of DockerContract of generation 1");
   });
 
   it("refuses delays of seconds on a public chain, and a deployer that keeps ADMIN", async () => {
