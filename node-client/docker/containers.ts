@@ -83,13 +83,28 @@ export const networkName = "ngpu";
 /** The network of workspaces: its id, which containers name, and what its firewall needs to know. */
 export type WorkspaceNetwork = { id: string; bridge: Bridge };
 
+/** The searches for the network that are in progress. */
+const ensuring = new WeakMap<Engine, Promise<WorkspaceNetwork>>();
+
 /**
- * Creates the network of workspaces. Containers on it cannot reach each other. The engine does not keep names unique: of several
- * networks, which creations at the same time leave, the oldest is used and the others are removed.
+ * Creates the network of workspaces. Containers on it cannot reach each other. Leases that start at the same time share one
+ * creation: forty networks at once would take all addresses that the engine has for networks.
  *
  * @returns The network. A container that names it instead of its id cannot start while there are several.
  */
-export async function ensureNetwork(engine: Engine): Promise<WorkspaceNetwork> {
+export function ensureNetwork(engine: Engine): Promise<WorkspaceNetwork> {
+  const present = ensuring.get(engine);
+  if (present !== undefined) return present;
+  const search = findOrCreateNetwork(engine).finally(() => ensuring.delete(engine));
+  ensuring.set(engine, search);
+  return search;
+}
+
+/**
+ * The engine does not keep names unique: of several networks, which clients that create one at the same time leave, the oldest is
+ * used and the others are removed.
+ */
+async function findOrCreateNetwork(engine: Engine): Promise<WorkspaceNetwork> {
   const { docker } = engine;
   const found = await namedNetworks(engine);
   if (found.length === 0) {
