@@ -128,7 +128,7 @@ describe("reading events", () => {
   });
 
   it("rejects a log that is truncated, is not hexadecimal or has a boolean of 2", () => {
-    const table = tables.find(({ event }) => event === "Assigned");
+    const table = tables.find(({ event }) => event === "MeasureSubmitted");
     if (table === undefined) throw new Error("no table");
     const [complete] = fc.sample(anyLog(table.abi), { numRuns: 1, seed: 1 }) as [ChainLog];
     const refused = (change: Partial<ChainLog>) =>

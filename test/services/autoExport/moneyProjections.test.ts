@@ -210,6 +210,7 @@ describe("projections of money", function () {
       "Measure 1",
       "Pomc 2",
       "Progress 2",
+      "ProofWaves 1",
       "Token 1",
     ]);
   });

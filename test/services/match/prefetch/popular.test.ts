@@ -71,6 +71,8 @@ describe("match: popular images after contracts were replaced", () => {
         decided_at: generation,
         price_per_second: 0,
         start: true,
+        position: 0,
+        excluded: "0x",
       });
     }
   });
