@@ -85,6 +85,8 @@ export function taskEvent(row: TaskRow & { at: Date }): Happening {
     error,
     createdAt: row.created_at.toISOString(),
     finishedAt: row.finished_at?.toISOString() ?? null,
+    // Receipts are committed in batches, later.
+    hasReceipt: false,
   };
   const at = row.finished_at ?? row.at;
   return { wallet, at, type: taskEventType(row), data: { task }, sourceKey: `task ${id}` };
