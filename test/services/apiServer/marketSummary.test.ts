@@ -71,9 +71,9 @@ describe("apiServer: the market at a glance and a node's history", () => {
   it("lists a node's leases, newest first, page by page", async () => {
     await api.db.query(
       `insert into chain.assignment (workspace_id, replica, lease, node_id, fence, state, desired, price_per_second, sequence,
-         decided_block, assigned_block, assigned_block_hash, release_reason)
+         decided_block, assigned_block, assigned_block_hash, block_number, release_reason)
        select 7, 0, lease, 2, '0x', case when lease < 3 then 'released' else 'running' end, 'run', 1000, 1, 1, lease + 10, '0x',
-         case when lease < 3 then 'lost' end from generate_series(1, 3) as lease`,
+         lease + 10, case when lease < 3 then 'lost' end from generate_series(1, 3) as lease`,
     );
     type Leases = { leases: { lease: number; releaseReason: string | null }[]; next: string | null };
     const read = async (query: string) => (await api.client.get<Leases>(`/v1/nodes/2/leases?${query}`)).body;
