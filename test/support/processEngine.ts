@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { json } from "node:stream/consumers";
 
-type Command = { words: string[]; child?: ChildProcess; exitCode?: number };
+type Command = { words: string[]; tty: boolean; child?: ChildProcess; exitCode?: number };
 
 /** The engine's API of commands in containers. They run as processes of this machine. */
 export function serveProcesses() {
@@ -19,7 +19,8 @@ export function serveProcesses() {
       if (/^\/containers\/[^/]+\/exec$/.test(path)) {
         void json(request).then((body) => {
           const id = `e${commands.size + 1}`;
-          commands.set(id, { words: (body as { Cmd: string[] }).Cmd });
+          const { Cmd: words, Tty: tty = false } = body as { Cmd: string[]; Tty?: boolean };
+          commands.set(id, { words, tty });
           send({ Id: id }, 201);
         });
         return true;
@@ -38,13 +39,13 @@ export function serveProcesses() {
       if (command === undefined) return socket.destroy();
       socket.on("error", () => socket.destroy());
       socket.write("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
-      const [program = "false", ...args] = command.words;
+      const [program = "false", ...args] = command.tty ? onTerminal(command.words) : command.words;
       const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
       command.child = child;
       child.stdin.on("error", () => undefined);
       withoutBody(socket, head, Number(request.headers["content-length"] ?? 0), child.stdin);
-      pass(child, 1, socket);
-      pass(child, 2, socket);
+      if (command.tty) child.stdout.pipe(socket, { end: false });
+      else for (const number of [1, 2] as const) pass(child, number, socket);
       child.once("error", () => {
         command.exitCode = 127;
         socket.end();
@@ -60,6 +61,12 @@ export function serveProcesses() {
       for (const { child } of commands.values()) child?.kill("SIGKILL");
     },
   };
+}
+
+/** The command on a terminal of its own, as the engine's `Tty` gives it: its output has no frames. */
+function onTerminal(words: readonly string[]): string[] {
+  const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return ["script", "--quiet", "--return", "--command", quoted.join(" "), "/dev/null"];
 }
 
 /** Passes what follows the request's body. */
