@@ -23,7 +23,14 @@ import { spec, word } from "./fixtures.ts";
 const others: Record<string, object> = {
   NodeRegistered: { spec: spec(1), pricePerSecond: 1n, gpuName: "", gpuUuids: [] },
   MeasurerRegistered: { region: "0x4652" },
-  Assigned: { fence: word(1, 8), pricePerSecond: 1n, start: true, decidedAt: 1n, position: 0, excluded: "0x" },
+  Assigned: {
+    fence: word(1, 8),
+    pricePerSecond: 1n,
+    start: true,
+    decidedAt: 1n,
+    position: 0,
+    excluded: "0x",
+  },
   Released: { reason: 1 },
 };
 
