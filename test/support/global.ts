@@ -1,5 +1,9 @@
+import { config } from "chai";
 import { stopParts } from "./parts.ts";
 import { runs } from "./runs.ts";
+
+// A failure shows the values it compared.
+config.truncateThreshold = 2_000;
 
 /** Mocha runs this once, before all suites. */
 export async function mochaGlobalSetup(): Promise<void> {

@@ -107,8 +107,13 @@ async function sign(
 ): Promise<void> {
   const { root, signature, proofOf } = await signHeartbeats(account, deployment, slot, [...sessions.keys()]);
   for (const [nodeId, session] of sessions) {
+    // A heartbeat that arrived while an earlier one's acknowledgement was being signed.
+    if (session.ackSlot === slot) {
+      session.send({ type: "ack", slot });
+      continue;
+    }
     if (slot > session.ackSlot) session.ackSlot = slot;
     session.send({ type: "ack", slot, receipt: { root, signature, proof: proofOf(nodeId) } });
+    metrics.receipts.inc();
   }
-  metrics.receipts.inc(sessions.size);
 }
