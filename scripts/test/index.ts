@@ -5,6 +5,7 @@ import { explain } from "@ngpu/runtime/lifecycle";
 import { measurePace } from "../embedded/pace.ts";
 import { cpuMs } from "./cpuTime.ts";
 import { type Options, readOptions } from "./options.ts";
+import { repeatFailures } from "./repeat.ts";
 import { type Selected, selectStages } from "./select.ts";
 import type { Outcome, StageContext } from "./stage.ts";
 import { stages } from "./stages.ts";
@@ -49,14 +50,15 @@ async function runStages(
   options: Options,
 ): Promise<number> {
   const began = performance.now();
-  const runs: StageRun[] = [];
+  const first: StageRun[] = [];
   const runRow = async (row: readonly Selected[]) => {
-    for (const one of row) if (!context.signal.aborted) runs.push(await runStage(one, context));
+    for (const one of row) if (!context.signal.aborted) first.push(await runStage(one, context));
   };
   const { beside = [], alone = [] } = Object.groupBy(selected, ({ stage }) =>
     stage.beside ? "beside" : "alone",
   );
   await Promise.all([runRow(beside), runRow(alone)]);
+  const runs = options.files.length > 0 ? first : await repeatFailures(first, repeat(selected, context));
   const ms = performance.now() - began;
   // The time of a child process is known once it has ended.
   await context.parts.stop();
@@ -68,6 +70,16 @@ async function runStages(
     print(`No test title contains ${options.grep}.`);
   }
   return failed || !passed || context.signal.aborted ? 1 : 0;
+}
+
+/** Runs some files of a stage again. */
+function repeat(selected: readonly Selected[], context: StageContext) {
+  return async (name: string, files: string[]): Promise<Outcome> => {
+    const stage = selected.find(({ stage }) => stage.name === name)?.stage;
+    if (stage === undefined || context.signal.aborted) return { passed: 0, failed: 1 };
+    print(`▶ ${name} again: ${files.join(", ")}`);
+    return (await runStage({ stage, files }, context)).outcome;
+  };
 }
 
 async function runStage({ stage, files }: Selected, context: StageContext): Promise<StageRun> {

@@ -8,6 +8,8 @@ export type Outcome = {
   /** Shown beside the stage's name. */
   note?: string;
   failures?: readonly Failure[];
+  /** Failures that did not occur again when their file was run once more. */
+  flaky?: readonly Failure[];
   files?: readonly FileRun[];
 };
 

@@ -25,7 +25,7 @@ const LONGEST = [
   "test/services/apiServer/mutatedRequests.slow.test.ts",
   "test/services/match/sessions.test.ts",
   "test/services/reasonTimes/reasonTimes.slow.test.ts",
-  "test/console/pages.test.ts",
+  "test/console/console.test.ts",
   "test/services/pomc/close.test.ts",
   "test/cli/partner.test.ts",
 ];

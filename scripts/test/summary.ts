@@ -21,6 +21,7 @@ export function summaryOf(
   const [passed, failed] = (["passed", "failed"] as const).map((kind) =>
     runs.reduce((sum, { outcome }) => sum + outcome[kind], 0),
   );
+  const flaky = runs.reduce((sum, { outcome }) => sum + (outcome.flaky?.length ?? 0), 0);
   return [
     ...stageTable(runs, options),
     ...slowestFiles(
@@ -29,7 +30,7 @@ export function summaryOf(
     ),
     ...runs.flatMap((run) => failuresOf(run, options.deep)),
     "",
-    `${passed} passed, ${failed} failed`,
+    `${passed} passed, ${failed} failed${flaky > 0 ? `; ${flaky} of those that passed failed at first` : ""}`,
   ];
 }
 
@@ -61,19 +62,31 @@ function slowestFiles(files: readonly FileRun[], most: number): string[] {
 }
 
 function failuresOf({ name, outcome }: StageRun, deep: boolean): string[] {
-  if (outcome.failed === 0) return [];
   const known = outcome.failures ?? [];
-  const failures: readonly Failure[] =
-    known.length > 0 ? known : [{ title: "", message: outcome.note ?? "see above" }];
-  const byTarget = Map.groupBy(failures, ({ file }) => file ?? `--only ${name}`);
-  return [...byTarget].flatMap(([target, group]) => [
+  const unknown = [{ title: "", message: outcome.note ?? "see above" }];
+  const failures: readonly Failure[] = known.length > 0 ? known : outcome.failed > 0 ? unknown : [];
+  return [
+    ...listed(outcome.flaky ?? [], `⚠ ${name}`, () => "Passed when its file was run again. Mend it."),
+    ...listed(failures, `✘ ${name}`, (file = `--only ${name}`) => {
+      return `Run it again: npm test -- ${deep ? "--deep " : ""}${file}`;
+    }),
+  ];
+}
+
+/** Failures by file, under a heading, with a line at the end of each file. */
+function listed(
+  failures: readonly Failure[],
+  heading: string,
+  lastLine: (file: string | undefined) => string,
+): string[] {
+  return [...Map.groupBy(failures, ({ file }) => file)].flatMap(([file, group]) => [
     "",
-    `✘ ${name}${target.startsWith("--only") ? "" : `: ${target}`}`,
+    `${heading}${file === undefined ? "" : `: ${file}`}`,
     ...group.flatMap(({ title, message }) => [
       ...(title === "" ? [] : [`    ${title}`]),
       ...shortened(message).map((line) => `      ${line}`),
     ]),
-    `    Run it again: npm test -- ${deep ? "--deep " : ""}${target}`,
+    `    ${lastLine(file)}`,
   ]);
 }
 
