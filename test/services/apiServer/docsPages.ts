@@ -11,11 +11,11 @@ export type Block = { language: string; text: string };
 export const pageText = (file: string) => readFileSync(join(rootDir, "partner-docs", file), "utf8");
 
 /** All fenced blocks of a page, in order. */
-export const blocksOf = (file: string): Block[] =>
-  [...pageText(file).matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({
-    language,
-    text,
-  }));
+export const blocksOf = (file: string): Block[] => blocksIn(pageText(file));
+
+/** All fenced blocks of a text, in order. */
+export const blocksIn = (page: string): Block[] =>
+  [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({ language, text }));
 
 export type Outcome = { code: number; output: string; errors: string };
 export type Shell = AsyncDisposable & { run: (script: string) => Promise<Outcome> };

@@ -1,8 +1,5 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -10,76 +7,27 @@ import { fileURLToPath } from "node:url";
 import { tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { placementPreferences } from "@ngpu/protocol/placement/preferences";
 import { strategyTexts } from "@ngpu/protocol/placement/strategies";
-import { rest } from "@ngpu/runtime/loop";
 import { expect } from "chai";
 import { encodeFunctionData, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { chatHandler } from "../../../images/chat/app.ts";
-import { loadModel, modelId } from "../../../images/chat/text.ts";
 import { rootDir } from "../../support/parts.ts";
-import type { NodeServer } from "../gateway/node.ts";
-import { privateKeyOf } from "../workspace/chain.ts";
+import { openDocsMarket } from "./docsMarket.ts";
 import { type Block, blocksOf, callOf, differences, type Outcome, openShell, pageText } from "./docsPages.ts";
-import { startLeaseNode } from "./leaseNode.ts";
-import { bringUp, image } from "./partner.ts";
-import { type ApiMarket, setup } from "./setup.ts";
-
-/** The market's own chat server, as in its image; while it fails, every request gets 500. */
-async function startChat() {
-  const state = { fails: false };
-  const options = { tokensPerSecond: 0, maxConcurrent: 32, maxBodyBytes: 1 << 20 };
-  const chat = chatHandler({ ...loadModel(), ...options, modelId, created: Math.floor(Date.now() / 1000) });
-  const server = createServer((request, response) => {
-    if (!state.fails) return chat(request, response);
-    request.resume();
-    response.writeHead(500, { "content-type": "application/json" }).end('{"error":"out of order"}');
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  const serve: NodeServer = (incoming, outgoing) => {
-    const { "content-type": type = "application/json" } = incoming.headers;
-    const passed = request({
-      // The node's client takes the lease from the path.
-      path: incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, ""),
-      ...{ port, host: "127.0.0.1", method: incoming.method },
-      headers: { "content-type": type },
-    });
-    passed.once("response", (answer) => {
-      const { "content-type": answered = "text/plain" } = answer.headers;
-      outgoing.writeHead(answer.statusCode ?? 502, { "content-type": answered });
-      answer.pipe(outgoing);
-    });
-    incoming.pipe(passed);
-  };
-  return { state, serve, stop: () => server.close().closeAllConnections() };
-}
+import { image } from "./partner.ts";
+import type { ApiMarket } from "./setup.ts";
 
 describe("partner-docs", function () {
   this.timeout(300_000);
   let api: ApiMarket;
-  let chat: Awaited<ReturnType<typeof startChat>>;
-  let node: Awaited<ReturnType<typeof startLeaseNode>>;
+  let market: Awaited<ReturnType<typeof openDocsMarket>>;
   let folder: string;
-  const ended = new AbortController();
-  let keeper: Promise<void>;
   before(async () => {
-    api = await setup({
-      limits: { signIn: 1_000, perKey: 100_000 },
-      explains: true,
-      faucetKey: privateKeyOf("treasury"),
-    });
-    chat = await startChat();
+    market = await openDocsMarket();
+    ({ api } = market);
     folder = mkdtempSync(join(tmpdir(), "ngpu-docs-"));
-    node = await startLeaseNode(chat.serve);
-    const nodeId = await api.addServingNode("docs", node.serve, 16);
-    keeper = runAllWorkspaces(api, { nodeId, node }, ended.signal);
   });
   after(async () => {
-    ended.abort();
-    await keeper;
-    await api.stop();
-    node.stop();
-    chat.stop();
+    await market.stop();
     rmSync(folder, { recursive: true });
   });
 
@@ -135,11 +83,11 @@ describe("partner-docs", function () {
       const isTask = ({ text }: Block) => runs.test(text);
       expect(blocks.filter(isTask)).to.have.lengthOf(3);
       for (const block of blocks.slice(0, 1 + blocks.findLastIndex(isTask))) {
-        chat.state.fails = isTask(block);
+        market.chat.fails = isTask(block);
         const { code, output } = await shell.run(here(block.text));
         expect(code === 0, `${block.text}${output}`).to.equal(!isTask(block));
       }
-      chat.state.fails = false;
+      market.chat.fails = false;
       // With a key that is not valid every call of a partner fails.
       await shell.run("NGPU_API_KEY=none");
       for (const { text } of blocks.filter((block) => block.text.includes("$NGPU_API_KEY"))) {
@@ -215,9 +163,9 @@ describe("partner-docs", function () {
     const example = await run(process.execPath, [...exampleArgs, "--key", key, "--image", image]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");
     expect(example.output).to.include('"role": "assistant"').and.to.include("The workspace is deleted.");
-    chat.state.fails = true;
+    market.chat.fails = true;
     const failed = await run(process.execPath, [...exampleArgs, "--key", key, "--image", image]);
-    chat.state.fails = false;
+    market.chat.fails = false;
     expect(`${failed.code} ${failed.errors}`).to.match(/^1 The task failed/);
     expect(failed.output).to.include("The workspace is deleted.");
   });
@@ -235,27 +183,6 @@ function placed(
     .replaceAll("partner.key", join(folder, `${file}.key`))
     .replaceAll("ngpu.env", join(folder, `${file}.env`))
     .replaceAll(".ngpu/chat-image", chatImage);
-}
-
-/** Acts as the rest of the market: assigns and runs every open workspace. */
-async function runAllWorkspaces(
-  api: ApiMarket,
-  { nodeId, node }: { nodeId: number; node: Awaited<ReturnType<typeof startLeaseNode>> },
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    const { rows } = await api.db.query<{ id: string }>(
-      `select workspace_id::text as id from chain.workspace
-       where status = 'open' and workspace_id not in (select workspace_id from chain.assignment)`,
-    );
-    for (const { id } of rows) {
-      const container = id.padStart(64, "0");
-      const lease = await bringUp(api, id, { name: "docs", nodeId });
-      node.run(lease, container);
-      node.output.write(container, BigInt(Date.now()) * 1_000_000n, "ready\n");
-    }
-    await rest(100, signal);
-  }
 }
 
 async function run(
