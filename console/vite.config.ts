@@ -1,7 +1,9 @@
 import { defineConfig } from "vite";
+import { manualPages } from "./build/manual.ts";
 
 export default defineConfig({
   root: import.meta.dirname,
+  plugins: [manualPages()],
   // The same sources give the same files, in whatever directory and by whomever they are built.
   build: {
     outDir: "built",

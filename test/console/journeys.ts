@@ -37,6 +37,20 @@ export function journeys(shared: () => Shared): void {
       await context.close();
     });
 
+    it("finds a task in the manual, and follows a link to a task of a chapter", async () => {
+      const { page, context, faults } = await visit(browser, view);
+      await page.goto(`${market.api.url}/manual`);
+      await page.getByRole("searchbox").fill("doctor");
+      await page.getByRole("link", { name: "Find out why it does not earn" }).click();
+      await page.waitForURL(/\/manual\/operators#find-out-why-it-does-not-earn$/);
+      await page.getByText("sudo ngpu-node doctor").waitFor();
+      await page.goto(`${market.api.url}/manual/partners`);
+      await page.getByRole("link", { name: "Give a program a key of its own" }).click();
+      await page.waitForURL(/#give-a-program-a-key$/);
+      expect(faults).to.deep.equal([]);
+      await context.close();
+    });
+
     it("shows a workspace's events live, and streams a chat", async () => {
       const { page, context, faults } = await visit(browser, view, market);
       await page.goto(`${market.api.url}/workspaces/${market.workspaceId}`);

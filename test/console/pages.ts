@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
+import { chapters } from "../../console/src/pages/manual/search.ts";
 import { parts } from "../../console/src/pages/workspaces/parts.ts";
 import { flawsOf, type View, visit } from "./browser.ts";
 import type { ConsoleMarket } from "./market.ts";
@@ -19,7 +20,8 @@ const pagesOf = ({ workspaceId, placementId, taskId, webhookId, account }: Conso
   ...["/", "/nodes", "/nodes/1", "/nodes/3", "/placements", `/placements/${placementId}`, "/workspaces"],
   ...parts.map((part) => `/workspaces/${workspaceId}?part=${part}`),
   ...["/deploy", "/tasks", `/tasks/${taskId}`, "/account", "/keys", "/webhooks", `/webhooks/${webhookId}`],
-  ...[`/wallet?account=${account.address}`, "/operator", `/operator?wallet=${account.address}`, "/nowhere"],
+  ...[`/wallet?account=${account.address}`, "/operator", `/operator?wallet=${account.address}`],
+  ...["/manual", "/manual?q=logs", ...chapters.map((chapter) => `/manual/${chapter}`), "/nowhere"],
 ];
 
 export function pages(shared: () => Shared): void {

@@ -37,12 +37,18 @@ describe("the manual's commands", function () {
       let output = "";
       for (const { language, text } of blocksIn(readFileSync(join(rootDir, "docs/manual", page), "utf8"))) {
         if (language === "sh") {
-          const done = await shell.run(`set -e\n${here(text)}\nset +e\n`);
-          expect(done.code, `${text}${done.output}${done.errors}`).to.equal(0);
-          if (process.env.MANUAL_OUTPUT !== undefined) console.log(text, done.output, done.errors);
-          output = done.output;
+          output = "";
+          for (const line of here(text)
+            .trimEnd()
+            .split(/(?<!\\)\n/)) {
+            const done = await shell.run(line);
+            expect(done.code, `${line}\n${done.output}${done.errors}`).to.equal(0);
+            if (process.env.MANUAL_OUTPUT !== undefined) console.log(line, done.output, done.errors);
+            output += done.output;
+          }
           continue;
         }
+        if (process.env.MANUAL_OUTPUT !== undefined) continue;
         expect(language).to.equal("text");
         expect(differences(folded(text), folded(output)), output).to.deep.equal([]);
       }

@@ -76,6 +76,12 @@ export function Navigation() {
       ))}
       <ul>
         <li>
+          <Link to="/manual">
+            <Icon name="manual" />
+            {t("manual.title")}
+          </Link>
+        </li>
+        <li>
           <a href="/docs">
             <Icon name="docs" />
             {t("nav.docs")}

@@ -109,6 +109,18 @@ const operator = createRoute({
     isAddress(named) ? { wallet: named } : {},
   component: lazyRouteComponent(() => import("../pages/operator/operator.tsx"), "OperatorPage"),
 });
+const manual = createRoute({
+  getParentRoute: parent,
+  path: "/manual",
+  validateSearch: ({ q }: Record<string, unknown>): { q?: string } =>
+    typeof q === "string" || typeof q === "number" ? { q: String(q) } : {},
+  component: lazyRouteComponent(() => import("../pages/manual/index.tsx"), "ManualPage"),
+});
+const chapter = createRoute({
+  getParentRoute: parent,
+  path: "/manual/$chapter",
+  component: lazyRouteComponent(() => import("../pages/manual/chapter.tsx"), "ChapterPage"),
+});
 
 const routes = root.addChildren([
   market,
@@ -128,6 +140,8 @@ const routes = root.addChildren([
   tasks,
   task,
   operator,
+  manual,
+  chapter,
 ]);
 
 export function createAppRouter() {

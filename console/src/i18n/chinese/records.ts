@@ -100,4 +100,11 @@ export const recordsTexts: Readonly<Record<keyof typeof english, string>> = {
   "leases.none": "此节点还没有租约。",
   "leases.lease": "租约",
   "leases.ended": "结束原因",
+
+  "manual.title": "手册",
+  "manual.lead": "想做什么、用哪些命令、之后会看到什么。",
+  "manual.search": "搜索手册",
+  "manual.search.help": "标题、正文或命令中的词",
+  "manual.found": "找到 {count} 条",
+  "manual.none": "没有任务同时包含这些词。",
 };

@@ -99,4 +99,11 @@ export const recordsTexts = {
   "leases.none": "No lease has been on this node yet.",
   "leases.lease": "Lease",
   "leases.ended": "Ended",
+
+  "manual.title": "Manual",
+  "manual.lead": "What you want to do, the commands that do it, and what you see then.",
+  "manual.search": "Search the manual",
+  "manual.search.help": "Words of a title, a text or a command",
+  "manual.found": "{count} found",
+  "manual.none": "No task has all of these words.",
 } as const;

@@ -1,1 +1,0 @@
-import{t as e}from"./link-BAGafvd3.js";import{s as t,y as n}from"./notices-CYMSmOjt.js";var r=n();function i({id:n}){let i=t();return(0,r.jsx)(e,{to:`/nodes/$id`,params:{id:String(n)},children:i(`node.name`,{id:n})})}export{i as t};

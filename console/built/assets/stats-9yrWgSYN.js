@@ -1,0 +1,1 @@
+export{t as Use}from"./stats-93n7rPvi.js";

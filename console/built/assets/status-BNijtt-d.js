@@ -1,1 +1,0 @@
-import{s as e,y as t}from"./notices-CYMSmOjt.js";import{t as n}from"./page-EbNZmOCi.js";var r=t(),i={none:`idle`,online:`good`,offline:`bad`,maintenance:`warn`};function a({status:t}){let a=e();return(0,r.jsx)(n,{tone:i[t],children:a(`node.status.${t}`)})}export{a as t};

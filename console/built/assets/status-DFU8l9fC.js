@@ -1,1 +1,0 @@
-import{s as e,y as t}from"./notices-CYMSmOjt.js";import{t as n}from"./page-EbNZmOCi.js";var r=t(),i={pending:`idle`,distributing:`warn`,starting:`warn`,running:`good`,stopped:`idle`,failed:`bad`,closed:`idle`,expired:`idle`};function a({status:t}){let a=e();return(0,r.jsx)(n,{tone:i[t],children:a(`workspace.status.${t}`)})}export{a as t};

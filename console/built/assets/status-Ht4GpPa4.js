@@ -1,1 +1,0 @@
-import{s as e,y as t}from"./notices-CYMSmOjt.js";import{t as n}from"./page-EbNZmOCi.js";var r=t(),i={queued:`idle`,running:`warn`,succeeded:`good`,failed:`bad`,aborted:`idle`};function a({status:t}){let a=e();return(0,r.jsx)(n,{tone:i[t],children:a(`tasks.status.${t}`)})}export{a as t};

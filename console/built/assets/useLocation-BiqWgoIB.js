@@ -1,0 +1,1 @@
+import{t as e}from"./useRouter-C-bek4hF.js";import{n as t}from"./useMatch-M5x7onpZ.js";import{t as n}from"./useSelector-oEUH2d5J.js";function r(r){let i=e();return n(i.stores.location,t(r,i))}export{r as t};
