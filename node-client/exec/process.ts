@@ -5,6 +5,7 @@ import type { ExecOrder } from "@ngpu/protocol/exec";
 import { InputError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
 import { calling, type Engine, saidBy, statusOf } from "../docker/engine.ts";
+import { partnerText } from "../reasons/partnerText.ts";
 
 /** A command that runs in a container. */
 export type ExecProcess = {
@@ -41,7 +42,7 @@ export async function startProcess(
   } catch (error) {
     const status = statusOf(error);
     if (status === undefined || status >= 500) throw error;
-    throw new InputError(saidBy(error), {
+    throw new InputError(partnerText(saidBy(error), command), {
       code: "exec_not_started",
       hint: "Start the container first, or correct the command.",
       cause: error,
