@@ -1,5 +1,11 @@
 import type { Transform } from "node:stream";
-import { constants, createBrotliDecompress, createInflate, createUnzip, createZstdDecompress } from "node:zlib";
+import {
+  constants,
+  createBrotliDecompress,
+  createInflate,
+  createUnzip,
+  createZstdDecompress,
+} from "node:zlib";
 
 /** Power of two of the bytes that a body of zstd may refer back to: at most 8 MiB on the web (RFC 9659), not any memory. */
 const zstdWindow = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
