@@ -42,7 +42,8 @@ export async function startProcess(
   } catch (error) {
     const status = statusOf(error);
     if (status === undefined || status >= 500) throw error;
-    throw new InputError(partnerText(saidBy(error), command), {
+    const reason = partnerText(saidBy(error), command);
+    throw new InputError(reason, {
       code: "exec_not_started",
       hint: "Start the container first, or correct the command.",
       cause: error,
