@@ -42,12 +42,7 @@ export async function startProcess(
   } catch (error) {
     const status = statusOf(error);
     if (status === undefined || status >= 500) throw error;
-    const reason = partnerText(saidBy(error), command);
-    throw new InputError(reason, {
-      code: "exec_not_started",
-      hint: "Start the container first, or correct the command.",
-      cause: error,
-    });
+    throw notStarted(partnerText(saidBy(error), command), error);
   }
   // A shell that waits for input is silent.
   if ("setTimeout" in io) (io as Duplex & { setTimeout(ms: number): void }).setTimeout(0);
@@ -65,6 +60,14 @@ export async function startProcess(
       io.destroy();
     },
   };
+}
+
+function notStarted(reason: string, cause: unknown): InputError {
+  return new InputError(`${reason}.`, {
+    code: "exec_not_started",
+    hint: "Start the container first, or correct the command.",
+    cause,
+  });
 }
 
 /** @deadline The engine to know the exit code of a command whose output has ended. The session ends without one. */

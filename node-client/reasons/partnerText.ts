@@ -55,12 +55,19 @@ export function partnerText(said: string, known: readonly string[] = []): string
     ...Array.from(start.matchAll(containerRoot), ({ 0: root, index }) => pathAt(start, index + root.length)),
   ];
   const isNamed = (text: string) => named.some((one) => one.includes(text));
-  return inContainer
-    .replace(pathOrUrl, (text) => (isNamed(text) || isOfRegistry(text) ? text : redacted.path))
-    .replace(address4, (text) => (isNamed(text) || isPublicAddress(text) ? text : redacted.address))
+  const reason = inContainer.replace(pathOrUrl, (text) =>
+    isNamed(text) || isOfRegistry(text) ? text : redacted.path,
+  );
+  return withoutAddresses(reason, isNamed);
+}
+
+function withoutAddresses(reason: string, isNamed: (text: string) => boolean): string {
+  const mayBeSeen = (text: string, address: string) => isNamed(text) || isPublicAddress(address);
+  return reason
+    .replace(address4, (text) => (mayBeSeen(text, text) ? text : redacted.address))
     .replace(address6, (text) => {
       const [address = ""] = text.slice(1, -1).split("%");
-      return isNamed(text) || isIP(address) !== 6 || isPublicAddress(address) ? text : redacted.address;
+      return isIP(address) !== 6 || mayBeSeen(text, address) ? text : redacted.address;
     });
 }
 

@@ -28,7 +28,8 @@ describe("the frames of a command's session", () => {
     const reader = createFrameReader();
     const copied = copiesOf(() => {
       let early = 0;
-      for (let at = 0; at < bytes.length - 1; at += 1) early += reader.take(bytes.subarray(at, at + 1)).length;
+      for (let at = 0; at < bytes.length - 1; at += 1)
+        early += reader.take(bytes.subarray(at, at + 1)).length;
       expect(early).to.equal(0);
       const [read] = reader.take(bytes.subarray(-1));
       expect(read?.equals(message)).to.equal(true);
