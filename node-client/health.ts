@@ -9,6 +9,8 @@ const deadlineMs = 5_000;
 export async function checkHealth(port: number, path: string): Promise<HealthFailure | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      // A container must not send the client to services of its machine or network.
+      redirect: "manual",
       signal: AbortSignal.timeout(deadlineMs),
     });
     if (response.ok) {

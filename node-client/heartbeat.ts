@@ -4,6 +4,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { rest } from "@ngpu/runtime/loop";
 import type { SickGpu } from "./probe/gpu.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
+import { partnerText } from "./reasons/partnerText.ts";
 import type { Session } from "./session.ts";
 
 /** Most leases in one heartbeat. */
@@ -44,7 +45,12 @@ export async function sendHeartbeats(options: {
 
 /** A sick card as match accepts it: drivers print any text, of any length. */
 function reported({ code, id, name, detail }: SickGpu): SickGpuReport {
-  return { code, id: text(id, 120), name: name === null ? null : text(name, 120), detail: text(detail, 300) };
+  return {
+    code,
+    id: text(id, 120),
+    name: name === null ? null : text(name, 120),
+    detail: text(partnerText(detail), 300),
+  };
 }
 
 function text(printed: string, length: number): string {

@@ -1,9 +1,10 @@
 import type { ServerHttp2Stream } from "node:http2";
 import { type NodeRequestKind, type NodeRequestPath, parseNodePath } from "@ngpu/protocol/nodeRequests";
-import { messageOf, NgpuError } from "@ngpu/runtime/errors";
+import { InputError, messageOf, NgpuError } from "@ngpu/runtime/errors";
 import { createExec } from "./exec/serveExec.ts";
 import { serveLogs } from "./logs/serveLogs.ts";
 import { type NodeRequest, type NodeRequestDeps, refuse } from "./nodeRequest.ts";
+import { partnerText } from "./reasons/partnerText.ts";
 import { serveStats } from "./stats/serveStats.ts";
 
 export type NodeRequests = {
@@ -65,6 +66,10 @@ async function answer(
     else if (stream.headersSent) {
       deps.logger.warn({ event: "node_request_cut", kind: parsed.kind, reason: messageOf(error) });
       stream.destroy(new Error("the node cannot read on"));
-    } else refuse(stream, error instanceof NgpuError ? error.code : "node_request_failed", messageOf(error));
+    } else {
+      const code = error instanceof NgpuError ? error.code : "node_request_failed";
+      deps.logger.info({ event: "node_request_refused", kind: parsed.kind, code, error });
+      refuse(stream, code, error instanceof InputError ? messageOf(error) : partnerText(messageOf(error)));
+    }
   }
 }

@@ -5,6 +5,7 @@ import type { ExecOrder } from "@ngpu/protocol/exec";
 import { InputError } from "@ngpu/runtime/errors";
 import type Docker from "dockerode";
 import { calling, type Engine, saidBy, statusOf } from "../docker/engine.ts";
+import { partnerText } from "../reasons/partnerText.ts";
 
 /** A command that runs in a container. */
 export type ExecProcess = {
@@ -41,11 +42,7 @@ export async function startProcess(
   } catch (error) {
     const status = statusOf(error);
     if (status === undefined || status >= 500) throw error;
-    throw new InputError(saidBy(error), {
-      code: "exec_not_started",
-      hint: "Start the container first, or correct the command.",
-      cause: error,
-    });
+    throw notStarted(partnerText(saidBy(error), command), error);
   }
   // A shell that waits for input is silent.
   if ("setTimeout" in io) (io as Duplex & { setTimeout(ms: number): void }).setTimeout(0);
@@ -63,6 +60,14 @@ export async function startProcess(
       io.destroy();
     },
   };
+}
+
+function notStarted(reason: string, cause: unknown): InputError {
+  return new InputError(`${reason}.`, {
+    code: "exec_not_started",
+    hint: "Start the container first, or correct the command.",
+    cause,
+  });
 }
 
 /** @deadline The engine to know the exit code of a command whose output has ended. The session ends without one. */

@@ -1,5 +1,6 @@
 import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
 import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
+import { partnerText } from "./partnerText.ts";
 
 /** What the engine says when a pull fails, by cause. The first that matches counts. */
 const pullCauses = [
@@ -29,7 +30,7 @@ const pullCauses = [
 export function pullReason(reference: string, said: string): NodeReason {
   const message = withoutNames(startOf(said.replaceAll(reference, ""), messageBytes), reference);
   const code = pullCauses.find(([, pattern]) => pattern.test(message))?.[0] ?? "image_pull_failed";
-  const given = startOf(said, messageBytes);
+  const given = startOf(partnerText(said, [reference]), messageBytes);
   if (code === "disk_full") return { code, details: { message: given } };
   if (code === "image_architecture_mismatch") {
     const wanted = /no matching manifest for (\S+)/.exec(message)?.[1]?.slice(0, 64);
@@ -64,9 +65,18 @@ export const namesForeignProgram = (text: string) => /exec format error/i.test(t
  */
 export const mayBeForeign = (log: string) => namesForeignProgram(log) || /^\[FATAL tini /m.test(log);
 
-/** Why the engine could not create or start a container. */
-export function startReason(said: string, exitCode: number | undefined, platforms: Platforms): NodeReason {
-  const message = startOf(said, messageBytes);
+/**
+ * Why the engine could not create or start a container.
+ *
+ * @param given What the partner has named itself: the command and the image.
+ */
+export function startReason(
+  said: string,
+  exitCode: number | undefined,
+  platforms: Platforms,
+  given: readonly string[] = [],
+): NodeReason {
+  const message = startOf(partnerText(said, given), messageBytes);
   if (/no space left on device|disk quota exceeded/i.test(said))
     return { code: "disk_full", details: { message } };
   if (namesForeignProgram(said)) {

@@ -4,6 +4,7 @@ import { elapsed } from "../elapsed.ts";
 import { type Assignment, fencedKey, publicationKey } from "../leases.ts";
 import type { Container, Facts, FailedStart, HealthFailure, Plan } from "../reconcileFacts.ts";
 import { freeGpus } from "../reporting.ts";
+import { partnerText } from "./partnerText.ts";
 
 type Runnable = Extract<Plan, { type: "runnable" }>;
 
@@ -14,7 +15,7 @@ type Runnable = Extract<Plan, { type: "runnable" }>;
 export type Observed =
   | { type: "runs" }
   | { type: "reason"; reason: NodeReason; occurrence: string }
-  | { type: "start_failed"; said: string; exitCode: number | undefined; occurrence: string }
+  | { type: "start_failed"; said: string; exitCode: number | undefined; plan: Runnable; occurrence: string }
   | {
       type: "ended";
       container: Container;
@@ -61,14 +62,14 @@ export function observe(
   if (failedStart !== undefined) {
     const { said, at, isUnprotected } = failedStart;
     if (isUnprotected) {
-      const message = startOf(said, messageBytes);
+      const message = startOf(partnerText(said), messageBytes);
       return {
         type: "reason",
         reason: { code: "isolation_unavailable", details: { message } },
         occurrence: String(at),
       };
     }
-    return { type: "start_failed", said, exitCode: container?.exitCode, occurrence: String(at) };
+    return { type: "start_failed", said, exitCode: container?.exitCode, plan, occurrence: String(at) };
   }
   if (container !== undefined) return ofStopped(facts, lease, plan, container);
   if (freeGpus(facts.gpuUuids, leasedGpusOf(facts), plan.gpus) !== undefined) return undefined;
@@ -104,7 +105,7 @@ function ofStopped(
   const { starts } = run;
   const occurrence = `${runOf(container)}:${starts}`;
   if (container.error !== "") {
-    return { type: "start_failed", said: container.error, exitCode: container.exitCode, occurrence };
+    return { type: "start_failed", said: container.error, exitCode: container.exitCode, plan, occurrence };
   }
   if (container.status !== "exited") return undefined;
   // A program can print and end before the engine notes that it has started.

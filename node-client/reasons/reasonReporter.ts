@@ -146,7 +146,9 @@ async function reasonOf(
     case "start_failed": {
       const isForeign = namesForeignProgram(observed.said);
       const platform = isForeign ? await enginePlatform(engine.docker).catch(() => undefined) : undefined;
-      return startReason(observed.said, observed.exitCode, { engine: platform, image: undefined });
+      const { config, reference } = observed.plan;
+      const known = [...(config.command ?? []), reference];
+      return startReason(observed.said, observed.exitCode, { engine: platform, image: undefined }, known);
     }
     case "ended": {
       const { container, plan, starts, since } = observed;

@@ -98,8 +98,10 @@ function wordsOf(name: string): ReadonlySet<string> {
 
 const fold = (name: string) =>
   name
+    .replace(/\((r|tm)\)|®|™/gi, " ")
+    // Input methods for Chinese and Japanese write wide letters, digits and spaces.
+    .normalize("NFKC")
     .toLowerCase()
-    .replace(/\((r|tm)\)|®|™/g, " ")
     .replace(/[\s_]+/g, " ")
     .trim();
 

@@ -88,7 +88,7 @@ export const execStatus = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("ended"),
     reason: z.enum(execEndReasons),
-    exitCode: z.number().int().nullable(),
+    exitCode: z.int32().nullable(),
   }),
 ]);
 export type ExecStatus = z.infer<typeof execStatus>;
@@ -106,23 +106,45 @@ export function frameOf(message: Buffer): Buffer {
   return Buffer.concat([head, message]);
 }
 
+/** Parts of a message that are kept apart: a part of one byte takes a hundred bytes of memory. */
+const maxParts = 4_096;
+
 /** The complete messages of a stream of frames. @throws RangeError when one is empty or too long. */
 export function createFrameReader(): { take(chunk: Buffer): Buffer[] } {
-  let held: Buffer = Buffer.alloc(0);
+  let parts: Buffer[] = [];
+  let held = 0;
   return {
     take: (chunk) => {
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      parts.push(chunk);
+      held += chunk.length;
+      // Joined when a message is complete, so that parts of few bytes cost little.
+      if (parts.length > maxParts) parts = [Buffer.concat(parts)];
+      if (held < bytesNeeded(parts)) return [];
+      const bytes = Buffer.concat(parts);
       const messages: Buffer[] = [];
       let at = 0;
-      while (held.length - at >= 4) {
-        const length = held.readUInt32BE(at);
-        if (length === 0 || length > execLimits.message) throw new RangeError(`a message of ${length} bytes`);
-        if (held.length - at - 4 < length) break;
-        messages.push(held.subarray(at + 4, at + 4 + length));
-        at += 4 + length;
+      while (bytes.length - at >= 4) {
+        const end = at + 4 + lengthAt(bytes, at);
+        if (end > bytes.length) break;
+        messages.push(bytes.subarray(at + 4, end));
+        at = end;
       }
-      held = Buffer.from(held.subarray(at));
+      held = bytes.length - at;
+      parts = held === 0 ? [] : [Buffer.from(bytes.subarray(at))];
       return messages;
     },
   };
+}
+
+/** Bytes until the first message is complete, as far as they are known. */
+function bytesNeeded(parts: readonly Buffer[]): number {
+  const [first] = parts;
+  if (first !== undefined && first.length >= 4) return 4 + lengthAt(first, 0);
+  return 4;
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  const length = bytes.readUInt32BE(at);
+  if (length === 0 || length > execLimits.message) throw new RangeError(`a message of ${length} bytes`);
+  return length;
 }

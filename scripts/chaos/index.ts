@@ -18,6 +18,8 @@ type SubjectFacts = {
   unit: "kills" | "requests" | "deliveries";
   count: number;
   description: string;
+  /** Whether the trial can end before it has done them all. */
+  isTimed?: true;
 };
 
 const subjects: Record<string, SubjectFacts> = {
@@ -45,6 +47,7 @@ const subjects: Record<string, SubjectFacts> = {
     count: 500,
     description:
       "kills the node client while its engine restarts, its disk fills up and its tunnels break; as root",
+    isTimed: true,
   },
   webhooks: {
     module: "test/chaos/webhooks/index.ts",
@@ -54,11 +57,18 @@ const subjects: Record<string, SubjectFacts> = {
   },
 };
 
-type Options = { kills?: number; requests?: number; deliveries?: number; seed: number; json?: true };
+type Options = {
+  kills?: number;
+  requests?: number;
+  deliveries?: number;
+  seed: number;
+  minutes?: number;
+  json?: true;
+};
 
 const program = new Command("npm run chaos --").version(version).showHelpAfterError();
-for (const [name, { module, unit, count, description }] of Object.entries(subjects)) {
-  program
+for (const [name, { module, unit, count, description, isTimed }] of Object.entries(subjects)) {
+  const command = program
     .command(name)
     .description(description)
     .option(`--${unit} <count>`, unit, wholeNumber(0), count)
@@ -67,6 +77,8 @@ for (const [name, { module, unit, count, description }] of Object.entries(subjec
     .action((options: Options) =>
       tryOut(name, { module, unit }, { ...options, seed: options.seed ?? randomInt(2 ** 31) }),
     );
+  if (isTimed)
+    command.option("--minutes <number>", `end after this time, with fewer ${unit}`, wholeNumber(1));
 }
 
 await start(async () => {
@@ -80,7 +92,7 @@ async function tryOut(
   { module, unit }: Pick<SubjectFacts, "module" | "unit">,
   options: Options,
 ): Promise<void> {
-  const { seed, json } = options;
+  const { seed, minutes, json } = options;
   const count = options[unit] ?? 0;
   const abort = new AbortController();
   // A terminal sends the signal to npm and to this process, and npm passes it on: the second one must not end it before its parts.
@@ -90,7 +102,13 @@ async function tryOut(
   process.stderr.write(`ngpu ${version}, chaos ${name}: ${count} ${unit}, --seed ${seed}\n`);
   const { run } = (await import(join(import.meta.dirname, "../..", module))) as Subject;
   try {
-    const { ok, figures, text } = await run({ kills: count, seed, signal: abort.signal, progress: bar.show });
+    const { ok, figures, text } = await run({
+      kills: count,
+      seed,
+      ...(minutes !== undefined && { minutes }),
+      signal: abort.signal,
+      progress: bar.show,
+    });
     bar.clear();
     const result = { subject: name, ok, [unit]: count, seed, ...figures };
     const plain = (_key: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);

@@ -4,6 +4,8 @@ export type Trial = {
   kills: number;
   /** Seed of all random choices. */
   seed: number;
+  /** Minutes after which the trial begins nothing more and judges what was done. Undefined: no limit. */
+  minutes?: number;
   /** Aborted by Ctrl-C: the trial stops its processes and rejects with the signal's reason. */
   signal: AbortSignal;
   /** Reports the number of them that are done and a short description of the current step. */

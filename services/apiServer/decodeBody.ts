@@ -1,12 +1,21 @@
 import type { Transform } from "node:stream";
-import { createBrotliDecompress, createInflate, createUnzip, createZstdDecompress } from "node:zlib";
+import {
+  constants,
+  createBrotliDecompress,
+  createInflate,
+  createUnzip,
+  createZstdDecompress,
+} from "node:zlib";
+
+/** Power of two of the bytes that a body of zstd may refer back to: at most 8 MiB on the web (RFC 9659), not any memory. */
+const zstdWindow = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
 const decoders: Record<string, () => Transform> = {
   gzip: createUnzip,
   "x-gzip": createUnzip,
   deflate: createInflate,
   br: createBrotliDecompress,
-  zstd: createZstdDecompress,
+  zstd: () => createZstdDecompress(zstdWindow),
 };
 
 /** Reads a body as its parts arrive, decoded. */

@@ -1,7 +1,6 @@
 import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest, Agent as SecureAgent } from "node:https";
 import type { Readable } from "node:stream";
-import { json } from "node:stream/consumers";
 import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { acceptedHeaderBytes, idleTimes } from "@ngpu/runtime/httpLimits";
@@ -46,6 +45,9 @@ export type Gateway = {
   node(request: NodeRequest): Promise<GatewayAnswer>;
   close(): void;
 };
+
+/** Bytes of JSON that a node may answer, as of an error of the gateway. */
+const maxJsonBytes = 64 << 10;
 
 const failure = z.object({
   error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
@@ -133,7 +135,7 @@ async function answerOf(message: IncomingMessage, passed: readonly number[] = []
 const nodeStatuses = [400, 404, 409, 410, 429, 501];
 
 async function errorOf(message: IncomingMessage, passed: readonly number[]): Promise<NgpuError> {
-  const parsed = failure.safeParse(await json(message).catch(() => undefined));
+  const parsed = failure.safeParse(await jsonOf(message).catch(() => undefined));
   const status = message.statusCode ?? 502;
   const {
     code,
@@ -163,10 +165,23 @@ export async function nodeJson(
   signal: AbortSignal,
 ): Promise<unknown> {
   try {
-    return await json(message);
+    return await jsonOf(message);
   } catch (cause) {
     throw signal.aborted ? reasonOf(signal) : invalidAnswer(nodeId, cause);
   }
+}
+
+/** @throws Error when a body breaks off, is longer than a node may answer, or is no JSON. */
+async function jsonOf(message: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  // An iteration that ends early closes the connection.
+  for await (const part of message as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > maxJsonBytes) throw new RangeError(`more than ${maxJsonBytes} bytes`);
+    parts.push(part);
+  }
+  return JSON.parse(Buffer.concat(parts).toString());
 }
 
 export function invalidAnswer(nodeId: number, cause?: unknown): InputError {

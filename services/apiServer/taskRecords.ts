@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import { RetryableError } from "@ngpu/runtime/errors";
 import { createBatcher } from "./batcher.ts";
 import { insertTaskRecords, type TaskRecord } from "./store/taskBatch.ts";
 import { endTask, type TaskEnd, type TaskTimes } from "./store/tasks.ts";
@@ -60,14 +61,23 @@ export function createTaskRecords(db: Database): TaskRecords {
       const one = open.get(id);
       if (one === undefined) return undefined;
       open.delete(id);
-      if (one.stored === undefined) return store(one, end);
-      const isStored = await one.stored.then(
-        () => true,
-        () => false,
-      );
-      // Whether a write that failed has stored the task is not known.
-      if (!isStored) await store(one, end);
-      return endTask(db, id, end);
+      try {
+        if (one.stored === undefined) return await store(one, end);
+        const isStored = await one.stored.then(
+          () => true,
+          () => false,
+        );
+        // Whether a write that failed has stored the task is not known.
+        if (!isStored) await store(one, end);
+        return await endTask(db, id, end);
+      } catch (error) {
+        if (!(error instanceof RetryableError)) throw error;
+        // The end is tried again.
+        one.stored ??= Promise.reject(error);
+        one.stored.catch(() => undefined);
+        open.set(id, one);
+        throw error;
+      }
     },
   };
 }

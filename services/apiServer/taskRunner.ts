@@ -5,6 +5,7 @@ import { type BackgroundTasks, createBackgroundTasks } from "./backgroundTasks.t
 import type { Cancellations } from "./cancellations.ts";
 import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
+import { createLaterEnds, type LaterEnds } from "./laterEnds.ts";
 import { openTask } from "./openTask.ts";
 import { addTaskCost } from "./store/keySpending.ts";
 import { endTask, insertTask, type TaskEnd, type TaskTimes } from "./store/tasks.ts";
@@ -59,18 +60,24 @@ type RunnerState = RunnerDependencies & {
   stopping: AbortController;
   inProgress: Set<Promise<unknown>>;
   background: BackgroundTasks;
+  laterEnds: LaterEnds;
 };
 
 export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
+  const stopping = new AbortController();
+  const inProgress = new Set<Promise<unknown>>();
+  const laterEnds = createLaterEnds({
+    logger: deps.logger,
+    stopping: stopping.signal,
+    track: (work) => track({ inProgress }, work),
+  });
   const state: RunnerState = {
     ...deps,
+    ...{ stopping, inProgress, laterEnds },
     records: createTaskRecords(deps.db),
     capacity: createCapacityQueue(deps),
-    stopping: new AbortController(),
-    inProgress: new Set(),
     background: createBackgroundTasks(),
   };
-  const { stopping, inProgress } = state;
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
     start: ({ idempotencyKey: _none, waitSeconds: _never, ...work }) =>
@@ -96,7 +103,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
 }
 
 async function end(
-  { db, records, cancellations, logger }: RunnerState,
+  { db, records, laterEnds, cancellations, logger }: RunnerState,
   work: TaskWork,
   started: number,
   how: Omit<TaskEnd, "durationMs">,
@@ -105,7 +112,9 @@ async function end(
   try {
     const whole = { ...how, durationMs: Math.round(ended - started) };
     const { id } = work;
-    const times = records.has(id) ? await records.end(id, whole) : await endTask(db, id, whole);
+    const times = await laterEnds.record(id, whole, (last) =>
+      records.has(id) ? records.end(id, last) : endTask(db, id, last),
+    );
     await recordCost({ db, logger }, work);
     return { end: whole, times };
   } finally {
@@ -145,7 +154,7 @@ async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Pro
   }
 }
 
-function track({ inProgress }: RunnerState, work: Promise<unknown>): void {
+function track({ inProgress }: Pick<RunnerState, "inProgress">, work: Promise<unknown>): void {
   inProgress.add(work);
   void work.finally(() => inProgress.delete(work));
 }

@@ -17,6 +17,7 @@ import { download } from "../../node-client/download.ts";
 import { checkHealth } from "../../node-client/health.ts";
 import { type Assignment, fencedKey, publicationKey } from "../../node-client/leases.ts";
 import { exitReason, mayBeForeign, startReason } from "../../node-client/reasons/engineReasons.ts";
+import { partnerText } from "../../node-client/reasons/partnerText.ts";
 import { createReasonReporter } from "../../node-client/reasons/reasonReporter.ts";
 import type { Facts } from "../../node-client/reconcileFacts.ts";
 import { ends, pulls } from "./fixtures/dockerAnswers.ts";
@@ -73,7 +74,7 @@ describe("why an image is not on a node", () => {
           expect(state.cause?.code).to.equal(code);
           expect(parseNodeReason(code, state.cause?.details)).not.to.have.property("invalid");
           const text = state.cause?.details as { message: string };
-          expect(text.message).to.equal(message);
+          expect(text.message).to.equal(partnerText(message, [reference]));
         } finally {
           stop();
         }

@@ -152,12 +152,21 @@ function pauseOf(header: string | undefined): number | undefined {
   return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined;
 }
 
+/** Bytes of a response, unpacked. A range of blocks whose logs are larger is halved. */
+const maxResponseBytes = 256 << 20;
+
 async function read(response: IncomingMessage): Promise<string> {
   const packed = response.headers["content-encoding"] === "gzip";
   const chunks: Buffer[] = [];
   // Unlike `pipe`, it ends the reader when the connection breaks or the deadline passes.
   const source = packed ? pipeline(response, createGunzip(), () => undefined) : response;
-  for await (const chunk of source) chunks.push(chunk as Buffer);
+  let bytes = 0;
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxResponseBytes)
+      throw endpointError("rpc_limit", new Error(`more than ${maxResponseBytes} bytes`));
+    chunks.push(chunk);
+  }
   // For a truncated body Node's stream throws, with or without a content-length.
   const body = Buffer.concat(chunks);
   // Responses are nearly always ASCII, which latin1 decodes faster.

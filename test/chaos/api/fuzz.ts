@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Contract } from "../../services/apiServer/contract.ts";
 import { exchange, type RawRequest, rawErrorsOf, rawRequests } from "./rawRequests.ts";
 import { type Facts, type FuzzRequest, requests } from "./requests.ts";
-import { type Answer, createSend, curlOf, errorsOf, type Send } from "./send.ts";
+import { type Answer, codeIn, createSend, curlOf, errorsOf, type Send } from "./send.ts";
 
 /** Requests that are sent at the same time. */
 const lanes = 16;
@@ -27,6 +27,11 @@ export type FuzzResult = {
   /** Each with its seed, and the smallest request that shows it. */
   failures: string[];
 };
+
+/** A busy machine may leave the trial's match and node too little time for an answer: it is asked for again. */
+const repeats = 3;
+const starved = ["match_unreachable", "node_timeout"];
+const mayBeStarved = ({ status, body }: Answer) => status >= 500 && starved.includes(codeIn(body));
 
 type Given = { request: FuzzRequest } | { raw: RawRequest };
 
@@ -74,7 +79,8 @@ async function tryOut(
     count(result, "raw");
     return rawErrorsOf(answers);
   }
-  const answer: Answer = await send(given.request);
+  let answer: Answer = await send(given.request);
+  for (let times = 0; times < repeats && mayBeStarved(answer); times += 1) answer = await send(given.request);
   count(result, String(answer.status));
   return errorsOf(contract, given.request, answer);
 }

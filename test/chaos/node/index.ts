@@ -22,9 +22,9 @@ const inside = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
 /** The trial needs root: for namespaces, mounts and the engine. */
 export const canRun = () => process.getuid?.() === 0;
 
-export async function run({ kills, seed, signal, progress }: Trial): Promise<Verdict> {
+export async function run({ kills, seed, minutes, signal, progress }: Trial): Promise<Verdict> {
   if (!canRun()) throw new Error("This trial starts a Docker engine, which requires root: run it with sudo.");
-  const order = JSON.stringify({ kills, seed });
+  const order = JSON.stringify({ kills, seed, minutes });
   const args = [...namespaces, inside, "sh", process.execPath, program, order];
   // Databases of another network namespace cannot be reached.
   const { TEST_DATABASE_URL: _database, TEST_REDIS_URL: _redis, ...env } = process.env;

@@ -26,7 +26,7 @@ import {
 } from "./leases.ts";
 import { serveNetwork, startTunnels } from "./services.ts";
 
-/** A program: one trial, see index.ts. Its argument is the number of kills and the seed. */
+/** A program: one trial, see index.ts. Its argument is the number of kills, the seed and the minutes. */
 
 type Counts = Record<"engineRestarts" | "fullDisks" | "tunnelCuts" | "doubles" | "crashes", number>;
 
@@ -45,12 +45,14 @@ type Scene = {
   setDisturbed: (isDisturbed: boolean) => void;
 };
 
+type TrialOrder = { kills: number; seed: number; minutes?: number };
+
 const print = (line: TrialLine) => {
   const plain = (_name: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
   process.stdout.write(`${JSON.stringify(line, plain)}\n`);
 };
 
-const order = JSON.parse(process.argv[2] ?? "{}") as { kills: number; seed: number };
+const order = JSON.parse(process.argv[2] ?? "{}") as TrialOrder;
 const stops: (() => Promise<void> | void)[] = [];
 const stopAll = async () => {
   for (const stop of stops.splice(0).reverse()) await Promise.resolve(stop()).catch(() => undefined);
@@ -58,16 +60,18 @@ const stopAll = async () => {
 };
 process.once("SIGTERM", () => void stopAll().finally(() => process.exit(1)));
 try {
-  print({ verdict: await tryOut(order.kills, order.seed) });
+  print({ verdict: await tryOut(order) });
 } finally {
   await stopAll();
 }
 process.exit();
 
-async function tryOut(kills: number, seed: number): Promise<Verdict> {
+async function tryOut({ kills, seed, minutes }: TrialOrder): Promise<Verdict> {
   const scene = await prepare();
   const draws = drawsOf(seed);
-  for (let done = 0; done < kills; done += 1) {
+  const end = performance.now() + 60_000 * (minutes ?? Number.POSITIVE_INFINITY);
+  let done = 0;
+  for (; done < kills && performance.now() < end; done += 1) {
     const doing = await disturb(scene, draws.next(), drawsOf(seed ^ (done * 7_919)));
     // Half of the kills hit the first steps after a start.
     const steps = 1 + draws.below(draws.next() < 0.5 ? 12 : 60);
@@ -75,8 +79,8 @@ async function tryOut(kills: number, seed: number): Promise<Verdict> {
     await scene.client.killAfter(steps, 8_000 * draws.next() ** 3);
     print({ done: done + 1, doing });
   }
-  print({ done: kills, doing: "waiting for all workspaces" });
-  return conclude(scene, await settle(scene));
+  print({ done, doing: "waiting for all workspaces" });
+  return conclude(scene, done, await settle(scene));
 }
 
 /** Starts the market and the node, and waits until all three workspaces run. */
@@ -252,7 +256,11 @@ async function settle(scene: Scene): Promise<string[]> {
   }
 }
 
-async function conclude({ test, steady, counts, orders }: Scene, lost: string[]): Promise<Verdict> {
+async function conclude(
+  { test, steady, counts, orders }: Scene,
+  kills: number,
+  lost: string[],
+): Promise<Verdict> {
   const history = await readHistory(test, steady);
   const refused = neverAccepted(orders);
   const broken =
@@ -266,6 +274,7 @@ async function conclude({ test, steady, counts, orders }: Scene, lost: string[])
   if (broken > 0)
     process.stderr.write(`What happened to the leases:\n${(await readEnds(test)).join("\n")}\n`);
   const rows: [string, string | number][] = [
+    ["kills", kills],
     ["leases", history.leases],
     ...Object.entries(orders).map(([name, { accepted, refused: outdated }]): [string, string] => {
       return [`orders to ${name}`, `${accepted}, refused ${outdated}`];
@@ -283,7 +292,7 @@ async function conclude({ test, steady, counts, orders }: Scene, lost: string[])
   ];
   return {
     ok: broken === 0,
-    figures: { lost, orders, refused, ...counts, ...history },
+    figures: { kills, lost, orders, refused, ...counts, ...history },
     text: [
       broken === 0 ? "All conditions hold." : "A condition is violated.",
       ...rows.map(([name, value]) => `${name.padEnd(36)}${value}`),

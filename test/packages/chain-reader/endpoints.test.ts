@@ -178,6 +178,20 @@ describe("a group of endpoints", () => {
     });
   }
 
+  it("reads no response without an end: a small one may unpack to any size", async () => {
+    const packed = gzipSync(Buffer.alloc(1 << 24, " "));
+    const endless = await serve((response) => {
+      response.setHeader("content-encoding", "gzip");
+      for (let times = 0; times < 40; times += 1) response.write(packed);
+      response.end();
+    });
+    const good = await serve(healthy(5));
+    const { request, errors } = endpointsOf([endless.url, good.url], { deadline: 60_000 });
+    expect(await request(latest)).to.deep.equal({ number: "0x5" });
+    expect(errors).to.deep.equal(["0 rpc_limit"]);
+    await until("its connection is closed", async () => endless.open() === 0);
+  });
+
   it("reads the chain at the start again after answers that are no JSON-RPC, and names them", async () => {
     const contract = "0x0000000000000000000000000000000000000001";
     const deployment = { chainId: 10, contracts: { ComputeNode: contract } } as unknown as Parameters<

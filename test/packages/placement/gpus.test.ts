@@ -81,6 +81,8 @@ describe("placement: names of GPUs", () => {
       rtx4090: ["NVIDIA GeForce RTX 4090"],
       "4090": ["NVIDIA GeForce RTX 4090"],
       "nvidia rtx 4090 24GB": ["NVIDIA GeForce RTX 4090"],
+      "ＲＴＸ　４０９０": ["NVIDIA GeForce RTX 4090"],
+      "GeForce RTX™ 4090": ["NVIDIA GeForce RTX 4090"],
       "RTX 4090 D": ["NVIDIA GeForce RTX 4090 D"],
       "4090 laptop": ["NVIDIA GeForce RTX 4090 Laptop GPU"],
       "3080ti": ["NVIDIA GeForce RTX 3080 Ti"],

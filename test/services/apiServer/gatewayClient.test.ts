@@ -39,4 +39,22 @@ describe("apiServer's requests to nodes", () => {
     const odd: RequestListener = (_request, response) => void response.writeHead(200, node).end("odd");
     for (const gateway of [breaks, odd]) expect(await errorWith(gateway)).to.equal("node_answer_invalid");
   });
+
+  it("end with an error of their own when a node's answer has no end, of which little is read", async () => {
+    let written = 0;
+    const part = Buffer.alloc(1 << 14, " ");
+    const floods: RequestListener = (_request, response) => {
+      response.writeHead(200, node);
+      const more = () => {
+        while (!response.destroyed) {
+          written += part.length;
+          if (!response.write(part)) return void response.once("drain", more);
+        }
+      };
+      more();
+    };
+    expect(await errorWith(floods)).to.equal("node_answer_invalid");
+    // What is read, and what the connection holds.
+    expect(written).to.be.lessThan(16 << 20);
+  });
 });

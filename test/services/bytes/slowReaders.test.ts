@@ -6,7 +6,7 @@ import { chatBody, send } from "./client.ts";
 import { afterRequest, answerOk, type ByteMarket, openByteMarket } from "./market.ts";
 
 describe("clients that do not read", function () {
-  this.timeout(300_000);
+  this.timeout(runs(300_000));
   let market: ByteMarket;
   before(async () => {
     market = await openByteMarket();
@@ -53,7 +53,7 @@ describe("clients that do not read", function () {
       last = written;
       return still >= 20;
     };
-    await eventually("the containers are held back", isHeldBack, 200_000);
+    await eventually("the containers are held back", isHeldBack, runs(200_000));
     for (let times = 0; times < 5; times++) {
       const seen = await send(market, "/v1/chat/completions", chatBody(other.id)).seen;
       expect([seen.status, seen.body.toString()]).to.deep.equal([200, "ok"]);
