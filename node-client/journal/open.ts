@@ -31,9 +31,10 @@ create table if not exists sequence (lease text primary key, last integer not nu
 create table if not exists run (
   lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
 -- Heartbeat acknowledgements, one a slot, kept while the slot can be disputed.
-create table if not exists heartbeat_ack (
-  slot integer primary key, node_id integer not null, root text not null, signature text not null, proof text not null,
-  state text not null) strict;
+drop table if exists heartbeat_ack;
+create table if not exists heartbeat_receipt (
+  slot integer primary key, node_id integer not null, root text not null, signature text not null, bits text not null,
+  proof text not null, state text not null) strict;
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;

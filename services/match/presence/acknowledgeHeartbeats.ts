@@ -105,10 +105,10 @@ async function sign(
   slot: bigint,
   sessions: ReadonlyMap<number, Session>,
 ): Promise<void> {
-  const { root, signature, proofOf } = await signHeartbeats(account, deployment, slot, [...sessions.keys()]);
+  const { root, signature, ackOf } = await signHeartbeats(account, deployment, slot, sessions.keys());
   for (const [nodeId, session] of sessions) {
     if (slot > session.ackSlot) session.ackSlot = slot;
-    session.send({ type: "ack", slot, receipt: { root, signature, proof: proofOf(nodeId) } });
+    session.send({ type: "ack", slot, receipt: { root, signature, ...ackOf(nodeId) } });
   }
   metrics.receipts.inc(sessions.size);
 }
