@@ -26,7 +26,11 @@ export type HeartbeatAck = { slot: bigint; root: Hex; signature: Hex };
 export type NodeHeartbeatAck = HeartbeatAck & { nodeId: number; bits: Hex; proof: Hex[] };
 
 /** A word with its siblings, as ComputeNode takes one word of a root. */
-export function provenWordOf({ nodeId, bits, proof }: Pick<NodeHeartbeatAck, "nodeId" | "bits" | "proof">): ProvenWords {
+export function provenWordOf({
+  nodeId,
+  bits,
+  proof,
+}: Pick<NodeHeartbeatAck, "nodeId" | "bits" | "proof">): ProvenWords {
   return { words: [{ index: wordIndexOf(nodeId), bits }], proof, proofFlags: proof.map(() => false) };
 }
 
@@ -89,7 +93,10 @@ export async function rootSignerOf(deployment: Deployment, ack: HeartbeatAck): P
  * The signer of a node's acknowledgement, or undefined if it does not name the node or its proof or signature is invalid.
  * ComputeNode's `isReceiptSigner` says whether the signer is authorized.
  */
-export async function ackSignerOf(deployment: Deployment, ack: NodeHeartbeatAck): Promise<Address | undefined> {
+export async function ackSignerOf(
+  deployment: Deployment,
+  ack: NodeHeartbeatAck,
+): Promise<Address | undefined> {
   if (!/^0x[0-9a-f]{64}$/i.test(ack.bits)) return undefined;
   const proven = provenWordOf(ack);
   if (rootOfWords(proven) !== ack.root.toLowerCase()) return undefined;

@@ -182,10 +182,11 @@ export const relayKinds = {
       /** Unix seconds after which it is not relayed; not signed. */
       deadline: big(64),
     }),
-    pack: (
-      message: { slot: bigint; nodeId: number; bits: Hex; proof: Hex[] },
-      signature: Hex,
-    ) => ({ slot: message.slot, ...provenWordOf(message), signature }),
+    pack: (message: { slot: bigint; nodeId: number; bits: Hex; proof: Hex[] }, signature: Hex) => ({
+      slot: message.slot,
+      ...provenWordOf(message),
+      signature,
+    }),
   },
   registerMeasurer: {
     contract: "Measure",

@@ -1,5 +1,5 @@
-import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
 import { expect } from "chai";
 import { type Hex, pad } from "viem";

@@ -141,12 +141,11 @@ describe("ComputeNode: heartbeats", () => {
 
   it("records a slot once, in its log and as a hash", async () => {
     const market = await loadMarket();
-    const { computeNode, people, mined } = market;
+    const { computeNode, mined } = market;
     await addNodes(market, ["a", "b", "c"]);
     const slot = await lastSlot(market);
     const bits: Hex = "0x05";
-    const commit = () =>
-      commitCosigned(market, slot, { encoding: "bitmap", nodeCount: 3, bits });
+    const commit = () => commitCosigned(market, slot, { encoding: "bitmap", nodeCount: 3, bits });
     const receipt = await mined(commit());
     const [log] = parseEventLogs({
       abi: computeNodeAbi,
@@ -196,7 +195,7 @@ describe("ComputeNode: heartbeats", () => {
   for (const count of [1, 7, 8, 9]) {
     it(`accepts every bit of ${count} nodes, and no others`, async () => {
       const market = await loadMarket();
-      const { computeNode, people } = market;
+      const { computeNode } = market;
       const names = Array.from({ length: count }, (_, place) => `node ${place}`);
       await addNodes(market, names);
       const slot = await lastSlot(market);
@@ -223,7 +222,7 @@ describe("ComputeNode: heartbeats", () => {
 
   it("refuses bits of nodes that do not exist", async () => {
     const market = await loadMarket();
-    const { computeNode, people } = market;
+    const { computeNode } = market;
     await addNodes(market, ["a", "b", "c"]);
     const slot = await lastSlot(market);
     const commit = (kind: 0 | 1, nodeCount: number, bits: Hex) =>

@@ -69,11 +69,19 @@ describe("ComputeNode: corrections of heartbeats", () => {
     expect(await refused({ ...good, slot: slot - 1n })).to.equal("HeartbeatAckUnsigned");
     expect(await refused(await disputeOf(otherEndpoints, slot))).to.equal("HeartbeatAckUnsigned");
     expect(await refused({ ...good, signature: "0x1234" })).to.equal("HeartbeatAckUnsigned");
-    expect(await refused({ ...good, words: [{ index: 0, bits: word(0b1111) }] })).to.equal("HeartbeatAckUnsigned");
-    expect(await refused({ ...good, words: [{ index: 1, bits: word(0b111) }] })).to.equal("HeartbeatAckUnsigned");
-    expectRefused(await send(market, await disputeOf(market, slot, { signer: stranger })), "HeartbeatAckUnsigned", {
-      signer: stranger.address,
-    });
+    expect(await refused({ ...good, words: [{ index: 0, bits: word(0b1111) }] })).to.equal(
+      "HeartbeatAckUnsigned",
+    );
+    expect(await refused({ ...good, words: [{ index: 1, bits: word(0b111) }] })).to.equal(
+      "HeartbeatAckUnsigned",
+    );
+    expectRefused(
+      await send(market, await disputeOf(market, slot, { signer: stranger })),
+      "HeartbeatAckUnsigned",
+      {
+        signer: stranger.address,
+      },
+    );
     await market.computeNode.write.setReceiptSigner([signer.address, false]);
     expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
   });
@@ -110,7 +118,10 @@ describe("ComputeNode: corrections of heartbeats", () => {
     const receipt = await send(market, await disputeOf(market, slot, { nodeIds: [3, 4, 9, 300] }));
     const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatsDisputed", logs: receipt.logs });
     expect(logs.map(({ args }) => args)).to.deep.equal([{ slot, word: 0, bits: word(0b100) }]);
-    expectRefused(await send(market, await disputeOf(market, slot, { nodeIds: [4, 300] })), "HeartbeatsAlreadyDisputed");
+    expectRefused(
+      await send(market, await disputeOf(market, slot, { nodeIds: [4, 300] })),
+      "HeartbeatsAlreadyDisputed",
+    );
     for (const id of [0, 4, 9, 300]) {
       expect(await market.computeNode.read.correctionOf([slot, id])).to.deep.equal([false, false]);
     }
@@ -131,7 +142,11 @@ describe("ComputeNode: corrections of heartbeats", () => {
           if (words.length > 0) {
             const receipt = await send(market, await disputeOf(market, slot, { nodeIds, words }));
             expect(refusalsOf(receipt)).to.deep.equal([]);
-            const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatsDisputed", logs: receipt.logs });
+            const logs = parseEventLogs({
+              abi: computeNodeAbi,
+              eventName: "HeartbeatsDisputed",
+              logs: receipt.logs,
+            });
             const restored = logs.flatMap(({ args }) => nodesOfWord({ index: args.word, bits: args.bits }));
             const expected = nodeIds.filter((id) => words.includes(wordIndexOf(id)));
             expect(restored.sort((a, b) => a - b)).to.deep.equal(expected.sort((a, b) => a - b));
@@ -168,8 +183,15 @@ describe("ComputeNode: corrections of heartbeats", () => {
     await setNodeCount(market, 600);
     const whole = await disputeOf(market, market.slot, { nodeIds: [1, 300, 600] });
     const [first, second] = whole.words.map(leafOfWord) as [Hex, Hex];
-    const inner = keccak256(first < second ? `0x${first.slice(2)}${second.slice(2)}` : `0x${second.slice(2)}${first.slice(2)}`);
-    const forged = { ...whole, words: [{ index: 0, bits: inner }], proof: [leafOfWord(whole.words[2] as never)], proofFlags: [false] };
+    const inner = keccak256(
+      first < second ? `0x${first.slice(2)}${second.slice(2)}` : `0x${second.slice(2)}${first.slice(2)}`,
+    );
+    const forged = {
+      ...whole,
+      words: [{ index: 0, bits: inner }],
+      proof: [leafOfWord(whole.words[2] as never)],
+      proofFlags: [false],
+    };
     expectRefused(await send(market, forged), "HeartbeatAckUnsigned");
   });
 

@@ -1,7 +1,7 @@
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { domainOf, specUpdateTypes, statusChangeTypes } from "@ngpu/contracts-sdk/typedData";
-import { expect } from "chai";
 import { signOffline } from "@ngpu/protocol/heartbeatCosign";
+import { expect } from "chai";
 import { type Hex, keccak256, parseEventLogs } from "viem";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";

@@ -13,10 +13,10 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
+import { readOffline } from "../presence/cosignStore.ts";
 import { type Absence, markLost } from "../sessions/absenceStore.ts";
 import type { HeldLease, UnreachableNode } from "./decideLosses.ts";
 import { heldLeases } from "./lossStore.ts";
-import { readOffline } from "../presence/cosignStore.ts";
 import { readStatements } from "./statementStore.ts";
 
 export type LossOptions = {

@@ -21,7 +21,10 @@ export async function proposeSlot(db: Queryable, slot: bigint, bits: HeartbeatBi
 }
 
 /** The slots from `from` that were asked for and have no answer. */
-export async function openProposals(db: Queryable, from: bigint): Promise<(HeartbeatBits & { slot: bigint })[]> {
+export async function openProposals(
+  db: Queryable,
+  from: bigint,
+): Promise<(HeartbeatBits & { slot: bigint })[]> {
   const { rows } = await db.query<HeartbeatBits & { slot: bigint }>(
     `select slot::numeric as slot, ${bitColumns} from app.heartbeat_proposal
      where slot >= $1 and not exists (select from app.heartbeat_cosigned c where c.slot = heartbeat_proposal.slot)

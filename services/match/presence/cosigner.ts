@@ -1,7 +1,12 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
-import { decodeHeartbeats, encodeHeartbeats, type HeartbeatBits, isReadable } from "@ngpu/protocol/heartbeatBits";
+import {
+  decodeHeartbeats,
+  encodeHeartbeats,
+  type HeartbeatBits,
+  isReadable,
+} from "@ngpu/protocol/heartbeatBits";
 import { cosignSlot, signOffline } from "@ngpu/protocol/heartbeatCosign";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
@@ -17,8 +22,8 @@ import {
   storeOffline,
   withoutStatement,
 } from "./cosignStore.ts";
-import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
 import { nodesOfReceipts, readReceipts } from "./receiptStore.ts";
+import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
 
 /** Interval of looking for proposals and lost nodes, ms. */
 const lookMs = 500;

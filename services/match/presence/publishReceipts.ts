@@ -32,7 +32,11 @@ export function createReceiptPublisher({
       const size = nodeIds.size;
       const receipt =
         size === 0
-          ? { words: [], root: noRoot, signature: await signRoot(account, deployment, { slot, root: noRoot }) }
+          ? {
+              words: [],
+              root: noRoot,
+              signature: await signRoot(account, deployment, { slot, root: noRoot }),
+            }
           : await signHeartbeats(account, deployment, slot, nodeIds);
       const { words, root, signature } = receipt;
       await storeReceipt(pool, instance, { slot, words, root, signature });

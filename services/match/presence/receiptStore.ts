@@ -32,7 +32,11 @@ export async function forgetReceipts(db: Queryable, before: bigint): Promise<voi
  * The receipts of a slot that count: their words lead to their root, and an account that is a receipts' signer on the
  * chain signed it. Nothing else in the table is believed.
  */
-export async function readReceipts(db: Queryable, deployment: Deployment, slot: bigint): Promise<SlotReceipt[]> {
+export async function readReceipts(
+  db: Queryable,
+  deployment: Deployment,
+  slot: bigint,
+): Promise<SlotReceipt[]> {
   const { rows } = await db.query<Omit<SlotReceipt, "slot">>(
     "select words, root, signature from app.heartbeat_receipt where slot = $1 order by instance",
     [slot],

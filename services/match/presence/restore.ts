@@ -115,7 +115,8 @@ async function presentOnChain(pool: Database, slot: bigint): Promise<Set<number>
     `select encoding, node_count::int as "nodeCount", bits from chain.heartbeat_slot where slot = $1`,
     [slot],
   );
-  const present = rows[0] !== undefined && isReadable(rows[0]) ? decodeHeartbeats(rows[0]) : new Set<number>();
+  const present =
+    rows[0] !== undefined && isReadable(rows[0]) ? decodeHeartbeats(rows[0]) : new Set<number>();
   const { rows: disputed } = await pool.query<{ index: number; bits: Hex }>(
     `select word::int as index, bits from chain.event_heartbeats_disputed where slot = $1`,
     [slot],

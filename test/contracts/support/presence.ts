@@ -37,7 +37,11 @@ export async function markOffline(
 export async function disputeOf(
   { deployment }: Pick<MarketFixture, "deployment">,
   slot: bigint,
-  { nodeIds = [1, 2, 3], words, signer = receiptSigner }: {
+  {
+    nodeIds = [1, 2, 3],
+    words,
+    signer = receiptSigner,
+  }: {
     nodeIds?: readonly number[];
     /** Indexes of the words; default: all. */
     words?: readonly number[];
@@ -45,5 +49,9 @@ export async function disputeOf(
   } = {},
 ) {
   const signed = await signHeartbeats(signer, deployment, slot, nodeIds);
-  return { slot, ...signed.prove(words ?? signed.words.map(({ index }) => index)), signature: signed.signature };
+  return {
+    slot,
+    ...signed.prove(words ?? signed.words.map(({ index }) => index)),
+    signature: signed.signature,
+  };
 }

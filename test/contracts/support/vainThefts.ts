@@ -47,7 +47,9 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     const account = people.committer;
     const { encoding, nodeCount, bits } = encodeHeartbeats(2, new Set());
     const code = encoding === "bitmap" ? 0 : 1;
-    const alone = computeNode.write.commitHeartbeats([await endedSlot(market), code, nodeCount, bits], { account });
+    const alone = computeNode.write.commitHeartbeats([await endedSlot(market), code, nodeCount, bits], {
+      account,
+    });
     await expectRevert(alone, "HeartbeatsUncosigned");
     const marked = await markOffline(market, [honest.id, thief.id], { signer: keyOf("committer") });
     expectRefused(marked, "CosignerUnknown");

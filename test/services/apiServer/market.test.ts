@@ -96,7 +96,12 @@ describe("apiServer: public data", () => {
       const { body } = await api.client.get<{ uptime: { present: number } }>("/v1/nodes/1");
       return body.uptime.present;
     };
-    await insertRow(api.db, "chain.event_heartbeats_disputed", { ...at, log_index: 0, slot: 2, ...wordRow(1) });
+    await insertRow(api.db, "chain.event_heartbeats_disputed", {
+      ...at,
+      log_index: 0,
+      slot: 2,
+      ...wordRow(1),
+    });
     expect(await present()).to.equal(4);
     const challenged = { node_id: 1, first_slot: 2, last_slot: 3 };
     await insertRow(api.db, "chain.event_presence_challenged", { ...at, log_index: 1, ...challenged });

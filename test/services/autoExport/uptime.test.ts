@@ -1,10 +1,10 @@
-import { nodesOfWord, wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import type { FollowedBlock } from "@ngpu/chain-reader/blocks";
 import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import type { Connection } from "@ngpu/db/pool";
 import { absenteesOf, encodeHeartbeats, type HeartbeatBits } from "@ngpu/protocol/heartbeatBits";
+import { nodesOfWord, wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { countPresence } from "@ngpu/protocol/presence";
 import { readPresence } from "@ngpu/queries/presence";
 import { expect } from "chai";
@@ -184,7 +184,9 @@ function follow(chain: readonly FollowedBlock[], blocks: Event[][], fork: number
     chain.flatMap(({ logs }) =>
       logs.flatMap(({ topics, data }) =>
         topics[0] === disputeTopic
-          ? nodesOfWord({ index: Number(topics[2]), bits: data }).map((id) => `${BigInt(topics[1] as Hex)}/${id}`)
+          ? nodesOfWord({ index: Number(topics[2]), bits: data }).map(
+              (id) => `${BigInt(topics[1] as Hex)}/${id}`,
+            )
           : [],
       ),
     ),

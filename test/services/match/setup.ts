@@ -149,7 +149,8 @@ const powerVariables: Record<Power, string> = {
   measureKeeper: "MEASURE_KEEPER_KEY",
 };
 /** A witness and a cosigner have a database role of their own. */
-const isWitness = (powers: readonly Power[]) => powers.every((one) => one === "witness" || one === "cosigner");
+const isWitness = (powers: readonly Power[]) =>
+  powers.every((one) => one === "witness" || one === "cosigner");
 const allPowers = Object.keys(powerVariables) as Power[];
 
 function keysOf({ powers }: TestMarket, given: readonly Power[]): Record<string, string> {

@@ -82,7 +82,10 @@ describe("the leader's day", function () {
   });
   after(() => market.stop());
 
-  const call = (functionName: "setHeartbeatCommitter" | "setHeartbeatCosigner" | "commitCosignedHeartbeats", args: readonly unknown[]) =>
+  const call = (
+    functionName: "setHeartbeatCommitter" | "setHeartbeatCosigner" | "commitCosignedHeartbeats",
+    args: readonly unknown[],
+  ) =>
     market.chain.call(
       "deployer",
       "ComputeNode",

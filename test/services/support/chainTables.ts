@@ -1,6 +1,6 @@
-import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool } from "@ngpu/db/pool";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
 import { createTestDatabase } from "../../support/postgres.ts";

@@ -26,7 +26,11 @@ export async function heartbeatActs(market: MarketFixture): Promise<Record<strin
   return costs;
 }
 
-async function commit(market: MarketFixture, count: number, percentAbsent: number): Promise<Record<"firstLap" | "later", Cost>> {
+async function commit(
+  market: MarketFixture,
+  count: number,
+  percentAbsent: number,
+): Promise<Record<"firstLap" | "later", Cost>> {
   const { encoding, bits } = encodeHeartbeats(count, presentOf(count, percentAbsent));
   const { slotSeconds } = market.deployment.parameters;
   // Ten seconds into a slot, the previous one has ended. After 256 slots its ring entry is used again.
@@ -34,7 +38,8 @@ async function commit(market: MarketFixture, count: number, percentAbsent: numbe
   const call = async (now: number): Promise<Hex> => {
     await market.time.increaseTo(now * slotSeconds + 10);
     // Above 5% a cosigner agrees.
-    if (percentAbsent > 5) return commitCosigned(market, BigInt(now - 1), { encoding, nodeCount: count, bits });
+    if (percentAbsent > 5)
+      return commitCosigned(market, BigInt(now - 1), { encoding, nodeCount: count, bits });
     return market.computeNode.write.commitHeartbeats(
       [BigInt(now - 1), codeOf(heartbeatEncodings, encoding), count, bits],
       { account: market.people.committer },
@@ -51,7 +56,9 @@ async function restore(market: MarketFixture, count: number): Promise<Record<str
   const present = Math.floor((await market.time.latest()) / slotSeconds) + 1;
   await market.time.increaseTo(present * slotSeconds + 10);
   const dispute = async (slot: number, words?: number[]) =>
-    market.computeNode.write.disputeHeartbeats([[await disputeOf(market, BigInt(slot), { nodeIds, ...(words && { words }) })]]);
+    market.computeNode.write.disputeHeartbeats([
+      [await disputeOf(market, BigInt(slot), { nodeIds, ...(words && { words }) })],
+    ]);
   return {
     "dispute-10k": await costOf(market, [dispute(present - 1)], count),
     "dispute-10k-one": await costOf(market, [dispute(present - 2, [7])], 1),
