@@ -15,7 +15,7 @@ contract ComputeNode is NodeChanges, Capacity, Corrections, Uptime {
     constructor(address authority_, Settings memory settings)
         NodeState(authority_)
         Operators(settings.registrationLimit, settings.registrationSeconds)
-        Heartbeats(settings.slotSeconds, settings.windowSlots)
+        Heartbeats(settings.slotSeconds, settings.windowSlots, settings.absenceBasisPoints)
         Uptime(settings.daySeconds, settings.uptimeDelay)
     {}
 }

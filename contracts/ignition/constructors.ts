@@ -104,11 +104,12 @@ export function constructorArguments<Ref, Deployer>(
 function computeNodeSettings(p: NgpuParameters) {
   return {
     slotSeconds: p.slotSeconds,
-    windowSlots: Math.min(4096, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds))),
+    windowSlots: Math.min(256, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds))),
     daySeconds: p.daySeconds,
     uptimeDelay: p.uptimeDelay,
     registrationLimit: p.registrationLimit,
     registrationSeconds: p.registrationSeconds,
+    absenceBasisPoints: p.absenceBasisPoints,
   };
 }
 

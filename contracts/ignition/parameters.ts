@@ -56,6 +56,8 @@ const givenSchema = z.strictObject({
   committers: z.array(address),
   /** Accounts whose acknowledgements of heartbeats count; none of them may be a committer. */
   receiptSigners: z.array(address),
+  /** Accounts that cosign slots without many nodes; none of them may be a committer or sign receipts. */
+  cosigners: z.array(address).default([]),
   keepers: z.array(address),
   /** Accounts whose statements let keepers release the leases of silent nodes; none of them may be a keeper. */
   witnesses: z.array(address).default([]),
@@ -67,8 +69,10 @@ const givenSchema = z.strictObject({
   /** May attest epochs that they recomputed; accounts of others than the poster's operator. */
   watchers: z.array(address).default([]),
   slotSeconds: seconds,
-  /** Time in which a heartbeat slot may be committed, disputed and challenged; at most 4096 slots. */
+  /** Time in which a heartbeat slot may be committed, disputed and challenged; at most 256 slots. */
   heartbeatWindowSeconds: seconds.default(3_600),
+  /** Part of the registered nodes that a committer may leave out of a slot alone, in hundredths of a percent. */
+  absenceBasisPoints: basisPoints.default(500),
   /** Length of the days that uptime roots are committed for; a multiple of a slot's. */
   daySeconds: seconds.default(86_400),
   /** Delay of an uptime root, in which the guardian may disable it. */

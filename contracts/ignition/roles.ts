@@ -38,6 +38,7 @@ const operations = {
     ComputeNode: [
       "setHeartbeatCommitter(address,bool)",
       "setReceiptSigner(address,bool)",
+      "setHeartbeatCosigner(address,bool)",
       "setUptimePoster(address,bool)",
     ],
     DockerContract: ["setKeeper(address,bool)", "setWitness(address,bool)"],

@@ -69,6 +69,7 @@ function connect<Contract, Call, Deployer>(
     ...allow(Pomc, "setWatcher", "watcher", parameters.watchers),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
     ...allow(ComputeNode, "setReceiptSigner", "receipt_signer", parameters.receiptSigners),
+    ...allow(ComputeNode, "setHeartbeatCosigner", "cosigner", parameters.cosigners),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
     ...allow(DockerContract, "setWitness", "witness", parameters.witnesses),
     ...allow(Measure, "setMeasureKeeper", "measure_keeper", parameters.measureKeepers),

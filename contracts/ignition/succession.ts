@@ -22,7 +22,7 @@ export type Succession = keyof typeof successions;
 const constructedWith = {
   ComputeNode: [
     ...(["slotSeconds", "heartbeatWindowSeconds", "daySeconds", "uptimeDelay"] as const),
-    ...(["registrationLimit", "registrationSeconds"] as const),
+    ...(["registrationLimit", "registrationSeconds", "absenceBasisPoints"] as const),
   ],
   Token: ["cap", "genesisSupply"],
   Escrow: [

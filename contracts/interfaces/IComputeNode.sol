@@ -40,6 +40,8 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
         /// @dev The number of nodes that a wallet accepts in a period.
         uint32 registrationLimit;
         uint40 registrationSeconds;
+        /// @dev The part of the registered nodes that a committer may leave out of a slot alone, in hundredths of a percent.
+        uint16 absenceBasisPoints;
     }
 
     /// @notice Signed by `key`, except its consent. The key is also the node's payee until a wallet is bound.
@@ -102,14 +104,31 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
         bytes consent;
     }
 
-    /// @notice An acknowledged heartbeat: a receipts' signer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
-    /// contains the node.
+    /// @notice The presence of nodes 256 * index + 1 to 256 * index + 256: 32 bytes of the Bitmap of a slot.
+    struct HeartbeatWord {
+        uint32 index;
+        bytes32 bits;
+    }
+
+    /// @notice Acknowledged heartbeats: a receipts' signer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
+    /// contains the words. With all of its words it restores the slot, with one it restores a node and its neighbours.
     struct HeartbeatDispute {
         uint64 slot;
-        uint32 nodeId;
-        bytes32 root;
-        /// @dev Siblings of the leaf keccak256(keccak256(abi.encode(nodeId))), from the lowest, pairs sorted.
+        /// @dev Each is the leaf keccak256(keccak256(abi.encode(index, bits))).
+        HeartbeatWord[] words;
+        /// @dev With `proofFlags`, what OpenZeppelin's MerkleProof proves several leaves with; pairs are sorted.
         bytes32[] proof;
+        bool[] proofFlags;
+        /// @dev 65 bytes.
+        bytes signature;
+    }
+
+    /// @notice A cosigner's statement `NodeOffline(uint32 nodeId,uint64 deadline)`.
+    struct OfflineStatement {
+        uint32 nodeId;
+        uint64 deadline;
+        /// @dev 65 bytes.
+        bytes signature;
     }
 
     /// @notice The demand of an assignment; a zero field demands nothing.
@@ -151,14 +170,17 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
     event ReceiptSignerSet(address indexed account, bool allowed);
+    event HeartbeatCosignerSet(address indexed account, bool allowed);
     event DockerAdded(address indexed docker);
 
     /// @param reservations The number of reservations that it has not released.
     event DockerRetired(address indexed docker, uint64 reservations);
     event MeasureSet(address indexed measure, bool allowed);
 
-    /// @notice The node was acknowledged in the slot: its bit is set, whatever is committed.
-    event HeartbeatDisputed(uint64 indexed slot, uint32 indexed nodeId);
+    /// @notice Nodes were acknowledged in the slot: their bits are set, whatever is committed.
+    /// @param word The index of the word.
+    /// @param bits The bits that no dispute had set before: see HeartbeatWord.
+    event HeartbeatsDisputed(uint64 indexed slot, uint32 indexed word, bytes32 bits);
 
     /// @notice Measurers found the node absent: its bits from `firstSlot` to `lastSlot` are clear, whatever is committed
     /// or disputed.
@@ -191,13 +213,22 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     error HeartbeatSlotOutsideWindow(uint64 slot, uint64 earliest, uint64 latest);
     error HeartbeatSlotCommitted(uint64 slot);
     error HeartbeatBitsInvalid(uint256 length, uint32 nodeCount);
-    error HeartbeatAlreadyDisputed(uint64 slot, uint32 nodeId);
-    error HeartbeatChallenged(uint64 slot, uint32 nodeId);
+    error AbsenceShareInvalid(uint16 basisPoints);
 
-    /// @notice The proof does not lead from the node to the receipt's root.
-    error HeartbeatAckUnproven(uint32 nodeId, bytes32 root);
+    /// @notice The slot leaves out more nodes than a committer may alone.
+    /// @param omitted The most nodes that it may leave out.
+    error HeartbeatsUncosigned(uint256 omitted, uint32 registered);
 
-    /// @notice The receipt was not signed by a receipts' signer.
+    /// @notice The slot or the statement was not signed by a cosigner.
+    error CosignerUnknown(address signer);
+
+    /// @notice Disputes have set all of these bits, or no registered node has one.
+    error HeartbeatsAlreadyDisputed(uint64 slot);
+
+    /// @notice The proof is none for these words.
+    error HeartbeatProofInvalid(uint256 words, uint256 proof, uint256 flags);
+
+    /// @notice The words and their proof lead to no root that a receipts' signer signed for the slot.
     error HeartbeatAckUnsigned(address signer);
 
     /// @notice The wallet has reached its limit of nodes for the current period.
@@ -213,14 +244,14 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     error CallerNotMeasure(address caller);
     error CallerNotCommitter(address caller);
 
-    /// @notice The account commits heartbeats or acknowledges them, and may not do both.
+    /// @notice The account commits, acknowledges or cosigns heartbeats, and may do one of them only.
     error AccountHasOtherPower(address account);
     error CallerNotDocker(address caller);
     error DockerAlreadyAdded(address docker);
     error DockerNotReserving(address docker);
     error DockerWithoutReservations(address docker);
 
-    /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted. It must not sign receipts.
+    /// @notice Lets `account` commit heartbeats and mark nodes offline, or stops it. Restricted. It must not sign anything else.
     /// @param account The committer.
     /// @param allowed Whether it may.
     function setHeartbeatCommitter(address account, bool allowed) external;
@@ -229,6 +260,12 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @param account The signer of receipts.
     /// @param allowed Whether its receipts count.
     function setReceiptSigner(address account, bool allowed) external;
+
+    /// @notice Lets `account` cosign what takes presence from many nodes, or stops it. Restricted. It must neither commit nor
+    /// acknowledge heartbeats.
+    /// @param account The cosigner.
+    /// @param allowed Whether its signatures count.
+    function setHeartbeatCosigner(address account, bool allowed) external;
 
     /// @notice Lets another DockerContract reserve capacity. Restricted.
     /// @param docker The DockerContract.
@@ -283,11 +320,13 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// node's ownership sequence; empty where the wallet calls.
     function acceptNodes(uint32[] calldata nodeIds, bytes[] calldata consents) external;
 
-    /// @notice Marks nodes that stopped responding Offline. Committers only.
-    /// @param nodeIds The nodes; those that are not online are refused.
-    function markOffline(uint32[] calldata nodeIds) external;
+    /// @notice Marks nodes that stopped responding Offline. Committers only, with a cosigner's statement about each.
+    /// @param statements The statements; those about nodes that are not online are refused.
+    function markOffline(OfflineStatement[] calldata statements) external;
 
-    /// @notice Records a slot of all nodes in one transaction. Committers only; each slot once, in a window after it ended.
+    /// @notice Records a slot of all nodes in one transaction. Committers only; each slot once, in a window after it ended. It may
+    /// leave out `absenceBasisPoints` of the registered nodes: those that it lists as absent, as many as `bits` has bytes, and
+    /// those above `nodeCount`. A bitmap counts as leaving out all.
     /// @param slot The slot.
     /// @param encoding The encoding of `bits`.
     /// @param nodeCount The nodes that the slot is about: 1 to this number.
@@ -299,11 +338,24 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
         bytes calldata bits
     ) external;
 
-    /// @notice Sets bits of nodes whose heartbeats were acknowledged, each once. Anyone, while the slot can still be committed; not
-    /// where the node's presence was challenged.
+    /// @notice Records a slot that leaves out any number of nodes. Committers only, with the signature of a cosigner.
+    /// @param slot The slot.
+    /// @param encoding The encoding of `bits`.
+    /// @param nodeCount The nodes that the slot is about: 1 to this number.
+    /// @param bits The presence of these nodes.
+    /// @param cosignature A cosigner's signature of `HeartbeatSlot(uint64 slot,uint8 encoding,uint32 nodeCount,bytes bits)`.
+    function commitCosignedHeartbeats(
+        uint64 slot,
+        HeartbeatEncoding encoding,
+        uint32 nodeCount,
+        bytes calldata bits,
+        bytes calldata cosignature
+    ) external;
+
+    /// @notice Sets bits of nodes whose heartbeats were acknowledged. Anyone, while the slot can still be committed. Measurers'
+    /// challenges override them.
     /// @param disputes The acknowledged heartbeats.
-    /// @param signatures The signature of each receipts' signer, 65 bytes.
-    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external;
+    function disputeHeartbeats(HeartbeatDispute[] calldata disputes) external;
 
     /// @notice Permanently clears the bits of a node that measurers found absent. Measure only; slots that can no longer be
     /// committed are not changed.
@@ -349,6 +401,11 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @param measure The account.
     /// @return Whether it may.
     function isMeasure(address measure) external view returns (bool);
+
+    /// @notice Whether an account may cosign heartbeats.
+    /// @param account The account.
+    /// @return Whether it may.
+    function isHeartbeatCosigner(address account) external view returns (bool);
 
     /// @notice Whether receipts that the account signed count.
     /// @param account The account.
@@ -469,6 +526,10 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @notice The number of past slots that a commitment may reach.
     /// @return The number of slots.
     function heartbeatWindowSlots() external view returns (uint64);
+
+    /// @notice The part of the registered nodes that a committer may leave out of a slot alone.
+    /// @return Hundredths of a percent.
+    function absenceBasisPoints() external view returns (uint16);
 
     /// @notice First 192 bits (the rest zero) of keccak256(abi.encode(slot, encoding, nodeCount, keccak256(bits))) of the
     /// commitment of a slot that is still in the ring, or zero.

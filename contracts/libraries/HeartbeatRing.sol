@@ -2,13 +2,21 @@
 pragma solidity 0.8.37;
 
 /// @title The hashes of the latest committed heartbeat slots
-/// @dev Writing to a reused entry costs 5,000 gas instead of 22,100. Each entry stores its slot:
+/// @dev Writing to an entry that was written before costs 5,000 gas instead of 22,100, so the deployment writes all. The ring is
+/// longer than a window may be, so that a slot can be shown for hours after it closed. Each entry stores its slot:
 /// | hash of the slot's heartbeats, its first 192 bits | slot 64 |.
 library HeartbeatRing {
-    uint64 internal constant SLOTS = 4096;
+    uint64 internal constant SLOTS = 256;
 
     struct Ring {
         uint256[SLOTS] entries;
+    }
+
+    /// @notice Fills the entries with a slot that never ends. For a constructor.
+    function fill(Ring storage ring) internal {
+        for (uint256 i; i < SLOTS; ++i) {
+            ring.entries[i] = type(uint64).max;
+        }
     }
 
     function record(Ring storage ring, uint64 slot, bytes32 digest) internal {

@@ -42,6 +42,26 @@ library NodeMessages {
 
     bytes32 private constant HEARTBEAT_ACK_TYPEHASH = keccak256("HeartbeatAck(uint64 slot,bytes32 root)");
 
+    bytes32 private constant HEARTBEAT_SLOT_TYPEHASH =
+        keccak256("HeartbeatSlot(uint64 slot,uint8 encoding,uint32 nodeCount,bytes bits)");
+
+    bytes32 private constant NODE_OFFLINE_TYPEHASH = keccak256("NodeOffline(uint32 nodeId,uint64 deadline)");
+
+    /// @notice The message by which a cosigner agrees to the bits of a slot.
+    function hashSlot(
+        uint64 slot,
+        IComputeNode.HeartbeatEncoding encoding,
+        uint32 nodeCount,
+        bytes32 bitsHash
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(HEARTBEAT_SLOT_TYPEHASH, slot, encoding, nodeCount, bitsHash));
+    }
+
+    /// @notice The message by which a cosigner states that a node is offline.
+    function hashOffline(uint32 nodeId, uint64 deadline) internal pure returns (bytes32) {
+        return keccak256(abi.encode(NODE_OFFLINE_TYPEHASH, nodeId, deadline));
+    }
+
     /// @notice The message that a receipts' signer signs for the nodes whose heartbeats it acknowledged in a slot.
     function hashReceipt(uint64 slot, bytes32 root) internal pure returns (bytes32) {
         return keccak256(abi.encode(HEARTBEAT_ACK_TYPEHASH, slot, root));
@@ -105,16 +125,21 @@ library NodeMessages {
         return StructHash.ofWords(KEY_CHANGE_TYPEHASH, offset, 4);
     }
 
-    function hash(NodeSpec calldata spec) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                NODE_SPEC_TYPEHASH,
-                spec.gpuModel,
-                spec.vramMib,
-                spec.computeCapability,
-                spec.region,
-                keccak256(abi.encode(RESOURCES_TYPEHASH, spec.total))
-            )
-        );
+    /// @dev The four fields of a spec and the five of its resources are nine words, of which the last five are hashed first.
+    function hash(NodeSpec calldata spec) internal pure returns (bytes32 digest) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := spec
+        }
+        bytes32 typehash = NODE_SPEC_TYPEHASH;
+        bytes32 resources = StructHash.ofWords(RESOURCES_TYPEHASH, offset + 0x80, 5);
+        assembly ("memory-safe") {
+            // Beyond the allocated memory, which is not kept.
+            let words := mload(0x40)
+            mstore(words, typehash)
+            calldatacopy(add(words, 0x20), offset, 0x80)
+            mstore(add(words, 0xa0), resources)
+            digest := keccak256(words, 0xc0)
+        }
     }
 }

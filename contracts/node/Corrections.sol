@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
+import {HeartbeatWords} from "../libraries/HeartbeatWords.sol";
 import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {SlotSets} from "../libraries/SlotSets.sol";
 import {Heartbeats} from "./Heartbeats.sol";
@@ -13,10 +12,10 @@ import {Heartbeats} from "./Heartbeats.sol";
 /// in whatever order the three arrive, so a challenge overrides the others: it is the statement of measurers of several
 /// operators, while a receipt is one signer's statement, as the bit is one committer's.
 abstract contract Corrections is Heartbeats {
-    using NodeMessages for *;
+    using HeartbeatWords for *;
     using SlotSets for SlotSets.Set;
 
-    mapping(uint32 nodeId => SlotSets.Set) private _disputed;
+    mapping(uint64 slot => mapping(uint32 index => uint256 bits)) private _disputed;
     mapping(uint32 nodeId => SlotSets.Set) private _challenged;
     mapping(address measure => bool) private _measures;
 
@@ -27,10 +26,10 @@ abstract contract Corrections is Heartbeats {
     }
 
     /// @inheritdoc IComputeNode
-    function disputeHeartbeats(HeartbeatDispute[] calldata disputes, bytes[] calldata signatures) external pausable {
-        uint256 items = _checkLengths(disputes.length, signatures.length);
+    function disputeHeartbeats(HeartbeatDispute[] calldata disputes) external pausable {
+        uint256 items = _checkLength(disputes.length);
         for (uint256 i; i < items; ++i) {
-            _settleItem(i, _dispute(disputes[i], signatures[i]));
+            _settleItem(i, _dispute(disputes[i]));
         }
     }
 
@@ -53,36 +52,41 @@ abstract contract Corrections is Heartbeats {
 
     /// @inheritdoc IComputeNode
     function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged) {
-        return (_disputed[nodeId].has(slot), _challenged[nodeId].has(slot));
+        (uint32 index, uint256 bit) = HeartbeatWords.placeOf(nodeId);
+        return (_disputed[slot][index] & bit != 0, _challenged[nodeId].has(slot));
     }
 
-    function _dispute(HeartbeatDispute calldata dispute, bytes calldata signature)
-        private
-        returns (bytes memory refusal)
-    {
-        (uint64 slot, uint32 nodeId) = (dispute.slot, dispute.nodeId);
+    function _dispute(HeartbeatDispute calldata dispute) private returns (bytes memory refusal) {
+        uint64 slot = dispute.slot;
         (uint64 earliest, uint64 latest) = _openSlots();
         if (slot < earliest || slot > latest) {
             return abi.encodeWithSelector(HeartbeatSlotOutsideWindow.selector, slot, earliest, latest);
         }
-        if (_heads[nodeId].key == address(0)) return abi.encodeWithSelector(NodeUnknown.selector, nodeId);
-        if (_challenged[nodeId].has(slot)) {
-            return abi.encodeWithSelector(HeartbeatChallenged.selector, slot, nodeId);
+        HeartbeatWord[] calldata words = dispute.words;
+        if (!words.isProvableWith(dispute.proof, dispute.proofFlags)) {
+            return abi.encodeWithSelector(
+                HeartbeatProofInvalid.selector, words.length, dispute.proof.length, dispute.proofFlags.length
+            );
         }
-        if (_disputed[nodeId].has(slot)) {
-            return abi.encodeWithSelector(HeartbeatAlreadyDisputed.selector, slot, nodeId);
-        }
-        bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(nodeId))));
-        if (!MerkleProof.verifyCalldata(dispute.proof, dispute.root, leaf)) {
-            return abi.encodeWithSelector(HeartbeatAckUnproven.selector, nodeId, dispute.root);
-        }
-        bytes32 digest = _hashTypedDataV4(NodeMessages.hashReceipt(slot, dispute.root));
-        (address signer, ECDSA.RecoverError fault,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (fault != ECDSA.RecoverError.NoError || !_receiptSigners[signer]) {
-            return abi.encodeWithSelector(HeartbeatAckUnsigned.selector, signer);
-        }
+        bytes32 root = words.rootOf(dispute.proof, dispute.proofFlags);
+        (bool isSigned, address signer) =
+            _isSignedWith(Power.ReceiptSigner, NodeMessages.hashReceipt(slot, root), dispute.signature);
+        if (!isSigned) return abi.encodeWithSelector(HeartbeatAckUnsigned.selector, signer);
+        if (!_restore(slot, words)) return abi.encodeWithSelector(HeartbeatsAlreadyDisputed.selector, slot);
+    }
 
-        _disputed[nodeId].add(slot);
-        emit HeartbeatDisputed(slot, nodeId);
+    /// @return isChanged Whether any bit was not set.
+    function _restore(uint64 slot, HeartbeatWord[] calldata words) private returns (bool isChanged) {
+        mapping(uint32 index => uint256 bits) storage disputed = _disputed[slot];
+        uint32 registered = _nodeCount;
+        for (uint256 i; i < words.length; ++i) {
+            uint32 index = words[i].index;
+            uint256 known = disputed[index];
+            uint256 fresh = uint256(words[i].bits) & HeartbeatWords.maskOf(index, registered) & ~known;
+            if (fresh == 0) continue;
+            disputed[index] = known | fresh;
+            isChanged = true;
+            emit HeartbeatsDisputed(slot, index, bytes32(fresh));
+        }
     }
 }

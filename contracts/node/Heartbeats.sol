@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {HeartbeatRing} from "../libraries/HeartbeatRing.sol";
+import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {NodeState} from "./NodeState.sol";
 
 /// @title Nodes' presence, one transaction per slot for all of them
@@ -15,15 +16,20 @@ abstract contract Heartbeats is NodeState {
     uint64 private immutable _slotSeconds;
     uint64 private immutable _windowSlots;
 
+    uint16 private immutable _absenceBasisPoints;
+
     HeartbeatRing.Ring private _ring;
 
     /// @param windowSlots The number of past slots that may be committed; at most the ring's length.
-    constructor(uint64 slotSeconds_, uint64 windowSlots) {
+    constructor(uint64 slotSeconds_, uint64 windowSlots, uint16 absenceBasisPoints_) {
+        if (absenceBasisPoints_ > 10_000) revert AbsenceShareInvalid(absenceBasisPoints_);
         if (slotSeconds_ == 0 || windowSlots == 0 || windowSlots > HeartbeatRing.SLOTS) {
             revert HeartbeatWindowInvalid(slotSeconds_, windowSlots, HeartbeatRing.SLOTS);
         }
         _slotSeconds = slotSeconds_;
         _windowSlots = windowSlots;
+        _absenceBasisPoints = absenceBasisPoints_;
+        _ring.fill();
     }
 
     /// @inheritdoc IComputeNode
@@ -32,6 +38,33 @@ abstract contract Heartbeats is NodeState {
         pausable
         onlyCommitter
     {
+        (uint256 omitted, uint32 registered) = (bits.length, _nodeCount);
+        // The lengths of calldata and counts have 32 bits. Whether the nodes are registered is checked below.
+        unchecked {
+            if (encoding == HeartbeatEncoding.Bitmap || nodeCount_ > registered) omitted = registered;
+            else omitted += registered - nodeCount_;
+            if (omitted * 10_000 > uint256(registered) * _absenceBasisPoints) {
+                revert HeartbeatsUncosigned(omitted, registered);
+            }
+        }
+        _commit(slot, encoding, nodeCount_, bits);
+    }
+
+    /// @inheritdoc IComputeNode
+    function commitCosignedHeartbeats(
+        uint64 slot,
+        HeartbeatEncoding encoding,
+        uint32 nodeCount_,
+        bytes calldata bits,
+        bytes calldata cosignature
+    ) external pausable onlyCommitter {
+        bytes32 structHash = NodeMessages.hashSlot(slot, encoding, nodeCount_, keccak256(bits));
+        (bool isSigned, address signer) = _isSignedWith(Power.Cosigner, structHash, cosignature);
+        if (!isSigned) revert CosignerUnknown(signer);
+        _commit(slot, encoding, nodeCount_, bits);
+    }
+
+    function _commit(uint64 slot, HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits) private {
         (uint64 earliest, uint64 latest) = _openSlots();
         if (slot < earliest || slot > latest) revert HeartbeatSlotOutsideWindow(slot, earliest, latest);
         if (nodeCount_ > _nodeCount) revert HeartbeatNodesUnknown(nodeCount_, _nodeCount);
@@ -49,6 +82,11 @@ abstract contract Heartbeats is NodeState {
     /// @inheritdoc IComputeNode
     function heartbeatWindowSlots() public view returns (uint64) {
         return _windowSlots;
+    }
+
+    /// @inheritdoc IComputeNode
+    function absenceBasisPoints() external view returns (uint16) {
+        return _absenceBasisPoints;
     }
 
     /// @inheritdoc IComputeNode

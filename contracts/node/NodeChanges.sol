@@ -32,18 +32,27 @@ abstract contract NodeChanges is Identity {
     }
 
     /// @inheritdoc IComputeNode
-    function markOffline(uint32[] calldata nodeIds) external pausable onlyCommitter {
-        uint256 items = _checkLength(nodeIds.length);
+    function markOffline(OfflineStatement[] calldata statements) external pausable onlyCommitter {
+        uint256 items = _checkLength(statements.length);
         for (uint256 i; i < items; ++i) {
-            uint32 nodeId = nodeIds[i];
-            NodeStatus from = _heads[nodeId].status;
-            if (NodeStatuses.mayBeMarkedOffline(from)) {
-                _heads[nodeId].status = NodeStatus.Offline;
-                emit NodeStatusChanged(nodeId, NodeStatus.Offline);
-            } else {
-                _settleItem(i, abi.encodeWithSelector(NodeStatusInvalid.selector, nodeId, from, NodeStatus.Offline));
-            }
+            _settleItem(i, _markOffline(statements[i]));
         }
+    }
+
+    function _markOffline(OfflineStatement calldata statement) private returns (bytes memory refusal) {
+        (uint32 nodeId, uint64 deadline) = (statement.nodeId, statement.deadline);
+        NodeStatus from = _heads[nodeId].status;
+        if (!NodeStatuses.mayBeMarkedOffline(from)) {
+            return abi.encodeWithSelector(NodeStatusInvalid.selector, nodeId, from, NodeStatus.Offline);
+        }
+        if (block.timestamp > deadline) {
+            return abi.encodeWithSelector(SignatureExpired.selector, deadline, block.timestamp);
+        }
+        (bool isSigned, address signer) =
+            _isSignedWith(Power.Cosigner, NodeMessages.hashOffline(nodeId, deadline), statement.signature);
+        if (!isSigned) return abi.encodeWithSelector(CosignerUnknown.selector, signer);
+        _heads[nodeId].status = NodeStatus.Offline;
+        emit NodeStatusChanged(nodeId, NodeStatus.Offline);
     }
 
     function _updateSpec(SpecUpdate calldata message, bytes calldata signature)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Pauses} from "../Pauses.sol";
 import {SignedBatch} from "../SignedBatch.sol";
@@ -19,12 +20,18 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     mapping(uint32 nodeId => NodeRecords.Head) internal _heads;
     mapping(uint32 nodeId => NodeRecords.Terms) internal _terms;
     mapping(address key => NodeRecords.Hardware) internal _hardware;
-    /// @dev An account has one power: what it commits, it cannot also acknowledge.
-    mapping(address account => bool) internal _committers;
-    mapping(address account => bool) internal _receiptSigners;
+    /// @dev An account has one power over presence: what it commits, it can neither acknowledge nor cosign.
+    enum Power {
+        None,
+        Committer,
+        ReceiptSigner,
+        Cosigner
+    }
+
+    mapping(address account => Power) internal _powers;
 
     modifier onlyCommitter() {
-        if (!_committers[msg.sender]) revert CallerNotCommitter(msg.sender);
+        if (_powers[msg.sender] != Power.Committer) revert CallerNotCommitter(msg.sender);
         _;
     }
 
@@ -32,26 +39,32 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
 
     /// @inheritdoc IComputeNode
     function setHeartbeatCommitter(address account, bool allowed) external restricted {
-        if (allowed && _receiptSigners[account]) revert AccountHasOtherPower(account);
-        _committers[account] = allowed;
-        emit HeartbeatCommitterSet(account, allowed);
+        _setPower(account, Power.Committer, allowed);
     }
 
     /// @inheritdoc IComputeNode
     function setReceiptSigner(address account, bool allowed) external restricted {
-        if (allowed && _committers[account]) revert AccountHasOtherPower(account);
-        _receiptSigners[account] = allowed;
-        emit ReceiptSignerSet(account, allowed);
+        _setPower(account, Power.ReceiptSigner, allowed);
+    }
+
+    /// @inheritdoc IComputeNode
+    function setHeartbeatCosigner(address account, bool allowed) external restricted {
+        _setPower(account, Power.Cosigner, allowed);
+    }
+
+    /// @inheritdoc IComputeNode
+    function isHeartbeatCosigner(address account) external view returns (bool) {
+        return _powers[account] == Power.Cosigner;
     }
 
     /// @inheritdoc IComputeNode
     function isReceiptSigner(address account) external view returns (bool) {
-        return _receiptSigners[account];
+        return _powers[account] == Power.ReceiptSigner;
     }
 
     /// @inheritdoc IComputeNode
     function isHeartbeatCommitter(address account) external view returns (bool) {
-        return _committers[account];
+        return _powers[account] == Power.Committer;
     }
 
     /// @inheritdoc IComputeNode
@@ -127,7 +140,29 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
         if (selector == IComputeNode.setWalletBatch.selector) return FIRST_EXIT + 1;
         if (selector == IComputeNode.setKeyBatch.selector) return FIRST_EXIT + 2;
         if (selector == IComputeNode.acceptNodes.selector) return 6;
+        if (selector == IComputeNode.commitCosignedHeartbeats.selector) return 7;
         return NONE;
+    }
+
+    /// @dev Stopping an account that has another power changes nothing.
+    function _setPower(address account, Power power, bool allowed) internal {
+        Power held = _powers[account];
+        if (held == Power.None || held == power) _powers[account] = allowed ? power : Power.None;
+        else if (allowed) revert AccountHasOtherPower(account);
+        if (power == Power.Committer) emit HeartbeatCommitterSet(account, allowed);
+        else if (power == Power.ReceiptSigner) emit ReceiptSignerSet(account, allowed);
+        else emit HeartbeatCosignerSet(account, allowed);
+    }
+
+    /// @dev Whether an account with the power signed the message, and the account. No account has signed what is malformed.
+    function _isSignedWith(Power power, bytes32 structHash, bytes calldata signature)
+        internal
+        view
+        returns (bool isSigned, address signer)
+    {
+        ECDSA.RecoverError fault;
+        (signer, fault,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), signature);
+        isSigned = fault == ECDSA.RecoverError.NoError && _powers[signer] == power;
     }
 
     function _boundWalletOf(uint32 nodeId) internal view returns (address) {

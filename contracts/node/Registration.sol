@@ -11,22 +11,28 @@ import {Operators} from "./Operators.sol";
 /// @title Registration of nodes
 abstract contract Registration is Operators {
     using NodeMessages for *;
+    using NodeRecords for *;
     using ResourceMath for Resources;
 
     /// @inheritdoc IComputeNode
     function registerBatch(Registration[] calldata registrations, bytes[] calldata signatures) external pausable {
         uint256 items = _checkLengths(registrations.length, signatures.length);
+        uint32 count = _nodeCount;
         for (uint256 i; i < items; ++i) {
-            _settleItem(i, _register(registrations[i], signatures[i]));
+            bytes memory refusal = _register(registrations[i], signatures[i], count + 1);
+            if (refusal.length == 0) ++count;
+            else emit ItemRefused(i, refusal);
         }
+        _nodeCount = count;
     }
 
-    function _register(Registration calldata message, bytes calldata signature)
+    /// @param nodeId The id of the node, if it is accepted.
+    function _register(Registration calldata message, bytes calldata signature, uint32 nodeId)
         private
         returns (bytes memory refusal)
     {
-        uint32 nodeId = _hardware[message.key].nodeId;
-        if (nodeId != 0) return abi.encodeWithSelector(NodeKeyTaken.selector, message.key, nodeId);
+        uint32 taken = _hardware[message.key].nodeId;
+        if (taken != 0) return abi.encodeWithSelector(NodeKeyTaken.selector, message.key, taken);
         if (message.spec.total.gpus != message.gpuUuids.length) {
             return abi.encodeWithSelector(NodeSpecInvalid.selector);
         }
@@ -37,12 +43,9 @@ abstract contract Registration is Operators {
         if (isBound) refusal = _join(message.key, wallet, 0, message.consent);
         if (refusal.length != 0) return refusal;
 
-        nodeId = ++_nodeCount;
         uint88 total = message.spec.total.pack();
-        _heads[nodeId] = NodeRecords.Head({key: message.key, status: NodeStatus.Online, free: total});
-        _terms[nodeId] = NodeRecords.Terms({
-            wallet: wallet, pricePerSecond: message.pricePerSecond, sequence: 0, isBound: isBound
-        });
+        _heads[nodeId].set(message.key, NodeStatus.Online, total);
+        _terms[nodeId].set(wallet, message.pricePerSecond, 0, isBound);
         _setHardware(message.key, nodeId, message.spec, total, message.spec.total.gpus, 0);
         emit NodeRegistered(
             nodeId,
@@ -64,15 +67,6 @@ abstract contract Registration is Operators {
         uint8 gpusRegistered,
         uint16 ownership
     ) internal {
-        _hardware[key] = NodeRecords.Hardware({
-            nodeId: nodeId,
-            total: total,
-            gpuModel: spec.gpuModel,
-            vramMib: spec.vramMib,
-            computeCapability: spec.computeCapability,
-            region: spec.region,
-            gpusRegistered: gpusRegistered,
-            ownership: ownership
-        });
+        _hardware[key].set(nodeId, total, spec, gpusRegistered, ownership);
     }
 }

@@ -39,14 +39,8 @@ abstract contract Uptime is Heartbeats {
     /// @inheritdoc IDismissals
     /// @dev Here, since this part knows the posters.
     function dismiss(address account) external restricted {
-        if (_committers[account]) {
-            _committers[account] = false;
-            emit HeartbeatCommitterSet(account, false);
-        }
-        if (_receiptSigners[account]) {
-            _receiptSigners[account] = false;
-            emit ReceiptSignerSet(account, false);
-        }
+        Power power = _powers[account];
+        if (power != Power.None) _setPower(account, power, false);
         if (_posters[account]) {
             _posters[account] = false;
             emit UptimePosterSet(account, false);

@@ -30,10 +30,12 @@ create table if not exists sequence (lease text primary key, last integer not nu
 -- Starts of a lease's container under one order to run, counted before each is tried.
 create table if not exists run (
   lease text primary key, run_order text not null, starts integer not null, last_start integer not null) strict;
--- Heartbeat acknowledgements, one a slot, kept while the slot can be disputed.
-create table if not exists heartbeat_ack (
-  slot integer primary key, node_id integer not null, root text not null, signature text not null, proof text not null,
-  state text not null) strict;
+-- Heartbeat acknowledgements, one a slot, kept while the slot can be disputed. Those of versions 1 and 2 prove nothing.
+drop table if exists heartbeat_ack;
+drop table if exists receipt;
+create table if not exists heartbeat_receipt (
+  slot integer primary key, node_id integer not null, root text not null, signature text not null, bits text not null,
+  proof text not null, state text not null) strict;
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;
@@ -43,7 +45,7 @@ create table if not exists prefetched (
 -- Evicted ones: reported to match again in each session, since a report can be lost.
 create table if not exists prefetched_evicted (reference text primary key) strict;
 `;
-const version = 2;
+const version = 3;
 /** @deadline The lock of the journal. The client stops with `journal_in_use`. */
 const lockTimeout = 2_000;
 
@@ -95,16 +97,7 @@ function prepareJournal(journal: Journal, path: string): void {
       },
     );
   }
-  if (hasTable(journal, "receipt")) journal.exec(upgrade);
   journal.exec(`${schema} pragma user_version = ${version}; commit;`);
-}
-
-/** Version 1 has another name for the table of heartbeat acknowledgements. */
-const upgrade = "alter table receipt rename to heartbeat_ack";
-
-function hasTable(journal: Journal, name: string): boolean {
-  const row = journal.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(name);
-  return row !== undefined;
 }
 
 /** Runs `work` in a transaction: all of its writes happen or none. */

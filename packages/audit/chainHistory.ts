@@ -103,7 +103,7 @@ function selectorsOf(events: WantedEvents): Hex[] {
 
 /** Presence and measurements do not depend on the time of their block, so it is not read for them. */
 const timeless = new Set([
-  ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged", "TermsSet"],
+  ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged", "TermsSet"],
   ...["MeasureSubmitted", "MeasureFinalized", "MeasurerRegistered"],
 ]);
 

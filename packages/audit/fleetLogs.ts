@@ -14,7 +14,7 @@ import { capacityOf, noteSpec, regionOf, unlessZero, type WorkspaceSpec } from "
 export const placementEvents = {
   ComputeNode: [
     ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged"],
-    ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged"],
+    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
   ],
   DockerContract: [
     ...["WorkspacePublished", "WorkspaceUpdated", "WorkspaceClosed"],

@@ -59,6 +59,8 @@ const deploymentSchema = z.object({
     slotSeconds: z.number().int().positive(),
     /** Seconds after the end of a slot during which it can be committed, disputed and challenged. */
     heartbeatWindowSeconds: z.number().int().positive(),
+    /** The part of the registered nodes that a committer may leave out of a slot alone, in basis points. */
+    absenceBasisPoints: z.number().int().nonnegative().default(500),
     /** Length of the days that uptime roots are committed for. */
     daySeconds: z.number().int().positive(),
     uptimeDelay: z.number().int().nonnegative(),

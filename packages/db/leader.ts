@@ -13,6 +13,8 @@ export const leaderships = {
   receipts: 7_007,
   offline: 7_008,
   witness: 7_009,
+  cosigner: 7_010,
+  restore: 7_011,
 } as const;
 
 /**

@@ -1,21 +1,14 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { domainOf } from "@ngpu/contracts-sdk/typedData";
-import {
-  type Address,
-  bytesToHex,
-  concatHex,
-  encodeAbiParameters,
-  type Hex,
-  hexToBytes,
-  keccak256,
-  type LocalAccount,
-  recoverTypedDataAddress,
-} from "viem";
+import { type Address, type Hex, type LocalAccount, recoverTypedDataAddress } from "viem";
+import { nodesOfWord, wordIndexOf, wordsOf } from "./heartbeatWords.ts";
+import { type ProvenWords, rootOfWords, type WordTree, wordTreeOf } from "./heartbeatWordTree.ts";
 
 /**
- * A signed statement of match that it received the heartbeats of nodes in a slot. A receipts' signer signs one root
- * for all nodes acknowledged within a second. Each node keeps the root, the signature and its own proof. With them
- * anyone can make ComputeNode set a bit that was not committed (`disputeHeartbeats`).
+ * A signed statement of match that it received the heartbeats of nodes in a slot. A receipts' signer signs a root over
+ * words of 256 nodes: one for all nodes acknowledged within a second, and one for the slot when it has ended. Each node
+ * keeps the root, the signature and the proof of its word. With them anyone can make ComputeNode set the word's bits
+ * (`disputeHeartbeats`), and with all words those of the whole slot.
  */
 
 /** EIP-712 type of the signed message, in the domain of ComputeNode. */
@@ -29,110 +22,86 @@ export const heartbeatAckTypes = {
 /** An acknowledgement, signed by a receipts' signer of ComputeNode. */
 export type HeartbeatAck = { slot: bigint; root: Hex; signature: Hex };
 
-/** The acknowledgement of one node, with the siblings of its leaf from the leaves up. */
-export type NodeHeartbeatAck = HeartbeatAck & { nodeId: number; proof: Hex[] };
+/** The acknowledgement of one node: the bits of its word, and the siblings of the word's leaf from the leaves up. */
+export type NodeHeartbeatAck = HeartbeatAck & { nodeId: number; bits: Hex; proof: Hex[] };
 
-/** keccak256(keccak256(abi.encode(uint32 nodeId))). Hashed twice, so that an inner node is never a valid leaf. */
-export function heartbeatLeafOf(nodeId: number): Hex {
-  return keccak256(keccak256(encodeAbiParameters([{ type: "uint32" }], [nodeId])));
+/** A word with its siblings, as ComputeNode takes one word of a root. */
+export function provenWordOf({
+  nodeId,
+  bits,
+  proof,
+}: Pick<NodeHeartbeatAck, "nodeId" | "bits" | "proof">): ProvenWords {
+  return { words: [{ index: wordIndexOf(nodeId), bits }], proof, proofFlags: proof.map(() => false) };
 }
 
-/** Cached leaves: a leaf never changes and costs two hashes. */
-const leaves = new Map<number, Uint8Array>();
-const maxCachedLeaves = 200_000;
-
-function leafBytesOf(nodeId: number): Uint8Array {
-  const known = leaves.get(nodeId);
-  if (known !== undefined) return known;
-  const leaf = hexToBytes(heartbeatLeafOf(nodeId));
-  if (leaves.size >= maxCachedLeaves) leaves.clear();
-  leaves.set(nodeId, leaf);
-  return leaf;
-}
-
-/**
- * The tree over the nodes that are acknowledged together. Pairs are sorted before they are hashed, as in OpenZeppelin's
- * MerkleProof. A node without a sibling moves up unchanged.
- *
- * @param nodeIds At least one node id, without duplicates.
- * @throws RangeError if there is no node id or a duplicate.
- */
-export function heartbeatTreeOf(nodeIds: readonly number[]): { root: Hex; proofOf(nodeId: number): Hex[] } {
-  if (nodeIds.length === 0) throw new RangeError("An acknowledgement names at least one node.");
-  const positionOf = new Map(nodeIds.map((nodeId, position) => [nodeId, position]));
-  if (positionOf.size !== nodeIds.length) throw new RangeError("An acknowledgement names each node once.");
-  const levels = [nodeIds.map(leafBytesOf)];
-  for (let level = levels[0]; level !== undefined && level.length > 1; level = levels.at(-1)) {
-    levels.push(parentsOf(level));
-  }
-  return {
-    root: bytesToHex(levels.at(-1)?.[0] ?? new Uint8Array(32)),
-    proofOf(nodeId) {
-      const position = positionOf.get(nodeId);
-      if (position === undefined) throw new RangeError(`Node ${nodeId} is not in the acknowledgement.`);
-      return levels.flatMap((level, height) => {
-        const sibling = level[(position >> height) ^ 1];
-        return sibling === undefined ? [] : [bytesToHex(sibling)];
-      });
-    },
-  };
-}
-
-function parentsOf(level: readonly Uint8Array[]): Uint8Array[] {
-  const parents: Uint8Array[] = [];
-  for (let position = 0; position < level.length; position += 2) {
-    const left = level[position] as Uint8Array;
-    const right = level[position + 1];
-    parents.push(right === undefined ? left : hashPair(left, right));
-  }
-  return parents;
-}
-
-function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const isSorted = Buffer.compare(left, right) < 0;
-  return keccak256(Buffer.concat(isSorted ? [left, right] : [right, left]), "bytes");
-}
+/** A signed root over the words of nodes, and the part of it that proves one of them. */
+export type SignedHeartbeats = HeartbeatAck &
+  WordTree & { ackOf(nodeId: number): Pick<NodeHeartbeatAck, "bits" | "proof"> };
 
 /**
  * Signs the acknowledgement of nodes in a slot.
  *
  * @param account A receipts' signer.
+ * @param nodeIds At least one.
+ * @throws RangeError if there is no node.
  */
 export async function signHeartbeats(
   account: LocalAccount,
   deployment: Deployment,
   slot: bigint,
-  nodeIds: readonly number[],
-): Promise<HeartbeatAck & { proofOf(nodeId: number): Hex[] }> {
-  const { root, proofOf } = heartbeatTreeOf(nodeIds);
-  const signature = await account.signTypedData(typedDataOf(deployment, { slot, root }));
-  return { slot, root, signature, proofOf };
+  nodeIds: Iterable<number>,
+): Promise<SignedHeartbeats> {
+  const tree = wordTreeOf(wordsOf(nodeIds));
+  const signature = await signRoot(account, deployment, { slot, root: tree.root });
+  const proven = new Map<number, Pick<NodeHeartbeatAck, "bits" | "proof">>();
+  return {
+    slot,
+    signature,
+    ...tree,
+    ackOf(nodeId) {
+      const index = wordIndexOf(nodeId);
+      const known = proven.get(index);
+      if (known !== undefined) return known;
+      const { words, proof } = tree.prove([index]);
+      const ack = { bits: words[0]?.bits as Hex, proof };
+      proven.set(index, ack);
+      return ack;
+    },
+  };
 }
 
-/** The root that a node's proof results in. */
-export function heartbeatRootOf(nodeId: number, proof: readonly Hex[]): Hex {
-  return proof.reduce<Hex>((node, sibling) => {
-    const [first, second] = node < sibling ? [node, sibling] : [sibling, node];
-    return keccak256(concatHex([first, second]));
-  }, heartbeatLeafOf(nodeId));
+/** Signs a root for a slot. The root of no nodes is zero, which proves nothing on the chain. */
+export function signRoot(
+  account: LocalAccount,
+  deployment: Deployment,
+  message: Pick<HeartbeatAck, "slot" | "root">,
+): Promise<Hex> {
+  return account.signTypedData(typedDataOf(deployment, message));
+}
+
+/** The signer of a root for a slot, or undefined if the signature is malformed. */
+export async function rootSignerOf(deployment: Deployment, ack: HeartbeatAck): Promise<Address | undefined> {
+  const { slot, root, signature } = ack;
+  try {
+    return await recoverTypedDataAddress({ ...typedDataOf(deployment, { slot, root }), signature });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
- * The signer of a node's acknowledgement, or undefined if the proof or the signature is invalid. ComputeNode's
- * `isReceiptSigner` says whether the signer is authorized.
+ * The signer of a node's acknowledgement, or undefined if it does not name the node or its proof or signature is invalid.
+ * ComputeNode's `isReceiptSigner` says whether the signer is authorized.
  */
 export async function ackSignerOf(
   deployment: Deployment,
   ack: NodeHeartbeatAck,
 ): Promise<Address | undefined> {
-  const { slot, root, signature, nodeId, proof } = ack;
-  if (heartbeatRootOf(nodeId, proof) !== root.toLowerCase()) return undefined;
-  try {
-    return await recoverTypedDataAddress({ ...typedDataOf(deployment, { slot, root }), signature });
-  } catch {
-    // The signature is malformed.
-    return undefined;
-  }
+  if (!/^0x[0-9a-f]{64}$/i.test(ack.bits)) return undefined;
+  const proven = provenWordOf(ack);
+  if (rootOfWords(proven) !== ack.root.toLowerCase()) return undefined;
+  const isNamed = proven.words.some((word) => nodesOfWord(word).includes(ack.nodeId));
+  return isNamed ? rootSignerOf(deployment, ack) : undefined;
 }
 
 function typedDataOf(deployment: Deployment, message: Pick<HeartbeatAck, "slot" | "root">) {

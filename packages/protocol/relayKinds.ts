@@ -1,7 +1,7 @@
 import * as types from "@ngpu/contracts-sdk/typedData";
 import type { Address, Hex } from "viem";
 import { z } from "zod";
-import { heartbeatAckTypes } from "./heartbeatAck.ts";
+import { heartbeatAckTypes, provenWordOf } from "./heartbeatAck.ts";
 import { packProgress, packReport } from "./packedReports.ts";
 import { storableText } from "./storableText.ts";
 
@@ -166,7 +166,7 @@ export const relayKinds = {
     message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
     pack: packProgress,
   },
-  /** A heartbeat acknowledgement; the signature is the committer's. */
+  /** A heartbeat acknowledgement; the signature is the receipts' signer's. */
   dispute: {
     contract: "ComputeNode",
     functionName: "disputeHeartbeats",
@@ -174,11 +174,18 @@ export const relayKinds = {
     primaryType: "HeartbeatAck",
     message: z.strictObject({
       slot: big(64),
-      nodeId: small(32),
+      /** At least 1: the node whose word is proven; not signed. */
+      nodeId: small(32).min(1),
       root: bytes(32),
+      bits: bytes(32),
       proof: z.array(bytes(32)).max(32),
       /** Unix seconds after which it is not relayed; not signed. */
       deadline: big(64),
+    }),
+    pack: (message: { slot: bigint; nodeId: number; bits: Hex; proof: Hex[] }, signature: Hex) => ({
+      slot: message.slot,
+      ...provenWordOf(message),
+      signature,
     }),
   },
   registerMeasurer: {

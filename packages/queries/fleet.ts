@@ -175,7 +175,7 @@ export async function readChanges(
   );
   const slots = await db.query<{ changed: boolean }>(
     `select exists (select from chain.heartbeat_slot where block_number > $1)
-       or exists (select from chain.event_heartbeat_disputed where block_number > $1)
+       or exists (select from chain.event_heartbeats_disputed where block_number > $1)
        or exists (select from chain.event_presence_challenged where block_number > $1) as changed`,
     [from.number],
   );

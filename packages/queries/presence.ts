@@ -29,7 +29,7 @@ export async function readPresence(
     within,
   );
   const { rows: disputes } = await db.query<PresenceFacts["disputes"][number]>(
-    `select slot::float8, node_id::float8 as "nodeId" from chain.event_heartbeat_disputed
+    `select slot::float8, node_id::float8 as "nodeId" from chain.heartbeat_dispute
       where block_number <= $1 and slot >= $2 and slot < $3 and ($4::bigint is null or node_id = $4)`,
     [...within, nodeId],
   );

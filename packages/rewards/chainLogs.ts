@@ -17,7 +17,7 @@ export const rewardEvents = {
   ComputeNode: [
     ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged"],
     ...["NodeWalletSet", "NodeKeySet"],
-    ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged"],
+    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
   ],
   Measure: ["MeasurerRegistered", "MeasureSubmitted", "MeasureFinalized"],
   Escrow: ["Authorized", "LeaseOpened", "Settled", "Refunded", "Collected"],

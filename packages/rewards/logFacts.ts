@@ -1,3 +1,4 @@
+import { nodesOfWord } from "@ngpu/protocol/heartbeatWords";
 import { implausiblePart } from "@ngpu/protocol/measurementBounds";
 import type { PresenceFacts } from "@ngpu/protocol/presence";
 import { nodesThatServed } from "./bonds.ts";
@@ -44,9 +45,14 @@ export function presenceOf(
       .map(heartbeatsOf)
       .filter(({ slot }) => within(slot))
       .sort((a, b) => a.slot - b.slot),
-    disputes: named("HeartbeatDisputed")
-      .map(({ args }) => ({ slot: number(args.slot), nodeId: number(args.nodeId) }))
-      .filter(({ slot }) => within(slot)),
+    disputes: named("HeartbeatsDisputed")
+      .filter(({ args }) => within(number(args.slot)))
+      .flatMap(({ args }) =>
+        nodesOfWord({ index: number(args.word), bits: text(args.bits) as `0x${string}` }).map((nodeId) => ({
+          slot: number(args.slot),
+          nodeId,
+        })),
+      ),
     challenges: named("PresenceChallenged")
       .map(({ args }) => ({
         nodeId: number(args.nodeId),

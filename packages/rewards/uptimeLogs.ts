@@ -6,7 +6,7 @@ import type { DayFacts } from "./uptime.ts";
 /** The events that the uptime and the refunds of a day depend on, by contract. */
 export const uptimeEvents = {
   ComputeNode: [
-    ...["HeartbeatsCommitted", "HeartbeatDisputed", "PresenceChallenged"],
+    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
     ...["UptimeCommitted", "UptimeDisabled"],
   ],
   Escrow: [

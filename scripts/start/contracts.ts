@@ -145,6 +145,7 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     guardian: address("guardian"),
     committers: [address("committer")],
     receiptSigners: [address("receipts")],
+    cosigners: [address("cosigner")],
     keepers: [address("keeper"), address("workspace"), address("dispense")],
     witnesses: [address("witness")],
     measureKeepers: [address("measureKeeper")],

@@ -16,6 +16,7 @@ const keyNames = [
   "committer",
   "keeper",
   "witness",
+  "cosigner",
   "measureKeeper",
   "workspace",
   "dispense",

@@ -113,7 +113,9 @@ function isPower(name: string): name is Power {
 
 /** An instance of match with the key of one power. */
 async function powerOf(market: Market, power: Power, env: Record<string, string>): Promise<Start> {
-  const own = { ...env, INSTANCE: power, [powers[power]]: market.keys[power].key };
+  const own: Record<string, string> = { ...env, INSTANCE: power, [powers[power]]: market.keys[power].key };
+  // Both keys only state what others act on, so one process has them on one machine.
+  if (power === "witness") own.COSIGNER_KEY = market.keys.cosigner.key;
   return { env: own, port: await getPort({ host: "127.0.0.1" }), power };
 }
 

@@ -39,6 +39,9 @@ export const matchVariables = {
   WITNESS_KEY: key(
     "Private key that states which nodes are silent; of another process than KEEPER_KEY; default: another instance does",
   ),
+  COSIGNER_KEY: key(
+    "Private key that cosigns slots without many nodes; of another process than COMMITTER_KEY; default: another instance does",
+  ),
   MEASURE_KEEPER_KEY: key(
     "Private key of the account that requests measurements; default: another instance does",
   ),

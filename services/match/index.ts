@@ -60,14 +60,14 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
 
 /** @throws FatalError `match_keys_missing` */
 function requireKeys(env: MatchEnv): void {
-  const { SIGNER_KEY, RECEIPTS_KEY, COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, MEASURE_KEEPER_KEY } = env;
+  const { SIGNER_KEY, RECEIPTS_KEY, COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY } = env;
   const serves = SIGNER_KEY !== undefined && RECEIPTS_KEY !== undefined;
   const isWhole = serves || (SIGNER_KEY === undefined && RECEIPTS_KEY === undefined);
-  const power = COMMITTER_KEY ?? KEEPER_KEY ?? WITNESS_KEY ?? MEASURE_KEEPER_KEY;
+  const power = COMMITTER_KEY ?? KEEPER_KEY ?? WITNESS_KEY ?? COSIGNER_KEY ?? env.MEASURE_KEEPER_KEY;
   if (isWhole && (serves || power !== undefined)) return;
   throw new FatalError("The environment has no complete set of keys of a part of match.", {
     code: "match_keys_missing",
-    hint: "Set SIGNER_KEY with RECEIPTS_KEY, or one of COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY and MEASURE_KEEPER_KEY.",
+    hint: "Set SIGNER_KEY with RECEIPTS_KEY, or one of COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY and MEASURE_KEEPER_KEY.",
   });
 }
 

@@ -15,8 +15,11 @@ import { createMatchMetrics, type MatchMetrics } from "./metrics.ts";
 import { createNotice, type Notice } from "./notifications.ts";
 import { type PrefetchOptions, startPrefetch } from "./prefetch/prefetch.ts";
 import { startAcknowledging } from "./presence/acknowledgeHeartbeats.ts";
+import { startCosigner } from "./presence/cosigner.ts";
 import { startHeartbeats } from "./presence/heartbeats.ts";
 import { createPresence, type Presence } from "./presence/presence.ts";
+import { createReceiptPublisher } from "./presence/publishReceipts.ts";
+import { startRestore } from "./presence/restore.ts";
 import { type Relay, startRelay } from "./relay/relayBatches.ts";
 import type { IndexedFleet } from "./scheduling/fleetSync.ts";
 import { startPlacement } from "./scheduling/placement.ts";
@@ -33,6 +36,7 @@ export type MatchOptions = {
     MatchEnv,
     | "RECEIPTS_KEY"
     | "WITNESS_KEY"
+    | "COSIGNER_KEY"
     | "DATABASE_URL"
     | "PUBLIC_URL"
     | "PROBE_IMAGE"
@@ -88,7 +92,10 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
   const presence = createPresence({ redis, deployment });
   const serving = startServing(options, shared, presence);
-  startHeartbeats({ ...shared, sender: senders.committer, presence });
+  const receiptsKey = senders.relayer === undefined ? undefined : env.RECEIPTS_KEY;
+  const receipts =
+    receiptsKey && createReceiptPublisher({ ...shared, account: privateKeyToAccount(receiptsKey) });
+  startHeartbeats({ ...shared, sender: senders.committer, presence, receipts });
   const measure =
     senders.measureKeeper &&
     startMeasure({ ...shared, sender: senders.measureKeeper, client, ports: env.PROBE_PORTS });
@@ -97,6 +104,9 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
     senders.keeper && startFailover({ ...shared, ...losses, act: "release", sender: senders.keeper });
   if (env.WITNESS_KEY !== undefined) {
     startWitness({ ...shared, ...losses, account: privateKeyToAccount(env.WITNESS_KEY) });
+  }
+  if (env.COSIGNER_KEY !== undefined) {
+    startCosigner({ ...shared, ...losses, account: privateKeyToAccount(env.COSIGNER_KEY) });
   }
   const offline =
     senders.committer && startFailover({ ...shared, ...losses, act: "offline", sender: senders.committer });
@@ -115,6 +125,7 @@ function startServing(
   const { context, env, pool, redis, senders, fleetNow } = options;
   if (env.RECEIPTS_KEY === undefined || senders.relayer === undefined) return {};
   const relay = startRelay({ ...shared, sender: senders.relayer });
+  startRestore({ ...shared, sender: senders.relayer });
   const account = privateKeyToAccount(env.RECEIPTS_KEY);
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
   const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });

@@ -40,6 +40,11 @@ function sessionMetrics(registers: Registry[]) {
       help: "Times that a node with a session stopped sending heartbeats",
       registers,
     }),
+    slotsRestored: new Counter({
+      name: "ngpu_match_slots_restored_total",
+      help: "Heartbeat slots that left out nodes that this market acknowledged, and were disputed",
+      registers,
+    }),
     receipts: new Counter({
       name: "ngpu_match_heartbeat_receipts_total",
       help: "Heartbeats acknowledged with a receipt",

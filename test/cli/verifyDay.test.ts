@@ -1,4 +1,5 @@
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { type UptimeLeaf, uptimeTreeOf } from "@ngpu/protocol/uptimeTree";
 import { expect } from "chai";
 import { type Hex, pad } from "viem";
@@ -77,7 +78,11 @@ describe("verify sla, from an RPC endpoint alone", () => {
     const corrected = honest.with(1, { kind: "node", day, nodeId: 2, presentSlots: 6, totalSlots: 6 });
     const logs = [
       ...history,
-      at(blockAt(begin + 100), "ComputeNode", "HeartbeatDisputed", { slot: BigInt(first + 5), nodeId: 2 }),
+      at(blockAt(begin + 100), "ComputeNode", "HeartbeatsDisputed", {
+        slot: BigInt(first + 5),
+        word: 0,
+        bits: wordsOf([2])[0]?.bits,
+      }),
       posted(lie),
       at(end + 1, "ComputeNode", "UptimeDisabled", { day, root: uptimeTreeOf(lie).root }),
       posted(corrected, end + 2),

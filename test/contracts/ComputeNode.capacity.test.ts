@@ -6,6 +6,7 @@ import { runs } from "../support/runs.ts";
 import { eventsOf } from "./support/events.ts";
 import { loadMarket } from "./support/market.ts";
 import { addNodes, demandOf, nodeSpec, packResources } from "./support/nodes.ts";
+import { commitCosigned, markOffline } from "./support/presence.ts";
 import { expectRevert } from "./support/reverts.ts";
 
 const encoding = { bitmap: 0, absentees: 1 } as const;
@@ -79,7 +80,7 @@ describe("ComputeNode: capacity", () => {
       "CallerNotDocker",
     );
     await computeNode.write.addDocker([people.keeper]);
-    await computeNode.write.markOffline([[1]], { account: people.committer });
+    await markOffline(market, [1]);
     await expectRevert(call(), "NodeNotAccepting", { nodeId: 1, status: 2 });
   });
 });
@@ -140,12 +141,11 @@ describe("ComputeNode: heartbeats", () => {
 
   it("records a slot once, in its log and as a hash", async () => {
     const market = await loadMarket();
-    const { computeNode, people, mined } = market;
+    const { computeNode, mined } = market;
     await addNodes(market, ["a", "b", "c"]);
     const slot = await lastSlot(market);
     const bits: Hex = "0x05";
-    const commit = () =>
-      computeNode.write.commitHeartbeats([slot, encoding.bitmap, 3, bits], { account: people.committer });
+    const commit = () => commitCosigned(market, slot, { encoding: "bitmap", nodeCount: 3, bits });
     const receipt = await mined(commit());
     const [log] = parseEventLogs({
       abi: computeNodeAbi,
@@ -161,21 +161,21 @@ describe("ComputeNode: heartbeats", () => {
     );
     const kept = `${digest.slice(0, 50)}${"0".repeat(16)}`;
     expect(await computeNode.read.heartbeatHash([slot])).to.equal(kept);
-    expect(await computeNode.read.heartbeatHash([slot + 4096n])).to.equal(`0x${"0".repeat(64)}`);
+    expect(await computeNode.read.heartbeatHash([slot + 256n])).to.equal(`0x${"0".repeat(64)}`);
     await expectRevert(commit(), "HeartbeatSlotCommitted", { slot });
   });
 
-  it("reuses the ring's slot after 4096 slots", async () => {
+  it("reuses the ring's slot after 256 slots", async () => {
     const market = await loadMarket();
     const { computeNode, people, time } = market;
     const slot = await lastSlot(market);
     const commit = (number: bigint) =>
       computeNode.write.commitHeartbeats([number, encoding.bitmap, 0, "0x"], { account: people.committer });
     await commit(slot);
-    await time.increase(4096 * 60);
-    await commit(slot + 4096n);
+    await time.increase(256 * 60);
+    await commit(slot + 256n);
     expect(await computeNode.read.heartbeatHash([slot])).to.equal(`0x${"0".repeat(64)}`);
-    expect(await computeNode.read.heartbeatHash([slot + 4096n])).to.not.equal(`0x${"0".repeat(64)}`);
+    expect(await computeNode.read.heartbeatHash([slot + 256n])).to.not.equal(`0x${"0".repeat(64)}`);
   });
 
   it("accepts ended slots inside the window", async () => {
@@ -195,14 +195,12 @@ describe("ComputeNode: heartbeats", () => {
   for (const count of [1, 7, 8, 9]) {
     it(`accepts every bit of ${count} nodes, and no others`, async () => {
       const market = await loadMarket();
-      const { computeNode, people } = market;
+      const { computeNode } = market;
       const names = Array.from({ length: count }, (_, place) => `node ${place}`);
       await addNodes(market, names);
       const slot = await lastSlot(market);
       const commit = (at: bigint, bits: Hex) =>
-        computeNode.write.commitHeartbeats([at, encoding.bitmap, count, bits], {
-          account: people.committer,
-        });
+        commitCosigned(market, at, { encoding: "bitmap", nodeCount: count, bits });
       // Lowest bit first: the last byte holds those of the last nodes.
       const bytes = Math.ceil(count / 8);
       const bitmap = (...bits: number[]) => {
@@ -224,11 +222,11 @@ describe("ComputeNode: heartbeats", () => {
 
   it("refuses bits of nodes that do not exist", async () => {
     const market = await loadMarket();
-    const { computeNode, people } = market;
+    const { computeNode } = market;
     await addNodes(market, ["a", "b", "c"]);
     const slot = await lastSlot(market);
-    const commit = (kind: 0 | 1, count: number, bits: Hex) =>
-      computeNode.write.commitHeartbeats([slot, kind, count, bits], { account: people.committer });
+    const commit = (kind: 0 | 1, nodeCount: number, bits: Hex) =>
+      commitCosigned(market, slot, { encoding: kind === 0 ? "bitmap" : "absentees", nodeCount, bits });
     const invalid = "HeartbeatBitsInvalid";
     await expectRevert(commit(encoding.bitmap, 3, "0x"), invalid, { length: 0n, nodeCount: 3 });
     await expectRevert(commit(encoding.bitmap, 3, "0x0700"), invalid, { length: 2n, nodeCount: 3 });

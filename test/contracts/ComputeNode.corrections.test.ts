@@ -1,9 +1,14 @@
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { heartbeatTreeOf, signHeartbeats } from "@ngpu/protocol/heartbeatAck";
+import { nodesOfWord, wordIndexOf, wordsOf } from "@ngpu/protocol/heartbeatWords";
+import { leafOfWord, wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
 import { expect } from "chai";
-import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
+import fc from "fast-check";
+import { type Hex, keccak256, parseEventLogs, zeroAddress } from "viem";
+import { runs } from "../support/runs.ts";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
+import { setNodeCount } from "./support/nodeCount.ts";
 import { addNodes } from "./support/nodes.ts";
+import { disputeOf } from "./support/presence.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 
 const signer = keyOf("receipts");
@@ -20,21 +25,14 @@ async function loadNodes() {
   return { ...market, slot: BigInt(begun) - 1n };
 }
 
-async function disputeOf(market: MarketFixture, slot: bigint, nodeId: number, by = signer) {
-  const { proofOf, root, signature } = await signHeartbeats(by, market.deployment, slot, [1, 2, 3]);
-  return { dispute: { slot, nodeId, root, proof: proofOf(nodeId) }, signature };
-}
-
 type Dispute = Awaited<ReturnType<typeof disputeOf>>;
 
 function send(market: MarketFixture, ...disputes: Dispute[]) {
-  return market.mined(
-    market.computeNode.write.disputeHeartbeats([
-      disputes.map(({ dispute }) => dispute),
-      disputes.map(({ signature }) => signature),
-    ]),
-  );
+  return market.mined(market.computeNode.write.disputeHeartbeats([disputes]));
 }
+
+/** The first bits of a word, as its 32 bytes. */
+const word = (bits: number): Hex => `0x${bits.toString(16).padStart(2, "0")}${"0".repeat(62)}`;
 
 function challenge(market: MarketFixture, nodeId: number, first: bigint, last: bigint) {
   const account = market.people.keeper;
@@ -42,50 +40,124 @@ function challenge(market: MarketFixture, nodeId: number, first: bigint, last: b
 }
 
 describe("ComputeNode: corrections of heartbeats", () => {
-  it("sets the bit of a node whose heartbeat was acknowledged, once, relayed by anyone", async () => {
+  it("sets the bits of nodes whose heartbeats were acknowledged, each once, relayed by anyone", async () => {
     const market = await loadNodes();
     const { slot } = market;
-    const two = await disputeOf(market, slot, 2);
-    const receipt = await send(market, two, await disputeOf(market, slot, 3), two);
-    const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatDisputed", logs: receipt.logs });
+    const two = await disputeOf(market, slot, { nodeIds: [2] });
+    const receipt = await send(market, two, await disputeOf(market, slot, { nodeIds: [2, 3] }), two);
+    const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatsDisputed", logs: receipt.logs });
     expect(logs.map(({ args }) => args)).to.deep.equal([
-      { slot, nodeId: 2 },
-      { slot, nodeId: 3 },
+      { slot, word: 0, bits: word(0b010) },
+      { slot, word: 0, bits: word(0b100) },
     ]);
     expect(refusalsOf(receipt)).to.deep.equal([
-      { index: 2, name: "HeartbeatAlreadyDisputed", args: { slot, nodeId: 2 } },
+      { index: 2, name: "HeartbeatsAlreadyDisputed", args: { slot } },
     ]);
     expect(await market.computeNode.read.correctionOf([slot, 2])).to.deep.equal([true, false]);
+    expect(await market.computeNode.read.correctionOf([slot, 3])).to.deep.equal([true, false]);
     expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([false, false]);
+    expect(await market.computeNode.read.correctionOf([slot - 1n, 2])).to.deep.equal([false, false]);
   });
 
-  it("refuses receipts of other slots, nodes and markets, and of accounts that are not receipts' signers", async () => {
+  it("refuses receipts of other slots, words and markets, and of accounts that are not receipts' signers", async () => {
     const market = await loadNodes();
     const { slot } = market;
-    const good = await disputeOf(market, slot, 2);
+    const good = await disputeOf(market, slot);
     const otherEndpoints = { ...market, deployment: { ...market.deployment, chainId: 1 } };
     const stranger = keyOf("stranger");
-    const root = keccak256(toBytes("another root"));
     const refused = async (dispute: Dispute) => refusalsOf(await send(market, dispute))[0]?.name;
-    const before = { ...good, dispute: { ...good.dispute, slot: slot - 1n } };
-    expect(await refused(before)).to.equal("HeartbeatAckUnsigned");
-    expect(await refused(await disputeOf(otherEndpoints, slot, 2))).to.equal("HeartbeatAckUnsigned");
+    expect(await refused({ ...good, slot: slot - 1n })).to.equal("HeartbeatAckUnsigned");
+    expect(await refused(await disputeOf(otherEndpoints, slot))).to.equal("HeartbeatAckUnsigned");
     expect(await refused({ ...good, signature: "0x1234" })).to.equal("HeartbeatAckUnsigned");
-    expect(await refused({ ...good, dispute: { ...good.dispute, nodeId: 1 } })).to.equal(
-      "HeartbeatAckUnproven",
+    expect(await refused({ ...good, words: [{ index: 0, bits: word(0b1111) }] })).to.equal(
+      "HeartbeatAckUnsigned",
     );
-    expect(await refused({ ...good, dispute: { ...good.dispute, root } })).to.equal("HeartbeatAckUnproven");
-    expectRefused(await send(market, await disputeOf(market, slot, 2, stranger)), "HeartbeatAckUnsigned", {
-      signer: stranger.address,
-    });
-    const { proofOf, ...ghost } = await signHeartbeats(signer, market.deployment, slot, [1, 9]);
-    const unknown = {
-      dispute: { slot, nodeId: 9, root: ghost.root, proof: proofOf(9) },
-      signature: ghost.signature,
-    };
-    expectRefused(await send(market, unknown), "NodeUnknown", { nodeId: 9 });
+    expect(await refused({ ...good, words: [{ index: 1, bits: word(0b111) }] })).to.equal(
+      "HeartbeatAckUnsigned",
+    );
+    expectRefused(
+      await send(market, await disputeOf(market, slot, { signer: stranger })),
+      "HeartbeatAckUnsigned",
+      {
+        signer: stranger.address,
+      },
+    );
     await market.computeNode.write.setReceiptSigner([signer.address, false]);
     expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
+  });
+
+  it("counts a malformed signature for nobody, even where the zero address is a receipts' signer", async () => {
+    const market = await loadNodes();
+    await market.computeNode.write.setReceiptSigner([zeroAddress, true]);
+    const good = await disputeOf(market, market.slot);
+    expectRefused(await send(market, { ...good, signature: "0x1234" }), "HeartbeatAckUnsigned");
+  });
+
+  it("refuses words without a proof, and proofs that are none, without stopping the batch", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    const good = await disputeOf(market, slot);
+    const root = wordTreeOf(good.words).root;
+    const faulty = [
+      { ...good, words: [], proof: [root] },
+      { ...good, proof: [root] },
+      { ...good, proofFlags: [true] },
+      { ...good, proof: [root], proofFlags: [true] },
+      { ...good, words: [...good.words, ...good.words], proofFlags: [false] },
+    ];
+    const receipt = await send(market, ...faulty, good);
+    expect(refusalsOf(receipt).map(({ index, name }) => [index, name])).to.deep.equal(
+      faulty.map((_, index) => [index, "HeartbeatProofInvalid"]),
+    );
+    expect(await market.computeNode.read.correctionOf([slot, 3])).to.deep.equal([true, false]);
+  });
+
+  it("sets bits of registered nodes only", async () => {
+    const market = await loadNodes();
+    const { slot } = market;
+    const receipt = await send(market, await disputeOf(market, slot, { nodeIds: [3, 4, 9, 300] }));
+    const logs = parseEventLogs({ abi: computeNodeAbi, eventName: "HeartbeatsDisputed", logs: receipt.logs });
+    expect(logs.map(({ args }) => args)).to.deep.equal([{ slot, word: 0, bits: word(0b100) }]);
+    expectRefused(
+      await send(market, await disputeOf(market, slot, { nodeIds: [4, 300] })),
+      "HeartbeatsAlreadyDisputed",
+    );
+    for (const id of [0, 4, 9, 300]) {
+      expect(await market.computeNode.read.correctionOf([slot, id])).to.deep.equal([false, false]);
+    }
+  });
+
+  it("restores one word of a receipt of many, or all of them, by the words and the tree of the services", async () => {
+    const market = await loadNodes();
+    await setNodeCount(market, 1_300);
+    const { slot } = market;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: 1_300 }), { minLength: 1, maxLength: 40 }),
+        fc.nat(),
+        async (nodeIds, seed) => {
+          const before = await market.connection.networkHelpers.takeSnapshot();
+          const indexes = wordsOf(nodeIds).map(({ index }) => index);
+          const words = seed % 2 === 0 ? indexes : indexes.filter((_, place) => (seed >> place) & 1);
+          if (words.length > 0) {
+            const receipt = await send(market, await disputeOf(market, slot, { nodeIds, words }));
+            expect(refusalsOf(receipt)).to.deep.equal([]);
+            const logs = parseEventLogs({
+              abi: computeNodeAbi,
+              eventName: "HeartbeatsDisputed",
+              logs: receipt.logs,
+            });
+            const restored = logs.flatMap(({ args }) => nodesOfWord({ index: args.word, bits: args.bits }));
+            const expected = nodeIds.filter((id) => words.includes(wordIndexOf(id)));
+            expect(restored.sort((a, b) => a - b)).to.deep.equal(expected.sort((a, b) => a - b));
+            const [id = 0] = expected;
+            expect((await market.computeNode.read.correctionOf([slot, id]))[0]).to.equal(true);
+          }
+          await before.restore();
+        },
+      ),
+      { numRuns: runs(10) },
+    );
   });
 
   it("gives no account the power to commit heartbeats and to acknowledge them", async () => {
@@ -108,20 +180,29 @@ describe("ComputeNode: corrections of heartbeats", () => {
 
   it("refuses an inner node of the tree as a leaf", async () => {
     const market = await loadNodes();
-    const { root, proofOf } = heartbeatTreeOf([1, 2, 3]);
-    const signed = await disputeOf(market, market.slot, 1);
-    const cut = { ...signed, dispute: { ...signed.dispute, root, proof: proofOf(1).slice(1) as Hex[] } };
-    expectRefused(await send(market, cut), "HeartbeatAckUnproven");
+    await setNodeCount(market, 600);
+    const whole = await disputeOf(market, market.slot, { nodeIds: [1, 300, 600] });
+    const [first, second] = whole.words.map(leafOfWord) as [Hex, Hex];
+    const inner = keccak256(
+      first < second ? `0x${first.slice(2)}${second.slice(2)}` : `0x${second.slice(2)}${first.slice(2)}`,
+    );
+    const forged = {
+      ...whole,
+      words: [{ index: 0, bits: inner }],
+      proof: [leafOfWord(whole.words[2] as never)],
+      proofFlags: [false],
+    };
+    expectRefused(await send(market, forged), "HeartbeatAckUnsigned");
   });
 
   it("is closed for slots that have not ended, or are too old to be committed", async () => {
     const market = await loadNodes();
     const { slot } = market;
-    expectRefused(await send(market, await disputeOf(market, slot + 2n, 1)), "HeartbeatSlotOutsideWindow", {
+    expectRefused(await send(market, await disputeOf(market, slot + 2n)), "HeartbeatSlotOutsideWindow", {
       slot: slot + 2n,
       latest: slot,
     });
-    const old = await disputeOf(market, slot, 1);
+    const old = await disputeOf(market, slot);
     await market.time.increase(62 * 60);
     expectRefused(await send(market, old), "HeartbeatSlotOutsideWindow", { slot });
   });
@@ -156,14 +237,12 @@ describe("ComputeNode: corrections of heartbeats", () => {
   it("lets a challenge override a dispute, whichever comes first", async () => {
     const market = await loadNodes();
     const { slot } = market;
-    await send(market, await disputeOf(market, slot, 1));
+    await send(market, await disputeOf(market, slot));
     await challenge(market, 1, slot, slot);
     expect(await market.computeNode.read.correctionOf([slot, 1])).to.deep.equal([true, true]);
-    await challenge(market, 2, slot, slot);
-    expectRefused(await send(market, await disputeOf(market, slot, 2)), "HeartbeatChallenged", {
-      slot,
-      nodeId: 2,
-    });
+    await challenge(market, 2, slot - 1n, slot - 1n);
+    await send(market, await disputeOf(market, slot - 1n));
+    expect(await market.computeNode.read.correctionOf([slot - 1n, 2])).to.deep.equal([true, true]);
   });
 
   it("clears every slot of a range across the words that hold them", async () => {

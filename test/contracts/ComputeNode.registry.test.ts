@@ -1,7 +1,8 @@
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { domainOf, specUpdateTypes, statusChangeTypes } from "@ngpu/contracts-sdk/typedData";
+import { signOffline } from "@ngpu/protocol/heartbeatCosign";
 import { expect } from "chai";
-import { keccak256, parseEventLogs } from "viem";
+import { type Hex, keccak256, parseEventLogs } from "viem";
 import { isGasReal, noteGas, printGas } from "./support/gas.ts";
 import { keyOf, later, loadMarket, type MarketFixture } from "./support/market.ts";
 import {
@@ -13,6 +14,7 @@ import {
   signConsent,
   signRegistration,
 } from "./support/nodes.ts";
+import { cosigner, markOffline } from "./support/presence.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import { twinOfSignature } from "./support/twins.ts";
 
@@ -122,7 +124,7 @@ describe("ComputeNode: registry", () => {
       items: 1n,
       signatures: 0n,
     });
-    const many = Array.from({ length: 513 }, () => 1);
+    const many = Array.from({ length: 513 }, () => ({ nodeId: 1, deadline: 0n, signature: "0x" as Hex }));
     await expectRevert(computeNode.write.markOffline([many], { account: people.committer }), "BatchTooLong", {
       items: 513n,
       limit: 512n,
@@ -201,14 +203,31 @@ describe("ComputeNode: registry", () => {
     });
   });
 
+  it("marks no node offline on the word of a committer: a cosigner states it, for a time", async () => {
+    const market = await loadMarket();
+    await addNodes(market, ["a", "b"]);
+    const committer = keyOf("committer");
+    expectRefused(await markOffline(market, [1], { signer: committer }), "CosignerUnknown", {
+      signer: committer.address,
+    });
+    const deadline = BigInt(await market.time.latest());
+    expectRefused(await markOffline(market, [1], { deadline }), "SignatureExpired", { deadline });
+    const statement = await signOffline(cosigner, market.deployment, 1, later);
+    const other = [{ ...statement, nodeId: 2 }];
+    const sent = market.computeNode.write.markOffline([other], { account: market.people.committer });
+    expectRefused(await market.mined(sent), "CosignerUnknown");
+    await market.computeNode.write.setHeartbeatCosigner([cosigner.address, false]);
+    expectRefused(await markOffline(market, [1]), "CosignerUnknown", { signer: cosigner.address });
+    expect(await market.computeNode.read.statusOf([1])).to.equal(status.online);
+  });
+
   it("lets only committers mark online nodes offline", async () => {
     const market = await loadMarket();
-    const { computeNode, people, mined } = market;
+    const { people } = market;
     await addNodes(market, ["a", "b"]);
-    await expectRevert(computeNode.write.markOffline([[1]]), "CallerNotCommitter", {
-      caller: people.deployer,
-    });
-    const receipt = await mined(computeNode.write.markOffline([[1, 1, 2]], { account: people.committer }));
+    const account = people.deployer;
+    await expectRevert(markOffline(market, [1], { account }), "CallerNotCommitter", { caller: account });
+    const receipt = await markOffline(market, [1, 1, 2]);
     expect(refusalsOf(receipt)).to.deep.equal([
       {
         index: 1,

@@ -4,6 +4,7 @@ import { type Hex, keccak256, parseEventLogs } from "viem";
 import { noteGas, printGas } from "./support/gas.ts";
 import { releaseLost } from "./support/losses.ts";
 import { modelOf, nodeSpec } from "./support/nodes.ts";
+import { markOffline } from "./support/presence.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import {
   assign,
@@ -124,7 +125,7 @@ describe("DockerContract: workspaces and assignments", () => {
     await authorize(market, { maxRate: 999n, nonce: 2n });
     const poor = await publish(market, {}, { authorizationId: 2n });
     await refuse(poor, "AuthorizationRateExceeded", { wanted: 1_000n, available: 999n });
-    await computeNode.write.markOffline([[1]], { account: people.committer });
+    await markOffline(market, [1]);
     await refuse({}, "NodeNotAccepting", { nodeId: 1, status: 2 });
     expect(await computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
     await market.docker.write.closeWorkspace([workspaceId], { account: people.delegate });

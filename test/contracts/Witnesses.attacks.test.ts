@@ -1,5 +1,4 @@
 import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { signHeartbeats } from "@ngpu/protocol/heartbeatAck";
 import type { LossStatement } from "@ngpu/protocol/lossStatement";
 import { expect } from "chai";
 import { type Hex, parseEventLogs } from "viem";
@@ -7,6 +6,7 @@ import { addThief, leave, load, type Placed, serve, small } from "./support/keep
 import { reasonsIn, releaseLost, releaseReason, stateLoss, witness } from "./support/losses.ts";
 import { keyOf } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";
+import { commitCosigned, disputeOf } from "./support/presence.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 import { assign, type PartnerFixture, publish, report, state } from "./support/workspaces.ts";
 
@@ -170,10 +170,8 @@ describe("Attacks with a witness's key: a statement about a node that was presen
   }
 
   async function acknowledge(market: PartnerFixture, slot: bigint, nodeId = 1) {
-    const ack = await signHeartbeats(keyOf("receipts"), market.deployment, slot, [1, 2]);
-    const { root, signature } = ack;
-    const dispute = { slot, nodeId, root, proof: ack.proofOf(nodeId) };
-    await market.computeNode.write.disputeHeartbeats([[dispute], [signature]]);
+    const dispute = await disputeOf(market, slot, { nodeIds: [nodeId] });
+    await market.computeNode.write.disputeHeartbeats([[dispute]]);
   }
 
   const disprove = (
@@ -202,7 +200,7 @@ describe("Attacks with a witness's key: a statement about a node that was presen
     const { computeNode, people, connection } = market;
     const { loss, slot } = await stated(market);
     const commit = (encoding: number, nodeCount: number, bits: Hex) =>
-      computeNode.write.commitHeartbeats([slot, encoding, nodeCount, bits], { account: people.committer });
+      commitCosigned(market, slot, { encoding: encoding === 0 ? "bitmap" : "absentees", nodeCount, bits });
     const snapshot = await connection.networkHelpers.takeSnapshot();
     for (const [encoding, bits, absent] of [
       [0, "0x03", "0x02"],

@@ -17,6 +17,7 @@ type Name = keyof typeof abis;
 const powers = {
   committer: ["ComputeNode", "isHeartbeatCommitter", "HeartbeatCommitterSet"],
   "receipts' signer": ["ComputeNode", "isReceiptSigner", "ReceiptSignerSet"],
+  cosigner: ["ComputeNode", "isHeartbeatCosigner", "HeartbeatCosignerSet"],
   "uptime poster": ["ComputeNode", "isUptimePoster", "UptimePosterSet"],
   keeper: ["DockerContract", "isKeeper", "KeeperSet"],
   witness: ["DockerContract", "witnessOf", "WitnessSet"],
@@ -32,7 +33,7 @@ function holderOf({ people }: Governed, power: Power): Address {
   const named = {
     ...{ ...others, poster, "uptime poster": poster, "measure keeper": measureKeeper },
     ...{ "receipts' poster": receiptsPoster, "receipts' signer": keyOf("receipts").address },
-    witness: keyOf("witness").address,
+    ...{ witness: keyOf("witness").address, cosigner: keyOf("cosigner").address },
   };
   return named[power];
 }

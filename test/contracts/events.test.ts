@@ -39,6 +39,10 @@ describe("Events: an act emits all of its changes, with every value in its field
       expect(await said(market, computeNode.write.setReceiptSigner([other, allowed]))).to.deep.equal([
         { of: "computeNode", name: "ReceiptSignerSet", args: signer },
       ]);
+      const agreeing = keyOf("a cosigner").address;
+      expect(await said(market, computeNode.write.setHeartbeatCosigner([agreeing, allowed]))).to.deep.equal([
+        { of: "computeNode", name: "HeartbeatCosignerSet", args: { account: agreeing, allowed } },
+      ]);
       expect(await said(market, computeNode.write.setUptimePoster([account, allowed]))).to.deep.equal([
         { of: "computeNode", name: "UptimePosterSet", args: { account, allowed } },
       ]);

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { replace, retire } from "./support/generations.ts";
 import { addThief, load, type Placed, serve, small } from "./support/keepers.ts";
 import { reasonsIn, releaseLost, releaseReason, stateLoss } from "./support/losses.ts";
+import { markOffline } from "./support/presence.ts";
 import { expectRevert, refusalsOf } from "./support/reverts.ts";
 import { goToDay, today } from "./support/uptime.ts";
 import {
@@ -63,7 +64,7 @@ describe("Generations of the market: limits and fees", function () {
     expect(reasonsIn(taken)).to.deep.equal([releaseReason.lost, releaseReason.lost]);
     expect(limitsIn(taken)).to.deep.equal([2n]);
     // What is offline is released in both.
-    await market.computeNode.write.markOffline([[1]], { account: market.people.committer });
+    await markOffline(market, [1]);
     expect(reasonsIn(await releaseLost(old, before.slice(1), []))).to.have.length(2);
     expect(reasonsIn(await releaseLost(market, own.slice(2), []))).to.have.length(1);
   });

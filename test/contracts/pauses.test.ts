@@ -27,6 +27,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   ComputeNode: [
     "setHeartbeatCommitter",
     "setReceiptSigner",
+    "setHeartbeatCosigner",
     "setUptimePoster",
     "dismiss",
     "disableUptime",

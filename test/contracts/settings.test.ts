@@ -12,6 +12,7 @@ const node = {
   uptimeDelay: 600,
   registrationLimit: 60,
   registrationSeconds: hour,
+  absenceBasisPoints: 500,
 };
 const lease = {
   minSeconds: 600,
@@ -75,9 +76,9 @@ describe("Settings", () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
     const slotSeconds = 60n;
     const windowSlots = 60n;
-    for (const changes of [{ slotSeconds: 0n }, { windowSlots: 0n }, { windowSlots: 4_097n }]) {
+    for (const changes of [{ slotSeconds: 0n }, { windowSlots: 0n }, { windowSlots: 257n }]) {
       const given = { slotSeconds, windowSlots, ...changes };
-      await expectRevert(computeNode(changes), "HeartbeatWindowInvalid", { ...given, ringSlots: 4_096n });
+      await expectRevert(computeNode(changes), "HeartbeatWindowInvalid", { ...given, ringSlots: 256n });
     }
     for (const changes of [{ registrationLimit: 0 }, { registrationSeconds: 0 }]) {
       await expectRevert(computeNode(changes), "RegistrationRateInvalid");
@@ -107,7 +108,7 @@ describe("Settings", () => {
 
   it("at their limits are accepted", async () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
-    expect(await (await computeNode({ windowSlots: 4_096n })).read.heartbeatWindowSlots()).to.equal(4_096n);
+    expect(await (await computeNode({ windowSlots: 256n })).read.heartbeatWindowSlots()).to.equal(256n);
     expect(await (await computeNode({ daySeconds: 60n })).read.daySeconds()).to.equal(60n);
     const least = await computeNode({
       slotSeconds: 1n,

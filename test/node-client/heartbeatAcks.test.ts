@@ -6,6 +6,7 @@ import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { signHeartbeats } from "@ngpu/protocol/heartbeatAck";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { createLogger } from "@ngpu/runtime/logger";
 import { expect } from "chai";
 import { encodeAbiParameters, type Hex, numberToHex, pad, toEventSelector } from "viem";
@@ -80,8 +81,8 @@ describe("a node's heartbeat acknowledgements", () => {
     });
   };
   const acknowledged = async (slot: bigint) => {
-    const { proofOf, root, signature } = await signHeartbeats(committer, deployment, slot, [1, nodeId, 5]);
-    return { type: "ack" as const, slot, receipt: { root, signature, proof: proofOf(nodeId) } };
+    const { ackOf, root, signature } = await signHeartbeats(committer, deployment, slot, [1, nodeId, 5]);
+    return { type: "ack" as const, slot, receipt: { root, signature, ...ackOf(nodeId) } };
   };
   const at = (slot: bigint) => Number(slot) * slotSeconds * 1_000;
 
@@ -110,7 +111,9 @@ describe("a node's heartbeat acknowledgements", () => {
   it("survive a restart, and are stored only if valid", async () => {
     const acks = createAcks();
     const ack = await acknowledged(400n);
-    await acks.store({ ...ack, receipt: { ...ack.receipt, proof: [] } });
+    await acks.store({ ...ack, receipt: { ...ack.receipt, bits: wordsOf([1, 5])[0]?.bits as Hex } });
+    await acks.store({ ...ack, receipt: { ...ack.receipt, bits: "0x" } });
+    await acks.store({ ...ack, receipt: { ...ack.receipt, proof: [ack.receipt.root] } });
     expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
     await acks.store(ack);
     journal.close();

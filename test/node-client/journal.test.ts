@@ -115,14 +115,30 @@ describe("the journal", () => {
     expect(stdout).to.equal("journal_in_use");
   });
 
-  it("keeps the heartbeat acknowledgements of version 1", () => {
-    putAck(journal, { slot: 5n, nodeId: 7, root: "0x01", signature: "0x02", proof: ["0x03"] });
-    journal.exec("alter table heartbeat_ack rename to receipt; pragma user_version = 1;");
-    reopen();
-    reopen();
-    expect(pendingAcks(journal, 9n, 10)).to.deep.equal([
-      { slot: 5n, nodeId: 7, root: "0x01", signature: "0x02", proof: ["0x03"] },
-    ]);
+  it("opens journals of versions 1 and 2, whose acknowledgements prove nothing any more", () => {
+    const ack = {
+      slot: 5n,
+      nodeId: 7,
+      root: "0x01",
+      signature: "0x02",
+      bits: "0x04",
+      proof: ["0x03"],
+    } as const;
+    putAck(journal, { ...ack, proof: [...ack.proof] });
+    for (const [version, table] of [
+      [1, "receipt"],
+      [2, "heartbeat_ack"],
+    ] as const) {
+      journal.exec(
+        `create table ${table} (slot integer primary key) strict; pragma user_version = ${version};`,
+      );
+      reopen();
+      const tables = journal.prepare("select name from sqlite_master where type = 'table'").all();
+      expect(tables.map(({ name }) => name))
+        .to.include("heartbeat_receipt")
+        .and.not.include(table);
+    }
+    expect(pendingAcks(journal, 9n, 10)).to.deep.equal([ack]);
   });
 
   it("refuses a journal of a later version, and releases it", () => {
@@ -131,7 +147,7 @@ describe("the journal", () => {
     const path = join(dir, "journal.sqlite");
     expect(() => openJournal(path)).to.throw("has version 99");
     const raw = new DatabaseSync(path);
-    raw.exec("pragma user_version = 2");
+    raw.exec("pragma user_version = 3");
     raw.close();
     journal = openJournal(path);
   });

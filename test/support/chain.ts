@@ -27,7 +27,7 @@ export type TestMarket = {
   stop: () => Promise<void>;
 };
 
-const powerNames = ["relayer", "receipts", "committer", "keeper", "witness", "measureKeeper"] as const;
+const powerNames = ["relayer", "receipts", "committer", "keeper", "witness", "cosigner", "measureKeeper"] as const;
 export type Power = (typeof powerNames)[number];
 
 /** Short periods for tests, in seconds. */
@@ -112,6 +112,7 @@ function parametersFor(address: `0x${string}`, addressOf: (power: Power) => `0x$
     poster: address,
     committers: [address, addressOf("committer")],
     receiptSigners: [addressOf("receipts")],
+    cosigners: [addressOf("cosigner")],
     keepers: [address, addressOf("keeper")],
     witnesses: [addressOf("witness")],
     measureKeepers: [address, addressOf("measureKeeper")],

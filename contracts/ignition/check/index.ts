@@ -31,6 +31,7 @@ const settingEvents = new Set([
   "UptimePosterSet",
   "HeartbeatCommitterSet",
   "ReceiptSignerSet",
+  "HeartbeatCosignerSet",
   "KeeperSet",
   "WitnessSet",
   "MeasureKeeperSet",

@@ -13,8 +13,8 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, receiptsPoster, watchers, committers, receiptSigners, keepers, witnesses, measureKeepers } =
-    parameters;
+  const { poster, receiptsPoster, watchers, committers, receiptSigners, cosigners } = parameters;
+  const { keepers, witnesses, measureKeepers } = parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
   const last = (of: ContractName, event: string, expected: Address, at = contracts) =>
@@ -43,6 +43,7 @@ export function settingErrors(
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
     ...allowed("ComputeNode", "ReceiptSignerSet", receiptSigners),
+    ...allowed("ComputeNode", "HeartbeatCosignerSet", cosigners),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("DockerContract", "WitnessSet", witnesses),
     ...allowed("Measure", "MeasureKeeperSet", measureKeepers),

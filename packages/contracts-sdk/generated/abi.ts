@@ -39,6 +39,11 @@ export const computeNodeAbi = [
             "internalType": "uint40",
             "name": "registrationSeconds",
             "type": "uint40"
+          },
+          {
+            "internalType": "uint16",
+            "name": "absenceBasisPoints",
+            "type": "uint16"
           }
         ],
         "internalType": "struct IComputeNode.Settings",
@@ -48,6 +53,17 @@ export const computeNodeAbi = [
     ],
     "stateMutability": "nonpayable",
     "type": "constructor"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint16",
+        "name": "basisPoints",
+        "type": "uint16"
+      }
+    ],
+    "name": "AbsenceShareInvalid",
+    "type": "error"
   },
   {
     "inputs": [
@@ -178,6 +194,17 @@ export const computeNodeAbi = [
     "inputs": [
       {
         "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "CosignerUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "docker",
         "type": "address"
       }
@@ -248,44 +275,12 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      },
-      {
-        "internalType": "bytes32",
-        "name": "root",
-        "type": "bytes32"
-      }
-    ],
-    "name": "HeartbeatAckUnproven",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "address",
         "name": "signer",
         "type": "address"
       }
     ],
     "name": "HeartbeatAckUnsigned",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "uint64",
-        "name": "slot",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      }
-    ],
-    "name": "HeartbeatAlreadyDisputed",
     "type": "error"
   },
   {
@@ -307,22 +302,6 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint64",
-        "name": "slot",
-        "type": "uint64"
-      },
-      {
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
-      }
-    ],
-    "name": "HeartbeatChallenged",
-    "type": "error"
-  },
-  {
-    "inputs": [
-      {
         "internalType": "uint32",
         "name": "nodeCount",
         "type": "uint32"
@@ -334,6 +313,27 @@ export const computeNodeAbi = [
       }
     ],
     "name": "HeartbeatNodesUnknown",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "words",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "proof",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "flags",
+        "type": "uint256"
+      }
+    ],
+    "name": "HeartbeatProofInvalid",
     "type": "error"
   },
   {
@@ -390,8 +390,40 @@ export const computeNodeAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      }
+    ],
+    "name": "HeartbeatsAlreadyDisputed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "omitted",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint32",
+        "name": "registered",
+        "type": "uint32"
+      }
+    ],
+    "name": "HeartbeatsUncosigned",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "MerkleProofInvalidMultiproof",
     "type": "error"
   },
   {
@@ -935,18 +967,18 @@ export const computeNodeAbi = [
     "inputs": [
       {
         "indexed": true,
-        "internalType": "uint64",
-        "name": "slot",
-        "type": "uint64"
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
       },
       {
-        "indexed": true,
-        "internalType": "uint32",
-        "name": "nodeId",
-        "type": "uint32"
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
       }
     ],
-    "name": "HeartbeatDisputed",
+    "name": "HeartbeatCosignerSet",
     "type": "event"
   },
   {
@@ -978,6 +1010,31 @@ export const computeNodeAbi = [
       }
     ],
     "name": "HeartbeatsCommitted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "word",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "bits",
+        "type": "bytes32"
+      }
+    ],
+    "name": "HeartbeatsDisputed",
     "type": "event"
   },
   {
@@ -1396,6 +1453,19 @@ export const computeNodeAbi = [
     "type": "event"
   },
   {
+    "inputs": [],
+    "name": "absenceBasisPoints",
+    "outputs": [
+      {
+        "internalType": "uint16",
+        "name": "",
+        "type": "uint16"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [
       {
         "internalType": "uint32[]",
@@ -1465,6 +1535,39 @@ export const computeNodeAbi = [
         "type": "bool"
       }
     ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "slot",
+        "type": "uint64"
+      },
+      {
+        "internalType": "enum IComputeNode.HeartbeatEncoding",
+        "name": "encoding",
+        "type": "uint8"
+      },
+      {
+        "internalType": "uint32",
+        "name": "nodeCount_",
+        "type": "uint32"
+      },
+      {
+        "internalType": "bytes",
+        "name": "bits",
+        "type": "bytes"
+      },
+      {
+        "internalType": "bytes",
+        "name": "cosignature",
+        "type": "bytes"
+      }
+    ],
+    "name": "commitCosignedHeartbeats",
+    "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -1592,29 +1695,41 @@ export const computeNodeAbi = [
             "type": "uint64"
           },
           {
-            "internalType": "uint32",
-            "name": "nodeId",
-            "type": "uint32"
-          },
-          {
-            "internalType": "bytes32",
-            "name": "root",
-            "type": "bytes32"
+            "components": [
+              {
+                "internalType": "uint32",
+                "name": "index",
+                "type": "uint32"
+              },
+              {
+                "internalType": "bytes32",
+                "name": "bits",
+                "type": "bytes32"
+              }
+            ],
+            "internalType": "struct IComputeNode.HeartbeatWord[]",
+            "name": "words",
+            "type": "tuple[]"
           },
           {
             "internalType": "bytes32[]",
             "name": "proof",
             "type": "bytes32[]"
+          },
+          {
+            "internalType": "bool[]",
+            "name": "proofFlags",
+            "type": "bool[]"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
           }
         ],
         "internalType": "struct IComputeNode.HeartbeatDispute[]",
         "name": "disputes",
         "type": "tuple[]"
-      },
-      {
-        "internalType": "bytes[]",
-        "name": "signatures",
-        "type": "bytes[]"
       }
     ],
     "name": "disputeHeartbeats",
@@ -1821,6 +1936,25 @@ export const computeNodeAbi = [
     "inputs": [
       {
         "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "isHeartbeatCosigner",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
         "name": "measure",
         "type": "address"
       }
@@ -1942,9 +2076,26 @@ export const computeNodeAbi = [
   {
     "inputs": [
       {
-        "internalType": "uint32[]",
-        "name": "nodeIds",
-        "type": "uint32[]"
+        "components": [
+          {
+            "internalType": "uint32",
+            "name": "nodeId",
+            "type": "uint32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct IComputeNode.OfflineStatement[]",
+        "name": "statements",
+        "type": "tuple[]"
       }
     ],
     "name": "markOffline",
@@ -2362,6 +2513,24 @@ export const computeNodeAbi = [
       }
     ],
     "name": "setHeartbeatCommitter",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setHeartbeatCosigner",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

@@ -112,7 +112,7 @@ from pair cross join lateral (
   -- What was corrected before the commit holds, and is counted already.
   select corrected.node_id, 0, 0, 0, -(corrected.node_id <> all (ids))::int, -1
   from (
-    select disputed.node_id from event_heartbeat_disputed as disputed
+    select disputed.node_id from heartbeat_dispute as disputed
     where disputed.slot = pair.slot and (disputed.block_number, disputed.log_index) < (pair.block_number, pair.log_index)
     union
     select challenged.node_id from event_presence_challenged as challenged
@@ -122,18 +122,30 @@ from pair cross join lateral (
   where corrected.node_id <= pair.node_count
 ) as change
 
--- on HeartbeatDisputed
--- `offset 0` has each event looked up by itself: as a join it might be planned to read all there ever were
-select event.node_id, event.block_number, event.log_index, '{}'::jsonb, 0, 0, 0, 0, 0, 1 - raw.present, 1 - raw.total
-from event cross join lateral committed_presence(event.slot, event.node_id, event.block_number, event.log_index) as raw
-where not exists (
-  select from event_heartbeat_disputed as disputed
-  where disputed.slot = event.slot and disputed.node_id = event.node_id
-    and (disputed.block_number, disputed.log_index) < (event.block_number, event.log_index)
+-- on HeartbeatsDisputed
+-- The committed bits are decoded once a word. A bit that an earlier dispute set is not in the event. `offset 0` has each event looked up
+-- by itself: as a join it might be planned to read all there ever were
+select node.id, event.block_number, event.log_index, '{}'::jsonb, 0, 0, 0, 0, 0,
+  1 - (node.is_listed and not node.is_absent)::int, 1 - node.is_listed::int
+from event cross join lateral (
+  select coalesce(max(node_count), 0) as node_count, coalesce(max(within.ids), '{}') as ids
+  from event_heartbeats_committed as committed cross join lateral (
+    select array(
+      select id from unnest(absentees(encoding, committed.node_count, committed.bits)) as id
+      where id > 256 * event.word and id <= 256 * event.word + 256) as ids
+  ) as within
+  where committed.slot = event.slot
+    and (committed.block_number, committed.log_index) < (event.block_number, event.log_index)
   offset 0
-) and not exists (
+) as raw cross join lateral (
+  select 256 * event.word + place + 1 as id, 256 * event.word + place + 1 <= raw.node_count as is_listed,
+    256 * event.word + place + 1 = any(raw.ids) as is_absent
+  from generate_series(0, 255) as place
+  where get_bit(decode(substr(event.bits, 3), 'hex'), place) = 1
+) as node
+where not exists (
   select from event_presence_challenged as challenged
-  where challenged.last_slot >= event.slot and challenged.first_slot <= event.slot and challenged.node_id = event.node_id
+  where challenged.last_slot >= event.slot and challenged.first_slot <= event.slot and challenged.node_id = node.id
     and (challenged.block_number, challenged.log_index) < (event.block_number, event.log_index)
   offset 0
 )
@@ -145,7 +157,7 @@ from event cross join lateral generate_series(event.first_slot, event.last_slot)
 cross join lateral committed_presence(slot, event.node_id, event.block_number, event.log_index) as raw
 cross join lateral (
   select exists (
-    select from event_heartbeat_disputed as disputed
+    select from heartbeat_dispute as disputed
     where disputed.slot = slot.slot and disputed.node_id = event.node_id
       and (disputed.block_number, disputed.log_index) < (event.block_number, event.log_index)
   ) as disputed

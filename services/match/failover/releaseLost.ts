@@ -13,6 +13,7 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { Address } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
+import { readOffline } from "../presence/cosignStore.ts";
 import { type Absence, markLost } from "../sessions/absenceStore.ts";
 import type { HeldLease, UnreachableNode } from "./decideLosses.ts";
 import { heldLeases } from "./lossStore.ts";
@@ -147,17 +148,21 @@ async function sendReleases(
   }
 }
 
-/** Marks nodes offline on the chain: at most 500 per call. */
+/** Marks nodes offline on the chain that a cosigner stated to be: at most 500 per call. */
 export async function markOffline(options: LossOptions, tried: Tried, due: number[]): Promise<void> {
-  const { sender, context } = options;
-  const nodes = due.filter((id) => !tried.has(`offline:${id}`)).slice(0, 500);
+  const { sender, context, pool } = options;
+  const waiting = due.filter((id) => !tried.has(`offline:${id}`));
+  if (waiting.length === 0) return;
+  // Without a cosigner's statement a node waits.
+  const statements = (await readOffline(pool, waiting)).slice(0, 500);
+  const nodes = statements.map(({ nodeId }) => nodeId);
   if (nodes.length === 0) return;
   for (const id of nodes) tried.set(`offline:${id}`, performance.now());
   const { hash } = await sender.send({
     kind: "failover.offline",
     contract: "ComputeNode",
     functionName: "markOffline",
-    args: [nodes],
+    args: [statements],
   });
   context.logger.warn({ event: "nodes_marked_offline", nodes, hash });
 }

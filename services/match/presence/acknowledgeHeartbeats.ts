@@ -105,7 +105,7 @@ async function sign(
   slot: bigint,
   sessions: ReadonlyMap<number, Session>,
 ): Promise<void> {
-  const { root, signature, proofOf } = await signHeartbeats(account, deployment, slot, [...sessions.keys()]);
+  const { root, signature, ackOf } = await signHeartbeats(account, deployment, slot, sessions.keys());
   for (const [nodeId, session] of sessions) {
     // A heartbeat that arrived while an earlier one's acknowledgement was being signed.
     if (session.ackSlot === slot) {
@@ -113,7 +113,7 @@ async function sign(
       continue;
     }
     if (slot > session.ackSlot) session.ackSlot = slot;
-    session.send({ type: "ack", slot, receipt: { root, signature, proof: proofOf(nodeId) } });
+    session.send({ type: "ack", slot, receipt: { root, signature, ...ackOf(nodeId) } });
     metrics.receipts.inc();
   }
 }

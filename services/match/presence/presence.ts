@@ -14,6 +14,8 @@ export type Presence = {
   repeat(slot: bigint): Promise<void>;
   /** Ids of the nodes that were present in a slot, on any instance. */
   read(slot: bigint): Promise<Set<number>>;
+  /** Ids of the nodes whose bits this instance has. */
+  seen(slot: bigint): ReadonlySet<number>;
   /** Slots of which this instance has bits. */
   slots(): bigint[];
   /** Drops this instance's bits of a slot. */
@@ -59,6 +61,7 @@ export function createPresence(options: { redis: Redis; deployment: Deployment }
       if (seen !== undefined && seen.size > 0) await merge(bitmaps, slot, seen);
     },
     read: async (slot) => nodeIdsIn(await bitmaps.redis.getBuffer(bitmaps.keyOf(slot))),
+    seen: (slot) => memory.get(slot) ?? new Set(),
     slots: () => [...memory.keys()],
     forget: (slot) => void memory.delete(slot),
   };

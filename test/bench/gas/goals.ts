@@ -1,7 +1,9 @@
 /** Maximum gas per unit of an act. Acts without a goal are measured for information. */
 export const goals: Record<string, number> = {
   "heartbeat-10k-2": 4.2,
+  "heartbeat-10k-2-first-lap": 4.6,
   "heartbeat-100k-2": 1.8,
+  "dispute-10k": 300,
   "register-50": 115_000,
   "register-50-gpu": 115_000,
   "publish-assign-start-50": 130_000,

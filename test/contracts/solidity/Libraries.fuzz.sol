@@ -9,6 +9,7 @@ import {Accounts} from "../../../contracts/libraries/Accounts.sol";
 import {Assignments} from "../../../contracts/libraries/Assignments.sol";
 import {HeartbeatBits} from "../../../contracts/libraries/HeartbeatBits.sol";
 import {HeartbeatRing} from "../../../contracts/libraries/HeartbeatRing.sol";
+import {HeartbeatWords} from "../../../contracts/libraries/HeartbeatWords.sol";
 import {LeaseHeads} from "../../../contracts/libraries/LeaseHeads.sol";
 import {Leases} from "../../../contracts/libraries/Leases.sol";
 import {Measurements} from "../../../contracts/libraries/Measurements.sol";
@@ -193,10 +194,25 @@ contract LibrariesFuzz {
 
     /// @notice Includes slots that share an entry.
     function test_ringTellsItsSlots(uint64 slot, bytes32 digest, uint64 other, bool shared) external {
-        if (shared) other = slot ^ uint64(4096 << (other % 52));
+        if (shared) other = slot ^ uint64(256 << (other % 56));
         _ring.record(slot, digest);
         require(_ring.digestOf(slot) == (digest >> 64) << 64);
         if (other != slot) require(_ring.digestOf(other) == 0);
+    }
+
+    /// @notice A node's bit of a word is where the slot's bitmap has it, and a word has the bits of registered nodes alone.
+    function test_wordsHoldTheirNodes(uint32 nodeId, uint16 more, uint8 word) external pure {
+        if (nodeId == 0) return;
+        (uint32 index, uint256 bit) = HeartbeatWords.placeOf(nodeId);
+        uint256 place = uint256(nodeId) - 1;
+        require(index == place / 256, "its word");
+        require(bit == 1 << (8 * (31 - place % 256 / 8) + place % 8), "its bit");
+        uint32 registered = uint32(word) * 256 + more % 513;
+        uint256 mask = HeartbeatWords.maskOf(word, registered);
+        for (uint32 id = uint32(word) * 256 + 1; id <= uint32(word) * 256 + 256; ++id) {
+            (, uint256 own) = HeartbeatWords.placeOf(id);
+            require((mask & own != 0) == (id <= registered), "registered nodes");
+        }
     }
 
     /// @notice The debt of an account's two leases is their sum, to the unit, also after a settlement of one.

@@ -44,6 +44,7 @@ export async function governedFixture() {
       watchers: [people.watcher],
       committers: [people.committer],
       receiptSigners: [keyOf("receipts").address],
+      cosigners: [keyOf("cosigner").address],
       keepers: [people.keeper],
       witnesses: [keyOf("witness").address],
       measureKeepers: [people.measureKeeper],

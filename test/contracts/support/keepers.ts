@@ -1,6 +1,7 @@
 import { parseEther } from "viem";
 import { marketFixture } from "./market.ts";
 import { addNodes } from "./nodes.ts";
+import { markOffline } from "./presence.ts";
 import { deposit, loadPartner, type PartnerFixture, partner, place, report, state } from "./workspaces.ts";
 
 const terms = {
@@ -41,5 +42,5 @@ export async function addThief(market: PartnerFixture, pricePerSecond: bigint): 
 }
 
 export async function leave(market: PartnerFixture, nodeId = 1) {
-  await market.computeNode.write.markOffline([[nodeId]], { account: market.people.committer });
+  await markOffline(market, [nodeId]);
 }

@@ -116,6 +116,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       delays: { unpauser: 3_600 },
       committers: [committer],
       receiptSigners: [keyOf("receipts").address],
+      cosigners: [keyOf("cosigner").address],
       keepers: [keeper],
       witnesses: [keyOf("witness").address],
       measureKeepers: [keeper],

@@ -1,5 +1,7 @@
 import * as typed from "@ngpu/contracts-sdk/typedData";
-import { heartbeatAckTypes, heartbeatTreeOf } from "@ngpu/protocol/heartbeatAck";
+import { heartbeatAckTypes } from "@ngpu/protocol/heartbeatAck";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
+import { wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
 import { packProgress, packReport } from "@ngpu/protocol/packedReports";
 import {
   type Hex,
@@ -121,12 +123,14 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     const signer = keyOf("receipts");
     const slot = BigInt(Math.floor((await market.time.latest()) / 60));
     await market.time.increase(120);
-    const tree = heartbeatTreeOf([1, 2]);
+    const tree = wordTreeOf(wordsOf([1, 2]));
+    const other = wordTreeOf(wordsOf([2]));
     const receipt = { slot, root: tree.root };
     const send = (message: Fields, signature: Hex, account: Hex) => {
-      const nodeId = message.slot === slot ? 1 : 2;
-      const dispute = { ...(message as typeof receipt), nodeId, proof: tree.proofOf(nodeId) };
-      return market.mined(market.computeNode.write.disputeHeartbeats([[dispute], [signature]], { account }));
+      // The root is that of the words: another one is another word's.
+      const { words, ...proof } = message.root === tree.root ? tree.prove([0]) : other.prove([0]);
+      const dispute = { slot: message.slot as bigint, words, ...proof, signature };
+      return market.mined(market.computeNode.write.disputeHeartbeats([[dispute]], { account }));
     };
     return {
       signer,
@@ -135,7 +139,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       primaryType: "HeartbeatAck",
       message: receipt,
       second: { signer, message: { ...receipt, slot: slot - 1n } },
-      repeated: "HeartbeatAlreadyDisputed",
+      repeated: "HeartbeatsAlreadyDisputed",
       deadline: undefined,
       send,
     };

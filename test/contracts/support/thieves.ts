@@ -18,7 +18,15 @@ import {
 
 const network = new URL("../../../contracts/ignition/networks/op-sepolia.json", import.meta.url);
 const addresses = ["admin", "operations", "guardian", "unpauser", "treasury", "poster", "receiptsPoster"];
-const lists = ["watchers", "committers", "receiptSigners", "keepers", "witnesses", "measureKeepers"];
+const lists = [
+  "watchers",
+  "committers",
+  "receiptSigners",
+  "cosigners",
+  "keepers",
+  "witnesses",
+  "measureKeepers",
+];
 
 /** The parameters of op-sepolia, without its accounts. */
 const { parameters } = JSON.parse(readFileSync(network, "utf8")) as { parameters: NgpuParametersInput };

@@ -13,11 +13,23 @@ import {
 import { stateLoss, witness } from "./losses.ts";
 import { keyOf } from "./market.ts";
 import { bindWallet } from "./nodes.ts";
-import { expectRevert } from "./reverts.ts";
+import { commitCosigned, cosigner, disputeOf, markOffline, receiptSigner } from "./presence.ts";
+import { expectRefused, expectRevert } from "./reverts.ts";
 import { asManager, honestLeases, type Robbed, refOf } from "./thieves.ts";
 import { partner } from "./workspaces.ts";
 
 const day = 86_400;
+
+/** The last slot that has ended. */
+async function endedSlot({ time, deployment }: Robbed): Promise<bigint> {
+  return BigInt(Math.floor((await time.latest()) / deployment.parameters.slotSeconds)) - 1n;
+}
+
+/** Lets an account that only signs send transactions. */
+async function fund({ connection }: Robbed, address: Hex): Promise<void> {
+  await connection.networkHelpers.impersonateAccount(address);
+  await connection.networkHelpers.setBalance(address, parseEther("1"));
+}
 
 /** Keys that move nobody's money: what each may do, tried in full. Everything that its account has afterwards is loot. */
 export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
@@ -30,14 +42,43 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     await market.escrow.write.collect([[market.honest.id]]);
     return address;
   },
-  committer: async ({ people, computeNode, time, deployment, honest, thief }) => {
-    const slot = BigInt(Math.floor((await time.latest()) / deployment.parameters.slotSeconds)) - 1n;
-    const { encoding, bits } = encodeHeartbeats(2, new Set());
-    const code = encoding === "bitmap" ? 0 : 1;
+  committer: async (market) => {
+    const { people, computeNode, honest, thief } = market;
     const account = people.committer;
-    await computeNode.write.commitHeartbeats([slot, code, 2, bits], { account });
-    await computeNode.write.markOffline([[honest.id, thief.id]], { account });
+    const { encoding, nodeCount, bits } = encodeHeartbeats(2, new Set());
+    const code = encoding === "bitmap" ? 0 : 1;
+    const alone = computeNode.write.commitHeartbeats([await endedSlot(market), code, nodeCount, bits], {
+      account,
+    });
+    await expectRevert(alone, "HeartbeatsUncosigned");
+    for (const { id } of [honest, thief]) {
+      const marked = await markOffline(market, [id], { signer: keyOf("committer") });
+      expectRefused(marked, "CosignerUnknown");
+    }
     return account;
+  },
+  // It says that nobody was there, and that all are offline. Nobody has to believe it.
+  cosigner: async (market) => {
+    const { address } = cosigner;
+    await fund(market, address);
+    const nobody = encodeHeartbeats(2, new Set());
+    const commit = commitCosigned(market, await endedSlot(market), nobody, { account: address });
+    await expectRevert(commit, "CallerNotCommitter");
+    const marking = markOffline(market, [market.honest.id], { account: address });
+    await expectRevert(marking, "CallerNotCommitter");
+    return address;
+  },
+  // Together they take the presence of everybody, until it is disputed.
+  "committer and cosigner": async (market) => {
+    await commitCosigned(market, await endedSlot(market), encodeHeartbeats(2, new Set()));
+    await markOffline(market, [market.honest.id, market.thief.id]);
+    return market.people.committer;
+  },
+  // It gives its node presence that was not, which waves and measurers judge.
+  "receipts' signer": async (market) => {
+    const dispute = await disputeOf(market, await endedSlot(market), { nodeIds: [market.thief.id] });
+    await market.computeNode.write.disputeHeartbeats([[dispute]]);
+    return receiptSigner.address;
   },
   "receipts' poster": async ({ people, pomc, escrow, honest }) => {
     const account = people.receiptsPoster;
@@ -64,8 +105,7 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     const loss = await stateLoss(market, market.honest.id);
     const args = [runs.map(refOf), runs.map(({ spec }) => spec), [loss]] as const;
     const { address } = witness;
-    await market.connection.networkHelpers.impersonateAccount(address);
-    await market.connection.networkHelpers.setBalance(address, parseEther("1"));
+    await fund(market, address);
     await expectRevert(market.docker.write.releaseLost(args, { account: address }), "CallerNotKeeper");
     return address;
   },

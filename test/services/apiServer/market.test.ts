@@ -2,7 +2,7 @@ import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { echo } from "../gateway/node.ts";
-import { insertRow } from "../support/chainTables.ts";
+import { insertRow, wordRow } from "../support/chainTables.ts";
 import { addNode } from "../workspace/chainActions.ts";
 import { type ApiMarket, probeImage, setup } from "./setup.ts";
 
@@ -96,7 +96,12 @@ describe("apiServer: public data", () => {
       const { body } = await api.client.get<{ uptime: { present: number } }>("/v1/nodes/1");
       return body.uptime.present;
     };
-    await insertRow(api.db, "chain.event_heartbeat_disputed", { ...at, log_index: 0, slot: 2, node_id: 1 });
+    await insertRow(api.db, "chain.event_heartbeats_disputed", {
+      ...at,
+      log_index: 0,
+      slot: 2,
+      ...wordRow(1),
+    });
     expect(await present()).to.equal(4);
     const challenged = { node_id: 1, first_slot: 2, last_slot: 3 };
     await insertRow(api.db, "chain.event_presence_challenged", { ...at, log_index: 1, ...challenged });

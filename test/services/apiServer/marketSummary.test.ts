@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import { insertRow } from "../support/chainTables.ts";
+import { insertRow, wordRow } from "../support/chainTables.ts";
 import { addNode } from "../workspace/chainActions.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
@@ -101,7 +101,12 @@ describe("apiServer: the market at a glance and a node's history", () => {
     expect(await slotsOf("/v1/nodes/1/slots")).to.include({ slots: "111-1" });
     expect(await slotsOf("/v1/nodes/2/slots?limit=2")).to.include({ firstSlot: 103, slots: "-1" });
     const at = { block_number: 2, block_hash: "0x", block_time: new Date(0), tx_hash: "0x" };
-    await insertRow(api.db, "chain.event_heartbeat_disputed", { ...at, log_index: 0, slot: 102, node_id: 2 });
+    await insertRow(api.db, "chain.event_heartbeats_disputed", {
+      ...at,
+      log_index: 0,
+      slot: 102,
+      ...wordRow(2),
+    });
     const challenged = { node_id: 2, first_slot: 104, last_slot: 104 };
     await insertRow(api.db, "chain.event_presence_challenged", { ...at, log_index: 1, ...challenged });
     expect(await slotsOf("/v1/nodes/2/slots")).to.include({ slots: "111-0" });

@@ -4,6 +4,7 @@ import type { ChainLog } from "@ngpu/chain-reader/rpc";
 import { heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import type { Connection } from "@ngpu/db/pool";
 import { absenteesOf, encodeHeartbeats, type HeartbeatBits } from "@ngpu/protocol/heartbeatBits";
+import { nodesOfWord, wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { countPresence } from "@ngpu/protocol/presence";
 import { readPresence } from "@ngpu/queries/presence";
 import { expect } from "chai";
@@ -32,7 +33,14 @@ const commit = fc
       ...encodeHeartbeats(nodeCount, new Set(ids.filter((id) => !absent.includes(id)))),
     };
   });
-const dispute = fc.record({ type: fc.constant("dispute" as const), slot, nodeId });
+const dispute = fc.record({
+  type: fc.constant("dispute" as const),
+  slot,
+  nodeIds: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: nodeId }, fc.integer({ min: 250, max: 260 })), {
+    minLength: 1,
+    maxLength: 6,
+  }),
+});
 const challenge = fc.record({ type: fc.constant("challenge" as const), nodeId, slot, length: fc.nat(4) });
 type Event = typeof commit | typeof dispute | typeof challenge extends fc.Arbitrary<infer One> ? One : never;
 
@@ -172,6 +180,17 @@ function follow(chain: readonly FollowedBlock[], blocks: Event[][], fork: number
       logs.flatMap(({ topics }) => (topics[0] === commitTopic ? [BigInt(topics[1] as Hex)] : [])),
     ),
   );
+  const set = new Set(
+    chain.flatMap(({ logs }) =>
+      logs.flatMap(({ topics, data }) =>
+        topics[0] === disputeTopic
+          ? nodesOfWord({ index: Number(topics[2]), bits: data }).map(
+              (id) => `${BigInt(topics[1] as Hex)}/${id}`,
+            )
+          : [],
+      ),
+    ),
+  );
   let parentHash = chain.at(-1)?.hash ?? pad("0x");
   return blocks.map((events, index) => {
     const number = BigInt(chain.length + index + 1);
@@ -183,17 +202,17 @@ function follow(chain: readonly FollowedBlock[], blocks: Event[][], fork: number
       committed.add(BigInt(event.slot));
       return true;
     });
-    const logs = taken.map((event, logIndex) => ({ ...logOf(event), ...place, logIndex }) as ChainLog);
+    const scripted = taken.flatMap((event) =>
+      event.type === "dispute" ? disputed(event, set) : [logOf(event)],
+    );
+    const logs = scripted.map((log, logIndex) => ({ ...log, ...place, logIndex }) as ChainLog);
     const block = { number, hash, parentHash, timestamp: 1_800_000_000n + number, logs };
     parentHash = hash;
     return block;
   });
 }
 
-function logOf(event: Event): ScriptedLog {
-  if (event.type === "dispute") {
-    return eventLog("ComputeNode", "HeartbeatDisputed", { slot: BigInt(event.slot), nodeId: event.nodeId });
-  }
+function logOf(event: Exclude<Event, { type: "dispute" }>): ScriptedLog {
   if (event.type === "challenge") {
     const { nodeId, slot, length } = event;
     return eventLog("ComputeNode", "PresenceChallenged", {
@@ -215,6 +234,21 @@ function committedLog({ slot, encoding, nodeCount, bits }: HeartbeatBits & { slo
 }
 
 const [commitTopic] = committedLog({ slot: 0, encoding: "bitmap", nodeCount: 0, bits: "0x" }).topics;
+
+/** The logs of a dispute: each bit is set once, as the contract does. */
+function disputed({ slot, nodeIds }: { slot: number; nodeIds: number[] }, set: Set<string>): ScriptedLog[] {
+  const fresh = nodeIds.filter((id) => !set.has(`${slot}/${id}`));
+  for (const id of fresh) set.add(`${slot}/${id}`);
+  return wordsOf(fresh).map(({ index, bits }) =>
+    eventLog("ComputeNode", "HeartbeatsDisputed", { slot: BigInt(slot), word: index, bits }),
+  );
+}
+
+const [disputeTopic] = eventLog("ComputeNode", "HeartbeatsDisputed", {
+  slot: 0n,
+  word: 0,
+  bits: `0x${"0".repeat(64)}`,
+}).topics;
 
 type Counts = Record<number, { presentSlots: number; totalSlots: number }>;
 

@@ -121,7 +121,7 @@ describe("match: heartbeats", function () {
       (one) => one.id === "forged" && one.status === "refused",
       30_000,
     );
-    expect(refused.reason).to.match(/^HeartbeatAckUnproven/);
+    expect(refused.reason).to.match(/^HeartbeatAckUnsigned/);
     peer.vanish();
   });
 

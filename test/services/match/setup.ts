@@ -145,10 +145,12 @@ const powerVariables: Record<Power, string> = {
   committer: "COMMITTER_KEY",
   keeper: "KEEPER_KEY",
   witness: "WITNESS_KEY",
+  cosigner: "COSIGNER_KEY",
   measureKeeper: "MEASURE_KEEPER_KEY",
 };
-/** A witness alone has a database role of its own. */
-const isWitness = (powers: readonly Power[]) => powers.length === 1 && powers[0] === "witness";
+/** A witness and a cosigner have a database role of their own. */
+const isWitness = (powers: readonly Power[]) =>
+  powers.every((one) => one === "witness" || one === "cosigner");
 const allPowers = Object.keys(powerVariables) as Power[];
 
 function keysOf({ powers }: TestMarket, given: readonly Power[]): Record<string, string> {

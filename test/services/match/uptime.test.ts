@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { Registry } from "prom-client";
 import { createMatchMetrics } from "../../../services/match/metrics.ts";
 import { reportSlotsSetAside } from "../../../services/match/presence/slotsSetAside.ts";
-import { insertRow, openChainTables } from "../support/chainTables.ts";
+import { insertRow, openChainTables, wordRow } from "../support/chainTables.ts";
 
 const at = (block: number) => ({
   block_number: block,
@@ -35,17 +35,17 @@ describe("match: uptime for placement", () => {
         block_number: slot,
       });
     }
-    await insertRow(chain, "chain.event_heartbeat_disputed", {
+    await insertRow(chain, "chain.event_heartbeats_disputed", {
       ...at(11),
       log_index: 0,
       slot: 9,
-      node_id: 2,
+      ...wordRow(2),
     });
-    await insertRow(chain, "chain.event_heartbeat_disputed", {
+    await insertRow(chain, "chain.event_heartbeats_disputed", {
       ...at(11),
       log_index: 1,
       slot: 10,
-      node_id: 2,
+      ...wordRow(2),
     });
     const challenge = { log_index: 0, node_id: 2, first_slot: 10, last_slot: 10 };
     await insertRow(chain, "chain.event_presence_challenged", { ...at(12), ...challenge });

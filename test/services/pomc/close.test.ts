@@ -8,7 +8,7 @@ import { expect } from "chai";
 import type pg from "pg";
 import { closeEpochs } from "../../../services/pomc/close.ts";
 import { epochToPost } from "../../../services/pomc/epochStore.ts";
-import { insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
+import { insertNode, insertRow, openChainTables, wordRow } from "../support/chainTables.ts";
 import { createTestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
 import { insertTerms } from "../support/rewardTerms.ts";
@@ -127,12 +127,12 @@ describe("closing an epoch from the exported chain", () => {
     await insertNode(market.chain, { node_id: 2, key: key(2), wallet: null });
     await addMeasurement(market.chain, 2, 2);
     for (const [place, disputed] of [slot, slot + 1].entries()) {
-      await insertRow(market.chain, "chain.event_heartbeat_disputed", {
+      await insertRow(market.chain, "chain.event_heartbeats_disputed", {
         ...at,
         block_number: 2,
         log_index: place,
         slot: disputed,
-        node_id: 2,
+        ...wordRow(2),
       });
     }
     await insertRow(market.chain, "chain.event_presence_challenged", {

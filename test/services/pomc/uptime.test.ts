@@ -2,6 +2,7 @@ import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
 import { computeNodeAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { createPool } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { cosignSlot } from "@ngpu/protocol/heartbeatCosign";
 import { type DayFacts, uptimeLeaves } from "@ngpu/rewards/uptime";
 import { createSender } from "@ngpu/tx-sender/send";
 import { expect } from "chai";
@@ -81,7 +82,10 @@ describe("the leader's day", function () {
   });
   after(() => market.stop());
 
-  const call = (functionName: "setHeartbeatCommitter" | "commitHeartbeats", args: readonly unknown[]) =>
+  const call = (
+    functionName: "setHeartbeatCommitter" | "setHeartbeatCosigner" | "commitCosignedHeartbeats",
+    args: readonly unknown[],
+  ) =>
     market.chain.call(
       "deployer",
       "ComputeNode",
@@ -96,6 +100,7 @@ describe("the leader's day", function () {
     const now = async () => Number((await chain.client.getBlock()).timestamp);
     const goTo = async (time: number) => chain.pass(Math.max(1, time - (await now())));
     await call("setHeartbeatCommitter", [accounts.deployer.address, true]);
+    await call("setHeartbeatCosigner", [accounts.witness.address, true]);
     const nodeId = await addNode(chain, "one");
     const authorizationId = await fund(chain, 1_000_000n);
     const published = await publish(chain, { authorizationId });
@@ -109,7 +114,8 @@ describe("the leader's day", function () {
     const first = (day * daySeconds) / slotSeconds + 2;
     for (const slot of [first, first + 1, first + 2]) {
       const encoding = codeOf(heartbeatEncodings, absent.encoding);
-      await call("commitHeartbeats", [BigInt(slot), encoding, nodeId, absent.bits as Hex]);
+      const signature = await cosignSlot(accounts.witness, chain.deployment, BigInt(slot), absent);
+      await call("commitCosignedHeartbeats", [BigInt(slot), encoding, nodeId, absent.bits as Hex, signature]);
     }
 
     const pool = createPool({ url: market.urlAs("ngpu_pomc"), name: "pomc" });

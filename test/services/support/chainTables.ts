@@ -1,5 +1,6 @@
 import { loadDefinitions } from "@ngpu/auto-export/definitions";
 import { createPool } from "@ngpu/db/pool";
+import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import type pg from "pg";
 import { buildSchema } from "../../../services/autoExport/build.ts";
 import { createTestDatabase } from "../../support/postgres.ts";
@@ -85,6 +86,12 @@ export const insertNode = (db: pg.Pool, row: Partial<typeof node> & { node_id: n
 /** A lease as it stands now. */
 export const insertAssignment = (db: pg.Pool, row: Record<string, unknown>) =>
   insertRow(db, "chain.assignment", { ...lease, ...row });
+
+/** The columns of a dispute's event that names this node alone. */
+export function wordRow(nodeId: number): { word: number; bits: string } {
+  const [word] = wordsOf([nodeId]);
+  return { word: word?.index ?? 0, bits: word?.bits ?? "0x" };
+}
 
 /** An event's row is of the first contract of its name where it does not say of which. */
 export async function insertRow(db: pg.Pool, table: string, given: Record<string, unknown>): Promise<void> {

@@ -32,7 +32,7 @@ export const relayExamples: Record<RelayKind, Record<string, unknown>> = {
   acceptNode: { nodeId: 1, key: hex(20), wallet: hex(20), sequence: 0, deadline },
   report: { ...lease, state: 3, detail: hex(32), sequence: 1, deadline },
   progress: { ...lease, milestone: 1, deadline },
-  dispute: { slot: "1", nodeId: 1, root: hex(32), proof: [hex(32)], deadline },
+  dispute: { slot: "1", nodeId: 1, root: hex(32), bits: hex(32), proof: [hex(32)], deadline },
   registerMeasurer: { key: hex(20), wallet: hex(20), region: hex(2), deadline },
   reveal: {
     ...{

@@ -22,6 +22,7 @@ abstract contract Market {
     address internal constant RECEIPTS_POSTER = address(0x4ece);
     address internal constant WATCHER = address(0x3a7c);
     uint256 internal constant WITNESS_KEY = 0x3174;
+    uint256 internal constant COSIGNER_KEY = 0xc051;
     uint64 internal constant DAY_SECONDS = 21_600;
     uint40 internal constant UPTIME_DELAY = 300;
     /// @dev In hundredths of a percent.
@@ -46,7 +47,7 @@ abstract contract Market {
         token = IToken(
             _deploy("Token.sol:Token", abi.encode(manager, address(this), 1_000_000 ether, 100_000 ether))
         );
-        computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600)));
+        computeNode = IComputeNode(_deploy("ComputeNode.sol:ComputeNode", abi.encode(manager, 60, 30, DAY_SECONDS, UPTIME_DELAY, 1_000, 3_600, 500)));
         escrow = IEscrow(_deploy("Escrow.sol:Escrow", abi.encode(manager, token, computeNode, _terms(), 0)));
         measure = IMeasure(_deploy("Measure.sol:Measure", abi.encode(manager, computeNode, 1, 1, true, 10, 300, 86_400, 0, 0)));
         pomc = IPomc(
@@ -61,6 +62,7 @@ abstract contract Market {
         progress = IProgress(_deploy("Progress.sol:Progress", abi.encode(manager, computeNode, docker)));
         computeNode.addDocker(address(docker));
         computeNode.setHeartbeatCommitter(address(this), true);
+        computeNode.setHeartbeatCosigner(vm.addr(COSIGNER_KEY), true);
         computeNode.setMeasure(address(measure), true);
         computeNode.setUptimePoster(address(this), true);
         escrow.setDocker(address(docker));

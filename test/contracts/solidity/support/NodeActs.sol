@@ -68,10 +68,17 @@ abstract contract NodeActs is Watch {
         if (status % 4 == 0) transitionFault = "a node's status went back to None";
     }
 
-    function markOffline(uint32 node) external watched(Act.Other) {
-        uint32[] memory nodeIds = new uint32[](1);
-        nodeIds[0] = node % 6;
-        computeNode.markOffline(nodeIds);
+    /// @notice Only a cosigner's statement marks a node offline.
+    function markOffline(uint32 node, bool isFalse) external watched(Act.Other) {
+        IComputeNode.OfflineStatement[] memory statements = new IComputeNode.OfflineStatement[](1);
+        (uint32 nodeId, uint64 deadline) = (node % 6, LATER);
+        bytes32 digest = offlineDigest(nodeId, deadline);
+        statements[0] = IComputeNode.OfflineStatement({
+            nodeId: nodeId, deadline: deadline, signature: sign(isFalse ? WITNESS_KEY : COSIGNER_KEY, digest)
+        });
+        IComputeNode.NodeStatus was = computeNode.statusOf(nodeId);
+        computeNode.markOffline(statements);
+        if (isFalse && computeNode.statusOf(nodeId) != was) signatureFault = "another key than a cosigner's marked a node";
     }
 
     /// @notice Only the bound wallet, or the key while none is bound, changes the wallet, to one that consents.

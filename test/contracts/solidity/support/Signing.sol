@@ -57,6 +57,11 @@ abstract contract Signing is Market {
         );
     }
 
+    function offlineDigest(uint32 nodeId, uint64 deadline) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("NodeOffline(uint32 nodeId,uint64 deadline)");
+        return _nodeDigest(abi.encode(typeHash, nodeId, deadline));
+    }
+
     function digestOf(IComputeNode.SpecUpdate memory message) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
             abi.encodePacked(

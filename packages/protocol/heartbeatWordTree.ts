@@ -1,0 +1,73 @@
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import { encodeAbiParameters, type Hex, keccak256 } from "viem";
+import type { HeartbeatWord } from "./heartbeatWords.ts";
+
+/** Highest number of cached leaves of words. */
+const maxCachedLeaves = 20_000;
+
+/** Words under a root, as `ComputeNode.disputeHeartbeats` takes them: OpenZeppelin's proof of several leaves. */
+export type ProvenWords = { words: HeartbeatWord[]; proof: Hex[]; proofFlags: boolean[] };
+
+const leaves = new Map<string, Hex>();
+
+/** keccak256(keccak256(abi.encode(uint32 index, bytes32 bits))). Hashed twice, so that an inner node is never a valid leaf. */
+export function leafOfWord({ index, bits }: HeartbeatWord): Hex {
+  const key = `${index}:${bits}`;
+  const known = leaves.get(key);
+  if (known !== undefined) return known;
+  const fields = encodeAbiParameters([{ type: "uint32" }, { type: "bytes32" }], [index, bits]);
+  const leaf = keccak256(keccak256(fields));
+  if (leaves.size >= maxCachedLeaves) leaves.clear();
+  leaves.set(key, leaf);
+  return leaf;
+}
+
+/** The tree over words. `prove` proves those with the given indexes. */
+export type WordTree = { root: Hex; words: HeartbeatWord[]; prove(indexes: Iterable<number>): ProvenWords };
+
+/**
+ * The tree over the words of a receipt.
+ *
+ * @param words At least one, without duplicates.
+ * @throws RangeError if there is no word, or none with an index that is to be proven.
+ */
+export function wordTreeOf(words: readonly HeartbeatWord[]): WordTree {
+  if (words.length === 0) throw new RangeError("A receipt has at least one word.");
+  const tree = SimpleMerkleTree.of(words.map(leafOfWord), { sortLeaves: false });
+  const places = new Map(words.map(({ index }, place) => [index, place]));
+  const byLeaf = new Map(words.map((word) => [leafOfWord(word), word]));
+  if (places.size !== words.length) throw new RangeError("A receipt has each word once.");
+  return {
+    root: tree.root as Hex,
+    words: [...words],
+    prove(indexes) {
+      const wanted = [...new Set(indexes)].map((index) => {
+        const place = places.get(index);
+        if (place === undefined) throw new RangeError(`The receipt has no word ${index}.`);
+        return place;
+      });
+      const { leaves: proven, proof, proofFlags } = tree.getMultiProof(wanted);
+      return {
+        words: proven.map((leaf) => byLeaf.get(leaf as Hex) as HeartbeatWord),
+        proof: proof as Hex[],
+        proofFlags,
+      };
+    },
+  };
+}
+
+/** The root that words and their proof lead to; undefined if the proof is none for them. */
+export function rootOfWords({ words, proof, proofFlags }: ProvenWords): Hex | undefined {
+  const siblings = proofFlags.filter((flag) => !flag).length;
+  const isWhole = words.length + proof.length === proofFlags.length + 1 && siblings === proof.length;
+  if (words.length === 0 || !isWhole) return undefined;
+  const queue = words.map(leafOfWord);
+  const rest = [...proof];
+  for (const flag of proofFlags) {
+    const [one, other] = [queue.shift(), flag ? queue.shift() : rest.shift()];
+    if (one === undefined || other === undefined) return undefined;
+    const [first, second] = one.toLowerCase() < other.toLowerCase() ? [one, other] : [other, one];
+    queue.push(keccak256(`0x${first.slice(2)}${second.slice(2)}`));
+  }
+  return queue[0];
+}

@@ -1,0 +1,126 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { holdLeadership } from "@ngpu/db/leader";
+import type { Database } from "@ngpu/db/pool";
+import { decodeHeartbeats, type HeartbeatBits, isReadable } from "@ngpu/protocol/heartbeatBits";
+import { nodesOfWord, wordIndexOf } from "@ngpu/protocol/heartbeatWords";
+import { type ProvenWords, wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
+import { FatalError } from "@ngpu/runtime/errors";
+import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { startLoop } from "@ngpu/runtime/loop";
+import type { Sender } from "@ngpu/tx-sender/send";
+import type { Hex } from "viem";
+import type { MatchMetrics } from "../metrics.ts";
+import { slotAt } from "./acknowledgeHeartbeats.ts";
+import { readReceipts, type SlotReceipt } from "./receiptStore.ts";
+import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
+
+/** Interval of comparing committed slots with receipts, ms. */
+const lookMs = 1_000;
+/** Time after which a slot is compared again after a dispute, ms: it must be exported first. */
+const retryAfterMs = 30_000;
+
+export type RestoreOptions = {
+  context: ServiceContext;
+  pool: Database;
+  deployment: Deployment;
+  databaseUrl: string;
+  /** Any account: anyone may dispute. */
+  sender: Sender;
+  metrics: MatchMetrics;
+};
+
+/**
+ * Compares each slot on the chain with the signed receipts, and disputes what it leaves out, on the instance that leads:
+ * one transaction restores the slot. A slot that no committer committed is restored in the same way.
+ */
+export function startRestore(options: RestoreOptions): void {
+  const { context, databaseUrl, deployment } = options;
+  const { logger, signal } = context;
+  const lead = async (leading: AbortSignal) => {
+    const checked = new Set<bigint>();
+    const tried = new Map<bigint, number>();
+    const loop = startLoop({ name: "restore", logger, signal: leading, interval: lookMs }, async () => {
+      const now = slotAt(Date.now(), deployment);
+      const window = BigInt(
+        Math.floor(deployment.parameters.heartbeatWindowSeconds / deployment.parameters.slotSeconds),
+      );
+      // The window closes with the block, which may be later.
+      const from = now - window + 2n;
+      for (const slot of checked) if (slot < from) checked.delete(slot);
+      for (const [slot, at] of tried) if (performance.now() - at > retryAfterMs) tried.delete(slot);
+      for (const slot of await dueSlots(options, from, now)) {
+        if (checked.has(slot) || tried.has(slot)) continue;
+        if (await restoreSlot(options, slot)) tried.set(slot, performance.now());
+        else checked.add(slot);
+      }
+    });
+    await loop.done;
+  };
+  void holdLeadership({ url: databaseUrl, leadership: "restore", logger, signal, lead });
+}
+
+/** Slots with receipts that are committed, or too old to be committed. */
+async function dueSlots({ pool, deployment }: RestoreOptions, from: bigint, now: bigint): Promise<bigint[]> {
+  const { rows } = await pool.query<{ slot: bigint; committed: boolean }>(
+    `select r.slot::numeric as slot, exists (select from chain.heartbeat_slot h where h.slot = r.slot) as committed
+     from (select distinct slot from app.heartbeat_receipt where slot >= $1) as r order by r.slot`,
+    [from],
+  );
+  return rows
+    .filter(({ slot, committed }) => committed || slot < now - maxSlotAge - 1n)
+    .filter(({ slot }) => Date.now() >= receiptDelayMs(slot, deployment))
+    .map(({ slot }) => slot);
+}
+
+/** Disputes what a slot leaves out. False: nothing is missing, or nothing can be done. */
+async function restoreSlot(options: RestoreOptions, slot: bigint): Promise<boolean> {
+  const { pool, deployment, sender, context, metrics } = options;
+  const receipts = await readReceipts(pool, deployment, slot);
+  const present = await presentOnChain(pool, slot);
+  const disputes = receipts.flatMap((receipt) => {
+    const proven = missingWords(receipt, present);
+    return proven === undefined ? [] : [{ slot, ...proven, signature: receipt.signature }];
+  });
+  if (disputes.length === 0) return false;
+  try {
+    const { hash } = await sender.send({
+      kind: "heartbeats.restore",
+      contract: "ComputeNode",
+      functionName: "disputeHeartbeats",
+      args: [disputes],
+    });
+    metrics.slotsRestored.inc();
+    context.logger.warn({ event: "slot_restored", slot, receipts: disputes.length, hash });
+  } catch (error) {
+    if (!(error instanceof FatalError) || error.code !== "transaction_reverted") throw error;
+    context.logger.error({ event: "slot_not_restored", slot, error });
+  }
+  return true;
+}
+
+/** The words of a receipt with a node that the chain leaves out, with their proof. Adds their nodes to `present`. */
+export function missingWords(
+  { words }: Pick<SlotReceipt, "words">,
+  present: Set<number>,
+): ProvenWords | undefined {
+  const missing = words.flatMap(nodesOfWord).filter((nodeId) => !present.has(nodeId));
+  if (missing.length === 0) return undefined;
+  for (const nodeId of missing) present.add(nodeId);
+  return wordTreeOf(words).prove(missing.map(wordIndexOf));
+}
+
+/** The nodes that a slot counts as present, by its commit or by disputes. */
+async function presentOnChain(pool: Database, slot: bigint): Promise<Set<number>> {
+  const { rows } = await pool.query<HeartbeatBits>(
+    `select encoding, node_count::int as "nodeCount", bits from chain.heartbeat_slot where slot = $1`,
+    [slot],
+  );
+  const present =
+    rows[0] !== undefined && isReadable(rows[0]) ? decodeHeartbeats(rows[0]) : new Set<number>();
+  const { rows: disputed } = await pool.query<{ index: number; bits: Hex }>(
+    `select word::int as index, bits from chain.event_heartbeats_disputed where slot = $1`,
+    [slot],
+  );
+  for (const word of disputed) for (const nodeId of nodesOfWord(word)) present.add(nodeId);
+  return present;
+}
