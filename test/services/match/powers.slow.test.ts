@@ -49,6 +49,8 @@ describe("match, one process for each power", function () {
 
   it("commits slots from the committer's process, which serves no sessions", async () => {
     const committer = await test.startMatch("committer", {}, ["committer"]);
+    // In a market of two nodes each absence needs a cosigner.
+    await test.startMatch("cosigner", {}, ["cosigner"]);
     await eventually(
       "a slot is committed",
       async () => (await sendersOf("HeartbeatsCommitted")).length > 0,
