@@ -16,6 +16,7 @@ import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
+import { requireSecrets } from "../namedSecrets.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
 import { marketGpuNames } from "../store/market.ts";
 import { nameWorkspace } from "../store/workspaces.ts";
@@ -51,6 +52,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
           await requireFunds(deps, wallet, authorizationId, body);
           await requireImage(deps, body.image);
+          await requireSecrets(deps.db, wallet, body.secrets);
         }
         const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
         const rate = body.maxPricePerSecond * BigInt(body.replicas);

@@ -18,6 +18,9 @@ import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReasonReporter } from "../../../node-client/reasons/reasonReporter.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
+import { createLeaseSecrets } from "../../../node-client/secrets/leaseSecrets.ts";
+import { missing } from "../../../node-client/secrets/secretClient.ts";
+import { createSecretFiles } from "../../../node-client/secrets/secretFiles.ts";
 import { openHostShell } from "../../../node-client/walls/hostShell.ts";
 import { createWalls } from "../../../node-client/walls/walls.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
@@ -39,6 +42,8 @@ export type AgentOrder = {
   awaits?: string | null;
   /** Run until every lease has reported that it runs, or why not. */
   awaitsAll?: boolean;
+  /** Secrets by name, as the market would answer; undefined: it says that none is set. */
+  secrets?: Record<string, string>;
 };
 
 /** BigInts are encoded as "123n". */
@@ -86,6 +91,15 @@ async function run(order: AgentOrder): Promise<void> {
     reasons: createReasonReporter({ engine, send: (message) => reasons.push(message) > 0, logger }),
     sickGpus: () => [],
     walls: createWalls({ engine, shell: openHostShell(engine), logger }),
+    secrets: createLeaseSecrets(
+      {
+        fetch: async () => {
+          if (order.secrets === undefined) throw missing(["TOKEN"]);
+          return new Map(Object.entries(order.secrets).map(([name, text]) => [name, Buffer.from(text)]));
+        },
+      },
+      createSecretFiles(`${engine.market}-${engine.node}`),
+    ),
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
