@@ -38,7 +38,9 @@ export async function setSecrets(given: string[], options: SetOptions): Promise<
   if (settings.json) return print(json(answer.secrets));
   for (const { name, version } of answer.secrets) print(`Secret ${name} is set (version ${version}).`);
   if (answer.secrets.some(({ version }) => version > 1))
-    note("Containers that run keep the earlier value: ngpu update <workspace> --renew-secrets replaces them.");
+    note(
+      "Containers that run keep the earlier value: ngpu update <workspace> --renew-secrets replaces them.",
+    );
 }
 
 /** Deletes secrets. */
@@ -57,12 +59,16 @@ async function secretsOf(given: readonly string[], file: string | undefined): Pr
     const bytes = file === undefined ? await input() : read(file);
     return [{ name: first, base64: bytes.toString("base64") }];
   }
-  if (file !== undefined) throw invalid("--file sets one secret.", "Pass its name alone: NAME --file <path>.");
+  if (file !== undefined)
+    throw invalid("--file sets one secret.", "Pass its name alone: NAME --file <path>.");
   return given.map((text) => {
     const at = text.indexOf("=");
     if (at > 0) return { name: text.slice(0, at), value: text.slice(at + 1) };
     // The text may be a secret: it is not repeated.
-    throw invalid("An argument is not NAME=value.", "Write NAME=value, or one NAME with the value on standard input.");
+    throw invalid(
+      "An argument is not NAME=value.",
+      "Write NAME=value, or one NAME with the value on standard input.",
+    );
   });
 }
 

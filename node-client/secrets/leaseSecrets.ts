@@ -26,7 +26,7 @@ export type LeaseSecrets = {
 
 export function createLeaseSecrets(client: Pick<SecretClient, "fetch">, files: SecretFiles): LeaseSecrets {
   const putFiles = (lease: Assignment, names: readonly string[], values: SecretValues) =>
-    files.put(fencedKey(lease), new Map(names.map((name) => [name, valueOf(values, name)])));
+    files.put(fencedKey(lease), new Map(names.map((name) => [name, requireValue(values, name)])));
   return {
     ofNew: async (lease, { config: { secrets } }) => {
       if (secrets === undefined) return { env: {}, folder: undefined };
@@ -34,7 +34,7 @@ export function createLeaseSecrets(client: Pick<SecretClient, "fetch">, files: S
       const absent = namesIn(secrets).filter((name) => !values.has(name));
       if (absent.length > 0) throw missing(absent);
       return {
-        env: Object.fromEntries(secrets.env.map((name) => [name, textOf(name, valueOf(values, name))])),
+        env: Object.fromEntries(secrets.env.map((name) => [name, textOf(name, requireValue(values, name))])),
         folder: secrets.files.length === 0 ? undefined : putFiles(lease, secrets.files, values),
       };
     },
@@ -48,7 +48,7 @@ export function createLeaseSecrets(client: Pick<SecretClient, "fetch">, files: S
   };
 }
 
-function valueOf(values: SecretValues, name: string): Buffer {
+function requireValue(values: SecretValues, name: string): Buffer {
   const value = values.get(name);
   if (value === undefined) throw missing([name]);
   return value;

@@ -55,7 +55,11 @@ export function createSecretClient(deps: {
   };
 }
 
-async function opened(request: SecretRequest, privateKey: PrivateRequestKey, answer: Answer): Promise<SecretValues> {
+async function opened(
+  request: SecretRequest,
+  privateKey: PrivateRequestKey,
+  answer: Answer,
+): Promise<SecretValues> {
   if (answer.refused === "secret_missing") throw missing(answer.names ?? []);
   if (answer.sealed === undefined)
     throw unavailable(`The market refuses them: ${answer.refused ?? "no reason"}.`);

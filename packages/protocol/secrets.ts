@@ -39,13 +39,26 @@ export const secretTiers = ["unsafe", "safe", "finalized"] as const;
 export const workspaceSecrets = z
   .strictObject({
     /** Secrets that are variables of the environment with the same names. */
-    env: z.array(secretVariable).max(secretLimits.perWorkspace).refine(distinct, "names a secret twice").default([]),
+    env: z
+      .array(secretVariable)
+      .max(secretLimits.perWorkspace)
+      .refine(distinct, "names a secret twice")
+      .default([]),
     /** Secrets that are files below `secretsFolder` with the same names. */
-    files: z.array(secretName).max(secretLimits.perWorkspace).refine(distinct, "names a secret twice").default([]),
+    files: z
+      .array(secretName)
+      .max(secretLimits.perWorkspace)
+      .refine(distinct, "names a secret twice")
+      .default([]),
     /** How final a lease's assignment is before its node gets them. Default: unsafe. */
     after: z.enum(secretTiers).optional(),
     /** Counts how often the replicas were replaced to get new values. */
-    revision: z.number().int().min(0).max(2 ** 31 - 1).optional(),
+    revision: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .optional(),
   })
   .refine(({ env, files }) => env.length + files.length > 0, "names no secret")
   .refine(

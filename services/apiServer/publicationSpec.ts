@@ -172,7 +172,8 @@ function updatedSecrets(
   renew: true | undefined,
 ): WorkspaceConfig["secrets"] {
   const { revision = 0 } = before ?? {};
-  const next = given === undefined ? before : given === null ? undefined : { ...given, ...revisionOf(revision) };
+  const next =
+    given === undefined ? before : given === null ? undefined : { ...given, ...revisionOf(revision) };
   if (renew === undefined) return next;
   if (next !== undefined) return { ...next, revision: revision + 1 };
   throw new InputError("The workspace names no secrets.", {

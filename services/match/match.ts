@@ -23,8 +23,8 @@ import { startPlacement } from "./scheduling/placement.ts";
 import { registerInstance } from "./sessions/absenceStore.ts";
 import { startOrderDispatch } from "./sessions/orderDispatch.ts";
 import { createReasonReports } from "./sessions/reasonReports.ts";
-import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { startSecretAnswers } from "./sessions/secretRequests.ts";
+import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
 

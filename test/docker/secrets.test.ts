@@ -72,12 +72,13 @@ describe("secrets of a container on a real engine", function () {
   const served = async () => {
     const [container] = await containers();
     const port = container?.Ports.find(({ PublicPort }) => PublicPort !== undefined)?.PublicPort;
+    if (port === undefined) throw new Error("The container has no port.");
     return (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Record<string, unknown>;
   };
   const folder = () => createSecretFiles(`${market}-${node}`).find(fencedKey(lease));
 
   it("start no container while they are missing, and the reason names them", async () => {
-    const reasons = await run({ awaits: "secret_missing" });
+    const reasons = await run({ awaits: "secret_missing", endsWhenSaid: true });
     const reason = reasons.find(({ code }) => code === "secret_missing");
     expect(reason?.details).to.deep.equal({ names: ["TOKEN"] });
     expect(parseNodeReason("secret_missing", reason?.details)).not.to.have.property("invalid");

@@ -204,7 +204,8 @@ export const reasons = {
   },
   secrets_unavailable: {
     source: "node",
-    message: "The node has not received the workspace's secrets, and does not start the container without them.",
+    message:
+      "The node has not received the workspace's secrets, and does not start the container without them.",
     hint: "Wait: the node asks again. With `secrets.after`, it gets them once its assignment is that final.",
     details: { message: "What is missing" },
   },

@@ -92,7 +92,8 @@ export const newWorkspace = z
       description: "Public, because it is stored on the chain. Do not put secrets here",
     }),
     secrets: namedSecrets.optional().meta({
-      description: "Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain",
+      description:
+        "Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain",
     }),
     ports: workspaceConfig.shape.ports.meta({
       description: "Ports the container listens on; the first one serves tasks",

@@ -21,7 +21,10 @@ const newSecret = z
       .optional()
       .meta({ description: "The value as any bytes, in base64; such a value may be a file only" }),
   })
-  .refine(({ value, base64 }) => (value === undefined) !== (base64 === undefined), "needs either value or base64")
+  .refine(
+    ({ value, base64 }) => (value === undefined) !== (base64 === undefined),
+    "needs either value or base64",
+  )
   .meta({ id: "NewSecret" });
 
 export const newSecrets = z

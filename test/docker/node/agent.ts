@@ -40,6 +40,8 @@ export type AgentOrder = {
   secondsSinceContact: number;
   /** Run until this code was reported, null: that the lease runs; undefined: until nothing happens for a while. */
   awaits?: string | null;
+  /** End as soon as the awaited code was reported: what fails is tried again without end. */
+  endsWhenSaid?: boolean;
   /** Run until every lease has reported that it runs, or why not. */
   awaitsAll?: boolean;
   /** Secrets by name, as the market would answer; undefined: it says that none is set. */
@@ -122,7 +124,8 @@ async function run(order: AgentOrder): Promise<void> {
   using _alive = setInterval(() => undefined, 1_000);
   const deadline = Date.now() + (order.awaitsAll ? 400_000 : 60_000);
   const goesOn = () =>
-    (order.awaitsAll !== true && Date.now() - lastStep < 2_500) || (isAwaited() && Date.now() < deadline);
+    !(order.endsWhenSaid === true && !isAwaited()) &&
+    ((order.awaitsAll !== true && Date.now() - lastStep < 2_500) || (isAwaited() && Date.now() < deadline));
   while (goesOn()) {
     await reconciler.round();
     await reconciler.idle();

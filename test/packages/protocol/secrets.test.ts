@@ -63,7 +63,11 @@ describe("secrets sealed for a lease", () => {
   it("show neither a name nor a value", async () => {
     const { request } = await requestOf();
     const sealed = await sealSecrets(request, new Map([["TOKEN", Buffer.from("a long enough value")]]));
-    for (const text of ["TOKEN", "a long enough value", Buffer.from("a long enough value").toString("base64")])
+    for (const text of [
+      "TOKEN",
+      "a long enough value",
+      Buffer.from("a long enough value").toString("base64"),
+    ])
       expect(sealed.includes(text)).to.equal(false);
   });
 
@@ -73,7 +77,11 @@ describe("secrets sealed for a lease", () => {
     const signature = await signSecretRequest(account, deployment, request);
     expect(await recoverSecretRequest(deployment, request, signature)).to.equal(account.address);
     const other = await requestOf();
-    for (const changes of [{ lease: 4 }, { fence: "0x1122334455667789" }, { key: other.request.key }] as const) {
+    for (const changes of [
+      { lease: 4 },
+      { fence: "0x1122334455667789" },
+      { key: other.request.key },
+    ] as const) {
       const signer = await recoverSecretRequest(deployment, { ...request, ...changes }, signature);
       expect(signer, Object.keys(changes)[0]).not.to.equal(account.address);
     }
@@ -98,7 +106,10 @@ describe("the secrets that a configuration names", () => {
       { files: [".."] },
       { files: [""] },
       { env: ["A"], after: "soon" },
-      { env: Array.from({ length: 40 }, (_, n) => `A${n}`), files: Array.from({ length: 40 }, (_, n) => `B${n}`) },
+      {
+        env: Array.from({ length: 40 }, (_, n) => `A${n}`),
+        files: Array.from({ length: 40 }, (_, n) => `B${n}`),
+      },
     ])
       expect(parse(secrets), JSON.stringify(secrets)).to.equal(false);
   });

@@ -76,7 +76,13 @@ describe("apiServer: secrets", function () {
       const found = await answerTo(request);
       return found !== undefined && (found.sealed ?? found.refused) !== null ? found : undefined;
     });
-  const opened = async ({ request, privateKey }: { request: SecretRequest; privateKey: PrivateRequestKey }) => {
+  const opened = async ({
+    request,
+    privateKey,
+  }: {
+    request: SecretRequest;
+    privateKey: PrivateRequestKey;
+  }) => {
     const { sealed, refused } = await answered(request);
     expect(refused).to.equal(null);
     const values = await openSecrets(request, privateKey, sealed ?? Buffer.alloc(0));
@@ -132,7 +138,10 @@ describe("apiServer: secrets", function () {
     const some = (from: number, count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, n) => [`S${from + n}`, "v"]));
     for (let from = 0; from < 500; from += 50) expect((await set(some(from, 50), lone)).status).to.equal(200);
-    expect(codeOf(await set({ S500: "v", S0: "changed" }, lone))).to.deep.equal([409, "secret_limit_reached"]);
+    expect(codeOf(await set({ S500: "v", S0: "changed" }, lone))).to.deep.equal([
+      409,
+      "secret_limit_reached",
+    ]);
     expect((await set({ S0: "changed" }, lone)).body.secrets[0]?.version).to.equal(2);
   });
 
@@ -167,10 +176,16 @@ describe("apiServer: secrets", function () {
     });
 
     const foreign = await ask(ref, { nodeId: otherId, signer: "other" });
-    const onOtherFork = await ask({ ...ref, replica: 0 }, { nodeId, signer: "node", fence: "0x0102030405060708" });
+    const onOtherFork = await ask(
+      { ...ref, replica: 0 },
+      { nodeId, signer: "node", fence: "0x0102030405060708" },
+    );
     // The request of a node is dropped when another key has signed it.
     const forged = await ask(ref, { nodeId, signer: "other" });
-    await eventually("the forged request is dropped", async () => (await answerTo(forged.request)) === undefined);
+    await eventually(
+      "the forged request is dropped",
+      async () => (await answerTo(forged.request)) === undefined,
+    );
     expect((await answerTo(foreign.request))?.sealed ?? null).to.equal(null);
     expect((await answerTo(onOtherFork.request))?.sealed ?? null).to.equal(null);
 
@@ -182,7 +197,9 @@ describe("apiServer: secrets", function () {
     const next = await assign(api.chain, workspace, { nodeId: otherId, start: true, decidedAt });
     await api.market.exported();
     const late = await ask(ref, { nodeId, signer: "node" });
-    expect(await opened(await ask(next, { nodeId: otherId, signer: "other" }))).to.include({ HF_TOKEN: value });
+    expect(await opened(await ask(next, { nodeId: otherId, signer: "other" }))).to.include({
+      HF_TOKEN: value,
+    });
     expect((await answerTo(late.request))?.sealed ?? null).to.equal(null);
   });
 
@@ -231,7 +248,8 @@ describe("apiServer: secrets", function () {
     for (const { name } of tables) {
       const { rows } = await api.db.query<{ text: string }>(`select t::text as text from ${name} t`);
       for (const { text } of rows)
-        for (const each of encoded) expect(text.includes(each), `${name}: ${text.slice(0, 200)}`).to.equal(false);
+        for (const each of encoded)
+          expect(text.includes(each), `${name}: ${text.slice(0, 200)}`).to.equal(false);
     }
     expect(logs.join("")).to.include("secrets_sealed");
     for (const each of encoded) expect(logs.join("").includes(each)).to.equal(false);
@@ -241,11 +259,10 @@ describe("apiServer: secrets", function () {
     const before = "a-key-that-was-used-before-the-present-one";
     const place = { wallet: account.address.toLowerCase(), name: "HF_TOKEN" };
     const vault = createSecretVault([before]);
-    await api.db.query("update app.secret set sealed = $2, key_id = $3 where wallet = $1 and name = 'HF_TOKEN'", [
-      place.wallet,
-      vault.seal(place, Buffer.from("old")),
-      vault.newestKeyId,
-    ]);
+    await api.db.query(
+      "update app.secret set sealed = $2, key_id = $3 where wallet = $1 and name = 'HF_TOKEN'",
+      [place.wallet, vault.seal(place, Buffer.from("old")), vault.newestKeyId],
+    );
     const next = createSecretVault([`${before}-next`, before]);
     const { rows } = await api.db.query<{ sealed: Buffer; key_id: string }>(
       "select sealed, key_id from app.secret where wallet = $1 and name = 'HF_TOKEN'",
