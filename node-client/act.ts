@@ -1,3 +1,5 @@
+import { messageBytes, startOf } from "@ngpu/protocol/reasons/boundedText";
+import type { NodeReason } from "@ngpu/protocol/reasons/nodeReason";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { type ActDependencies, check, loadPublication, pull, report, reportProgress } from "./actions.ts";
 import { create, start } from "./containerActions.ts";
@@ -95,5 +97,19 @@ function failureOf(error: unknown): Omit<FailedStart, "at"> | undefined {
   if (error instanceof NgpuError && error.code === "walls_unavailable") {
     return { said: error.message, isUnprotected: true };
   }
+  const reason = secretReason(error);
+  if (reason !== undefined) return { said: (error as Error).message, reason };
   return statusOf(error) === undefined ? undefined : { said: saidBy(error) };
+}
+
+/** Why a container has no secrets; undefined for other errors. */
+function secretReason(error: unknown): NodeReason | undefined {
+  if (!(error instanceof NgpuError)) return undefined;
+  const { code, message, details } = error;
+  if (code === "secret_missing") {
+    return { code, details: { names: (details as { names: string[] }).names.slice(0, 128) } };
+  }
+  const isKnown = ["secrets_unavailable", "secret_not_text", "secrets_without_memory"].includes(code);
+  if (!isKnown) return undefined;
+  return { code: "secrets_unavailable", details: { message: startOf(message, messageBytes) } };
 }

@@ -18,6 +18,7 @@ import { deadline, type Outbox } from "./outbox.ts";
 import { readPublication } from "./plans.ts";
 import type { Gpu, SickGpu } from "./probe/gpu.ts";
 import type { Action } from "./reconcileFacts.ts";
+import type { LeaseSecrets } from "./secrets/leaseSecrets.ts";
 import type { Walls } from "./walls/walls.ts";
 
 export type ActDependencies = {
@@ -33,6 +34,7 @@ export type ActDependencies = {
   gpus: () => readonly Gpu[];
   sickGpus: () => readonly SickGpu[];
   walls: Walls;
+  secrets: LeaseSecrets;
   logger: Logger;
   signal: AbortSignal;
   onProgress: (lease: Assignment, progress: PullProgress) => void;

@@ -35,6 +35,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
   }
   const user = await resolveUser(engine, image, observed.users);
   const { id: network } = await ensureNetwork(engine);
+  const secrets = await deps.secrets.ofNew(lease, plan);
   const devices = deviceAccess(deps.gpus().filter((gpu) => gpuUuids.includes(gpu.uuid)));
   const optionsFor = (storage: "disk" | "memory") =>
     workspaceContainer(engine, {
@@ -44,6 +45,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
       devices,
       network,
       user,
+      secrets,
       volumes: { paths, storage },
     });
   const containerId = await createOn(engine, optionsFor, paths.length > 0).catch((error) => {
@@ -118,6 +120,7 @@ export async function start(
 ): Promise<void> {
   const { engine, journal, observed, walls, logger } = deps;
   const key = fencedKey(lease);
+  await deps.secrets.restore(lease, runnable(journal, lease));
   recordRun(journal, key, { order: lease.order, starts, lastStart: Date.now() });
   observed.health.delete(containerId);
   await walls.ensure(await ensureNetwork(engine));

@@ -16,6 +16,7 @@ export function handleMessage(node: NodeParts, message: ServerMessage): void {
   else if (message.type === "ack") node.heartbeatAcks.store(message).catch(node.context.fail);
   else if (message.type === "probe") putProbe(journal, message);
   else if (message.type === "wave") node.waves.take(message);
+  else if (message.type === "secrets") node.secretClient.take(message);
   else if (message.type === "prefetch") node.prefetcher.enqueue(message);
   else if (message.type === "probeDone") dropProbe(journal, message.roundId);
   if (message.type !== "ack") events.emit("work");

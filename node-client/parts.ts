@@ -15,6 +15,9 @@ import { createPrefetcher } from "./prefetch.ts";
 import type { Prepared } from "./prepare.ts";
 import { createReasonReporter, type ReasonReporter } from "./reasons/reasonReporter.ts";
 import { createReconciler, type ReconcileDependencies, type Reconciler } from "./reconcile.ts";
+import { createLeaseSecrets } from "./secrets/leaseSecrets.ts";
+import { createSecretClient, type SecretClient } from "./secrets/secretClient.ts";
+import { createSecretFiles } from "./secrets/secretFiles.ts";
 import { type Session, startSession } from "./session.ts";
 import { createTunnels, type Tunnels } from "./tunnels.ts";
 import { prefetchLimit } from "./updates/applyConfig.ts";
@@ -48,6 +51,7 @@ type NetworkParts = {
   session: Session;
   outbox: Outbox;
   heartbeatAcks: HeartbeatAcks;
+  secretClient: SecretClient;
 };
 
 /** The parts that use the engine. */
@@ -111,7 +115,8 @@ function createNetworkParts(base: BaseParts): NetworkParts {
     logger,
     nodeId: membership.nodeId,
   });
-  return { membership, session, outbox, heartbeatAcks };
+  const secretClient = createSecretClient({ account, deployment, send: session.send });
+  return { membership, session, outbox, heartbeatAcks, secretClient };
 }
 
 function startNodeUpdates(
@@ -211,7 +216,7 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
 
 function reconcilerOptions(
   { context, events, metrics, lastContact, client, network, journal, engine, dataDir, hardware }: BaseParts,
-  { membership, session, outbox }: NetworkParts,
+  { membership, session, outbox, secretClient }: NetworkParts,
   downloadPriority: DownloadPriority,
 ): Omit<ReconcileDependencies, "reasons" | "walls"> {
   return {
@@ -222,6 +227,7 @@ function reconcilerOptions(
     journal,
     observed: createObservedState(),
     outbox,
+    secrets: createLeaseSecrets(secretClient, createSecretFiles(`${engine.market}-${engine.node}`)),
     downloadPriority,
     logger: context.logger,
     signal: context.signal,

@@ -110,8 +110,15 @@ async function round(state: Reconciling): Promise<void> {
     now,
   });
   if (signal.aborted) return;
+  forgetSecrets(state, facts);
   for (const action of decide(facts)) begin(state, action);
   reportReasons(state, facts);
+}
+
+/** The secrets of a lease are gone with it: its files when neither the lease nor its container is left. */
+function forgetSecrets({ secrets }: Reconciling, { assignments, containers }: Facts): void {
+  const live = assignments.filter(({ ended }) => !ended);
+  secrets.keepOnly(new Set([...live, ...containers].map(fencedKey)));
 }
 
 /** Beside the actions: reading a container's output must delay no lease. */
@@ -210,7 +217,7 @@ function currentLease(
   return { container: observed.containers.find((one) => fencedKey(one) === key) };
 }
 
-async function stopAll({ engine, walls }: Reconciling): Promise<void> {
+async function stopAll({ engine, secrets, walls }: Reconciling): Promise<void> {
   const containers = await inspectLabelled(engine, []);
   await Promise.all(
     containers.map(async ({ Id }) => {
@@ -218,6 +225,7 @@ async function stopAll({ engine, walls }: Reconciling): Promise<void> {
       await removeContainer(engine, Id);
     }),
   );
+  secrets.keepOnly(new Set());
   await removeNetwork(engine);
   await walls.remove();
 }

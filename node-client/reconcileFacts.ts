@@ -62,6 +62,8 @@ export type FailedStart = {
   at: number;
   /** The node cannot protect itself from the container, and said so itself. */
   isUnprotected?: true;
+  /** What prevents it, where the node knows it. */
+  reason?: NodeReason;
 };
 
 /** A failed check of a health path: the answer, or why there was none. */

@@ -21,6 +21,7 @@ export function addAccountCommands(program: Command): void {
     .option("--use <name>", "make a profile the current one")
     .action(lazy(async () => (await import("../account/profileList.ts")).showProfiles));
   addKeyCommands(program);
+  addSecretCommands(program);
 }
 
 function addKeyCommands(program: Command): void {
@@ -35,7 +36,7 @@ function addKeyCommands(program: Command): void {
     .argument("<name>", "name of the key")
     .addOption(
       new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
-        ["read", "tasks", "workspaces", "logs", "exec", "payments", "webhooks", "keys"],
+        ["read", "tasks", "workspaces", "logs", "exec", "payments", "secrets", "webhooks", "keys"],
       ),
     )
     .option("--expires <duration>", "how long the key is valid, such as 30d (default: no expiry)")
@@ -53,4 +54,26 @@ function addKeyCommands(program: Command): void {
     .description("revoke keys")
     .argument("<id...>", "ids of the keys")
     .action(lazy(async () => (await import("../account/keys.ts")).revokeKeys));
+}
+
+function addSecretCommands(program: Command): void {
+  const secrets = program
+    .command("secrets")
+    .description("set, list and delete secrets, which workspaces get as variables or files");
+  secrets
+    .command("ls", { isDefault: true })
+    .alias("list")
+    .description("list their names")
+    .action(lazy(async () => (await import("../account/secrets.ts")).listSecrets));
+  secrets
+    .command("set")
+    .description("set secrets; one NAME alone reads the value from standard input")
+    .argument("<NAME=value...>", "names with their values, or one name")
+    .option("--file <path>", "read the value of the one name from a file")
+    .action(lazy(async () => (await import("../account/secrets.ts")).setSecrets));
+  secrets
+    .command("rm")
+    .description("delete secrets; containers that run keep them until they end")
+    .argument("<name...>", "names of the secrets")
+    .action(lazy(async () => (await import("../account/secrets.ts")).deleteSecrets));
 }

@@ -39,6 +39,12 @@ function addUpdate(command: Command): void {
     )
     .option("--max-price <price>", "maximum price: NGPU an hour as 0.5/h, or token units per second")
     .option("--env <NAME=value...>", "public environment variables; replaces all current ones")
+    .option(
+      "--secret <name...>",
+      "secrets that are variables of its environment, instead of the earlier ones",
+    )
+    .option("--secret-file <name...>", "secrets that are files in /run/secrets, instead of the earlier ones")
+    .option("--renew-secrets", "replace the replicas, so that they get the present values of their secrets")
     .option("--health <path>", "path that returns 2xx when the container is ready")
     .action(lazy(async () => (await import("../workspaces/update.ts")).updateWorkspace));
 }

@@ -77,6 +77,8 @@ function addDeploy(program: Command): void {
     .option("--port <port...>", "ports of the container; the first one serves tasks (default: 8080)")
     .option("--command <words...>", "command and arguments instead of the image's own")
     .option("--env <NAME=value...>", "public environment variables; they are stored on the chain")
+    .option("--secret <name...>", "secrets that are variables of its environment (ngpu secrets set)")
+    .option("--secret-file <name...>", "secrets that are files in /run/secrets")
     .option("--health <path>", "path that returns 2xx when the container is ready")
     .option("--replicas <count>", "number of replicas", wholeNumber(1))
     .option("--gpus <count>", "GPUs of one replica", wholeNumber(1))

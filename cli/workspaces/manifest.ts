@@ -11,6 +11,8 @@ export type ManifestOptions = {
   port?: string[];
   command?: string[];
   env?: string[];
+  secret?: string[];
+  secretFile?: string[];
   health?: string;
   replicas?: number;
   gpus?: number;
@@ -82,6 +84,7 @@ function fieldsOf(options: ManifestOptions): Manifest {
     ...{ name: options.name, image: options.image, command: options.command, health: options.health },
     ports: options.port?.map(Number),
     env: options.env === undefined ? undefined : environmentOf(options.env),
+    secrets: { env: options.secret, files: options.secretFile },
     replicas: options.replicas,
     gpu: { model: options.gpuModel, count: options.gpus, minVramGib: number(options.vramGib) },
     ...{ cpu: number(options.cpu), memoryMib: number(options.memoryMib), diskGib: number(options.diskGib) },

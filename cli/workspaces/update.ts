@@ -14,6 +14,9 @@ type UpdateOptions = GlobalOptions & {
   maxDown?: string;
   maxPrice?: string;
   env?: string[];
+  secret?: string[];
+  secretFile?: string[];
+  renewSecrets?: boolean;
   health?: string;
 };
 
@@ -23,7 +26,7 @@ type UpdateOptions = GlobalOptions & {
  * @throws FatalError `api_key_not_configured`; InputError `option_invalid`; the errors of the API.
  */
 export async function updateWorkspace(given: string, options: UpdateOptions): Promise<void> {
-  const { image, replicas, maxDown, maxPrice, env, health } = options;
+  const { image, replicas, maxDown, maxPrice, env, health, secret, secretFile, renewSecrets } = options;
   const body = {
     ...(image === undefined ? {} : { image }),
     ...(health === undefined ? {} : { health }),
@@ -31,6 +34,10 @@ export async function updateWorkspace(given: string, options: UpdateOptions): Pr
     ...(maxDown === undefined ? {} : { maxDown: Number(maxDown) }),
     ...(maxPrice === undefined ? {} : { maxPricePerSecond: parsePrice(maxPrice) }),
     ...(env === undefined ? {} : { env: environmentOf(env) }),
+    ...(secret === undefined && secretFile === undefined
+      ? {}
+      : { secrets: { env: secret ?? [], files: secretFile ?? [] } }),
+    ...(renewSecrets === undefined ? {} : { renewSecrets: true as const }),
   };
   const settings = settingsOf(options);
   await send(settings, partnerApi(settings), given, body);

@@ -1,7 +1,9 @@
 import { leastResources } from "@ngpu/protocol/leastResources";
+import { secretsFolder } from "@ngpu/protocol/secrets";
 import type Docker from "dockerode";
 import type { Assignment } from "../leases.ts";
 import type { Plan } from "../reconcileFacts.ts";
+import type { ContainerSecrets } from "../secrets/leaseSecrets.ts";
 import type { Engine } from "./engine.ts";
 import { seccompProfile } from "./seccomp.ts";
 import { memoryVolumes, quotaVolumes } from "./volumes.ts";
@@ -67,6 +69,8 @@ type ContainerOptions = {
   user: string;
   /** Paths of the image's volumes, and where they are. */
   volumes?: { paths: string[]; storage: "disk" | "memory" };
+  /** Default: none. */
+  secrets?: ContainerSecrets;
 };
 
 /** The engine's description of a workspace's container. */
@@ -77,9 +81,12 @@ export function workspaceContainer(engine: Engine, options: ContainerOptions): D
     name: containerName(engine, lease),
     Image: plan.reference,
     User: options.user,
-    Env: Object.entries({ HOME: "/tmp", ...plan.config.env, ...visibleGpus(options) }).map(
-      ([name, value]) => `${name}=${value}`,
-    ),
+    Env: Object.entries({
+      HOME: "/tmp",
+      ...plan.config.env,
+      ...options.secrets?.env,
+      ...visibleGpus(options),
+    }).map(([name, value]) => `${name}=${value}`),
     // The command replaces the image's entrypoint and its arguments.
     ...(plan.config.command?.length && { Entrypoint: plan.config.command, Cmd: [] }),
     ExposedPorts: Object.fromEntries(ports.map((port) => [port, {}])),
@@ -113,7 +120,7 @@ function labelsOf(engine: Engine, { lease, plan, gpuUuids }: ContainerOptions): 
 }
 
 /** The limits of a lease's container, with the mounts of its image's volumes. */
-function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
+function limitsOf({ plan, volumes, secrets }: ContainerOptions): Docker.HostConfig {
   const { paths, storage } = volumes ?? { paths: [], storage: "memory" };
   const limits = sandbox({
     memoryMib: plan.memoryMib,
@@ -121,8 +128,19 @@ function limitsOf({ plan, volumes }: ContainerOptions): Docker.HostConfig {
     pids: maxProcesses,
     tmpMib: Math.max(16, Math.floor(plan.memoryMib / 2)),
   });
-  if (storage === "disk") return { ...limits, ...quotaVolumes(paths, plan) };
-  return { ...limits, Tmpfs: { ...limits.Tmpfs, ...memoryVolumes(paths, plan) } };
+  const files = secretMounts(secrets?.folder);
+  if (storage === "disk") {
+    const { Mounts = [] } = quotaVolumes(paths, plan);
+    return { ...limits, Mounts: [...Mounts, ...files] };
+  }
+  const Tmpfs = { ...limits.Tmpfs, ...memoryVolumes(paths, plan) };
+  return { ...limits, Tmpfs, ...(files.length > 0 && { Mounts: files }) };
+}
+
+/** The files of a lease's secrets, which are in this machine's memory. */
+function secretMounts(folder: string | undefined): Docker.MountSettings[] {
+  if (folder === undefined) return [];
+  return [{ Type: "bind", Source: folder, Target: secretsFolder, ReadOnly: true }];
 }
 
 /**

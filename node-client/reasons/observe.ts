@@ -60,7 +60,9 @@ export function observe(
   }
   if (lease.desired === "hold") return undefined;
   if (failedStart !== undefined) {
-    const { said, at, isUnprotected } = failedStart;
+    const { said, at, isUnprotected, reason } = failedStart;
+    // It is found again at every attempt: that is one occurrence.
+    if (reason !== undefined) return { type: "reason", reason, occurrence: JSON.stringify(reason.details) };
     if (isUnprotected) {
       const message = startOf(partnerText(said), messageBytes);
       return {

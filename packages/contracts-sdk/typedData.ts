@@ -173,6 +173,17 @@ export const sessionTypes = {
   ],
 } as const;
 
+/** Signed by a node's key to get a lease's secrets, sealed for `key`. Never sent to the chain. */
+export const secretRequestTypes = {
+  SecretRequest: [
+    { name: "workspaceId", type: "uint64" },
+    { name: "replica", type: "uint16" },
+    { name: "lease", type: "uint32" },
+    { name: "fence", type: "bytes8" },
+    { name: "key", type: "bytes32" },
+  ],
+} as const;
+
 /** Signed by a node's key. */
 export const hardwareClaimTypes = {
   HardwareClaim: [

@@ -96,6 +96,14 @@ export const clientMessage = z.discriminatedUnion("type", [
       .min(0)
       .max(2 ** 31 - 1),
   }),
+  /** Asks for the secrets of a lease. The signature is of typedData's SecretRequest, by the node's key. */
+  z.strictObject({
+    type: z.literal("secrets"),
+    ...leaseId,
+    fence: hex.refine((value) => value.length === 18, "is not 8 bytes"),
+    key: hex.refine((value) => value.length === 66, "is not 32 bytes"),
+    signature: hex.refine((value) => value.length === 132, "is not 65 bytes"),
+  }),
   z.strictObject({
     type: z.literal("probeReady"),
     roundId: id,
@@ -136,6 +144,16 @@ export const serverMessage = z.discriminatedUnion("type", [
     status: z.enum(["queued", "confirmed", "refused"]),
     txHash: hex.optional(),
     reason: z.string().optional(),
+  }),
+  /** To a node: a lease's secrets, sealed for `key`, in base64; or why it gets none. */
+  z.strictObject({
+    type: z.literal("secrets"),
+    ...leaseId,
+    key: hex,
+    sealed: z.base64().optional(),
+    refused: z.string().max(64).optional(),
+    /** Names of secrets that the owner has not set. */
+    names: z.array(z.string().max(128)).max(128).optional(),
   }),
   /** To a node: run the probe container until `closesAt` (Unix seconds), with its server on `port` of all addresses. */
   z.strictObject({

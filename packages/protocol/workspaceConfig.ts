@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { placementPreferences } from "./placement/preferences.ts";
+import { workspaceSecrets } from "./secrets.ts";
 
 /** Whether an environment, a command line and Postgres can carry a text: well-formed Unicode without NUL. */
 export const isStorable = (text: string) => !text.includes("\0") && text.isWellFormed();
@@ -39,6 +40,8 @@ export const workspaceConfig = z.strictObject({
   maxDown: z.number().int().min(1).max(1000).optional(),
   /** Placement preferences. Default: none. */
   placement: placementPreferences.optional(),
+  /** Names of the owner's secrets that each container gets. Default: none. */
+  secrets: workspaceSecrets.optional(),
 });
 
 export type WorkspaceConfig = z.output<typeof workspaceConfig>;

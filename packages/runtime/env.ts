@@ -92,10 +92,20 @@ export const signerEnv = {
     .describe("Private key of the account that sends this service's transactions"),
 };
 
-export const webhookKeysEnv = {
-  WEBHOOK_KEYS: z
+const keyList = () =>
+  z
     .string()
     .transform((list) => list.split(",").map((item) => item.trim()))
-    .pipe(z.tuple([z.string().min(32, "has a key shorter than 32 characters")]).rest(z.string().min(32)))
-    .describe("Keys from which the secrets of webhooks are derived, newest first, comma-separated"),
+    .pipe(z.tuple([z.string().min(32, "has a key shorter than 32 characters")]).rest(z.string().min(32)));
+
+export const webhookKeysEnv = {
+  WEBHOOK_KEYS: keyList().describe(
+    "Keys from which the secrets of webhooks are derived, newest first, comma-separated",
+  ),
+};
+
+export const secretKeysEnv = {
+  SECRET_KEYS: keyList().describe(
+    "Keys by which the secrets of workspaces are encrypted in Postgres, newest first, comma-separated",
+  ),
 };

@@ -44,11 +44,12 @@ const storedSchema = z.object({
   >),
   databaseSecret: z.string().min(32).optional(),
   webhookKey: z.string().min(32).optional(),
+  secretKey: z.string().min(32).optional(),
 });
 
 /**
- * The keys of this machine's market, and the secrets that its database passwords and the secrets of webhooks are derived from. The
- * first start generates them; `<stateDir>/keys.json` (0600) keeps them.
+ * The keys of this machine's market, and the secrets that its database passwords and the secrets of webhooks are derived from, and by
+ * which the secrets of workspaces are encrypted. The first start generates them; `<stateDir>/keys.json` (0600) keeps them.
  *
  * @param deployerKey Used instead of a random one, for a chain that is not embedded.
  * @throws FatalError `market_keys_invalid`
@@ -56,7 +57,7 @@ const storedSchema = z.object({
 export function loadKeys(
   stateDir: string,
   deployerKey: Hex | undefined,
-): { keys: Keys; databaseSecret: string; webhookKey: string } {
+): { keys: Keys; databaseSecret: string; webhookKey: string; secretKey: string } {
   const path = join(stateDir, "keys.json");
   const stored = readStored(path);
   const made = Object.fromEntries(
@@ -64,9 +65,10 @@ export function loadKeys(
   ) as Record<KeyName, Hex>;
   const databaseSecret = stored.databaseSecret ?? randomBytes(32).toString("hex");
   const webhookKey = stored.webhookKey ?? randomBytes(32).toString("hex");
+  const secretKey = stored.secretKey ?? randomBytes(32).toString("hex");
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   // Written under another name and then renamed: a truncated file would lose the assets of these keys.
-  const content = { ...made, databaseSecret, webhookKey };
+  const content = { ...made, databaseSecret, webhookKey, secretKey };
   writeFileSync(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   const used = {
@@ -76,7 +78,7 @@ export function loadKeys(
   const keys = Object.fromEntries(
     keyNames.map((keyName) => [keyName, { key: used[keyName], account: privateKeyToAccount(used[keyName]) }]),
   ) as Keys;
-  return { keys, databaseSecret, webhookKey };
+  return { keys, databaseSecret, webhookKey, secretKey };
 }
 
 function readStored(path: string): z.infer<typeof storedSchema> {

@@ -20,6 +20,8 @@ export type Market = {
   keys: Keys;
   /** The secrets of webhooks are derived from it. */
   webhookKey: string;
+  /** The secrets of workspaces are encrypted by it. */
+  secretKey: string;
   chain: MarketChain;
   /** The services' tables, for reading only. */
   database: Database;

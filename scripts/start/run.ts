@@ -31,7 +31,7 @@ export async function runMarket(
   });
   onStop("ports", releasePorts);
   const addresses = addressesOf(ports, options.host);
-  const { keys, databaseSecret, webhookKey } = await reporter.check("keys", async () =>
+  const { keys, databaseSecret, webhookKey, secretKey } = await reporter.check("keys", async () =>
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
   );
   const prepared = await prepareMarket({ ...context, keys, databaseSecret, addresses });
@@ -47,6 +47,7 @@ export async function runMarket(
     supervision,
     keys,
     webhookKey,
+    secretKey,
     database,
     onStop,
     stateDir: options.stateDir,

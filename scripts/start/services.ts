@@ -151,6 +151,7 @@ function environments(
       PUBLIC_RPC_URLS: market.chain.rpcUrls.join(","),
       PRIVATE_ADDRESSES: "1",
       WEBHOOK_KEYS: market.webhookKey,
+      SECRET_KEYS: market.secretKey,
       PROBE_IMAGE: probeImage,
       // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),

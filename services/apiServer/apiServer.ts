@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
+import { chainChannel } from "@ngpu/db/listen";
 import { openPool } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";
 import { holdRunnerLock } from "@ngpu/db/runnerLock";
@@ -26,6 +27,8 @@ import { connectCounters, createLimits, defaultLimits, type Limits } from "./lim
 import { refuseMalformedRequests, requireTarget } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
+import { startSecretDelivery } from "./secretDelivery.ts";
+import { createSecretVault } from "./secretVault.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { createTaskRunner } from "./taskRunner.ts";
 import { isForWebSocket, serveUpgrades } from "./upgrades.ts";
@@ -58,6 +61,14 @@ export async function startApiServer(
   context.onStop("calls", () => calls.flush());
 
   const writer = createWriter({ sender, db, signal });
+  const vault = createSecretVault(env.SECRET_KEYS as [string, ...string[]]);
+  const changes = createChangeFeed({
+    url: env.DATABASE_URL,
+    logger,
+    signal,
+    onCancel: cancellations.cancel,
+  });
+  deliverSecrets(context, { db, deployment, vault, changes });
   const deps: Omit<ApiDeps, "hot"> = {
     db,
     writer,
@@ -72,7 +83,8 @@ export async function startApiServer(
     gateway,
     match: createMatchClient(env.MATCH_URLS),
     tasks,
-    changes: createChangeFeed({ url: env.DATABASE_URL, logger, signal, onCancel: cancellations.cancel }),
+    changes,
+    vault,
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
@@ -84,6 +96,19 @@ export async function startApiServer(
     limits: createLimits(redis, limits),
   });
   return serve(context, env, app, internalApp(deps, registry));
+}
+
+/** Answers requests of nodes for secrets, at once when one is stored or its lease is exported. */
+function deliverSecrets(
+  { logger, signal, onStop }: ServiceContext,
+  deps: Pick<ApiDeps, "db" | "deployment" | "vault" | "changes">,
+): void {
+  const delivery = startSecretDelivery({ ...deps, logger, signal });
+  onStop("secrets", () => delivery.done);
+  deps.changes.onNotice((channel, payload) => {
+    const concerns = payload === undefined || payload === "secret_request" || channel === chainChannel;
+    if (concerns) delivery.wake();
+  });
 }
 
 /** Starts the runner of tasks and the sweep over tasks of stopped instances. */

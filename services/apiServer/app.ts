@@ -36,6 +36,7 @@ import { orderRoutes } from "./routes/orders.ts";
 import { placementRoutes } from "./routes/placements.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { rewardRoutes } from "./routes/rewards.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { statementRoutes } from "./routes/statement.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
@@ -57,6 +58,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...depositRoutes(deps),
     ...faucetRoutes(deps),
     ...imageRoutes(deps),
+    ...secretRoutes(deps),
     ...publishRoutes(deps),
     ...workspaceRoutes(deps),
     ...eventRoutes(deps),

@@ -10,6 +10,7 @@ import type { Faucet } from "./faucet.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { HotFacts } from "./hotFacts.ts";
 import type { MatchClient } from "./matchClient.ts";
+import type { SecretVault } from "./secretVault.ts";
 import type { TaskRunner } from "./taskRunner.ts";
 import type { WorkspaceOrders } from "./workspaceOrders.ts";
 
@@ -34,6 +35,8 @@ export type ApiDeps = {
   changes: ChangeFeed;
   /** Secrets of the signatures of webhooks. */
   webhookSecrets: WebhookSecrets;
+  /** Encrypts the secrets of workspaces. */
+  vault: SecretVault;
   /** Registries and webhooks may be at addresses that are not public. */
   privateAddresses: boolean;
   /** Only on a market with test tokens. */

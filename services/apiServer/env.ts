@@ -5,6 +5,7 @@ import {
   envTypes,
   readEnv,
   redisEnv,
+  secretKeysEnv,
   signerEnv,
   webhookKeysEnv,
 } from "@ngpu/runtime/env";
@@ -23,6 +24,7 @@ export const apiServerVariables = {
   ...redisEnv,
   ...signerEnv,
   ...webhookKeysEnv,
+  ...secretKeysEnv,
   INTERNAL_HOST: z
     .string()
     .default("127.0.0.1")

@@ -67,7 +67,7 @@ function bounded(config: string): string {
 
 /** The configuration as it is stored on the chain. */
 function configOf(
-  { command, env, ports, health, maxDown }: NewWorkspace,
+  { command, env, secrets, ports, health, maxDown }: NewWorkspace,
   image: string,
   placement: NewWorkspace["placement"],
 ): string {
@@ -81,6 +81,7 @@ function configOf(
         health,
         ...(maxDown === undefined ? {} : { maxDown }),
         ...(placement === undefined ? {} : { placement }),
+        ...(secrets === undefined ? {} : { secrets }),
       }),
     ),
   );
@@ -131,7 +132,7 @@ export function questionOf(spec: WorkspaceSpec, config: string, workspace: NewWo
 /** Applies an update to the current spec and configuration; null when neither changes. */
 export function updated(
   current: { spec: WorkspaceSpec; config: string },
-  { image, replicas: _replicas, maxPricePerSecond, ...changes }: WorkspaceUpdate,
+  { image, replicas: _replicas, maxPricePerSecond, secrets, renewSecrets, ...changes }: WorkspaceUpdate,
 ): { spec: WorkspaceSpec; config: string } | null {
   const [reference, digest] = image?.split("@sha256:") ?? [];
   const before = workspaceConfig.parse(JSON.parse(current.config));
@@ -140,6 +141,7 @@ export function updated(
       workspaceConfig.parse({
         ...before,
         ...changes,
+        secrets: updatedSecrets(before.secrets, secrets, renewSecrets),
         ...(reference === undefined ? {} : { image: reference }),
       }),
     ),
@@ -158,6 +160,30 @@ export function updated(
     isDeepStrictEqual(settled(before), settled(workspaceConfig.parse(JSON.parse(config))));
   return isSame ? null : { spec, config };
 }
+
+/**
+ * The named secrets after an update. The revision counts the updates that renew them, so that each changes the configuration.
+ *
+ * @throws InputError `secrets_not_named` (409) when there are none to renew.
+ */
+function updatedSecrets(
+  before: WorkspaceConfig["secrets"],
+  given: WorkspaceUpdate["secrets"],
+  renew: true | undefined,
+): WorkspaceConfig["secrets"] {
+  const { revision = 0 } = before ?? {};
+  const next =
+    given === undefined ? before : given === null ? undefined : { ...given, ...revisionOf(revision) };
+  if (renew === undefined) return next;
+  if (next !== undefined) return { ...next, revision: revision + 1 };
+  throw new InputError("The workspace names no secrets.", {
+    code: "secrets_not_named",
+    status: 409,
+    hint: "Name them with `secrets`, as when it is published.",
+  });
+}
+
+const revisionOf = (revision: number) => (revision === 0 ? {} : { revision });
 
 /** The 8 bytes that represent a GPU model on the chain: the start of its name's hash, or the given hex; zero: any model. */
 export function gpuModelBytes(model: string | undefined): Hex {

@@ -8,6 +8,7 @@ export const scopeTexts = {
   logs: "read what the containers of workspaces write",
   exec: "run commands in the containers of workspaces",
   payments: "deposit and authorize what the wallet has signed, and read the balance",
+  secrets: "set and delete secrets, and list their names",
   webhooks: "create, change and delete webhooks, and read events",
   keys: "list, create, rotate and revoke keys",
 } as const;
@@ -21,6 +22,7 @@ const byTag: Readonly<Record<string, Scope>> = {
   Workspaces: "workspaces",
   Tasks: "tasks",
   "OpenAI-compatible": "tasks",
+  Secrets: "secrets",
   Webhooks: "webhooks",
 };
 

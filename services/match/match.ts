@@ -26,6 +26,7 @@ import { startPlacement } from "./scheduling/placement.ts";
 import { registerInstance } from "./sessions/absenceStore.ts";
 import { startOrderDispatch } from "./sessions/orderDispatch.ts";
 import { createReasonReports } from "./sessions/reasonReports.ts";
+import { startSecretAnswers } from "./sessions/secretRequests.ts";
 import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
@@ -129,9 +130,10 @@ function startServing(
   const account = privateKeyToAccount(env.RECEIPTS_KEY);
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
   const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
+  const secretAnswers = startSecretAnswers({ context, pool, sessions });
   const placement = startPlacement({ context, pool, redis, answers: shared.metrics.answers, fleetNow });
   startPrefetch({ ...shared, env, fleetNow });
-  return { sessions, sessionMonitor, relay, orderDispatch, placement };
+  return { sessions, sessionMonitor, relay, orderDispatch, secretAnswers, placement };
 }
 
 /** Serves sessions and starts their monitor. */

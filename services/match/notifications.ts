@@ -16,6 +16,7 @@ export function createNotice(parts: {
   relay?: Wakeable | undefined;
   orderDispatch?: Wakeable | undefined;
   placement?: Wakeable | undefined;
+  secretAnswers?: Wakeable | undefined;
 }): Notice {
   const { sessions, sessionMonitor, measure, failover, offline, relay, orderDispatch, placement } = parts;
   return (channel, payload) => {
@@ -25,6 +26,7 @@ export function createNotice(parts: {
     }
     if (channel === chainChannel || payload === undefined) {
       for (const part of [sessionMonitor, measure, failover, offline, relay]) part?.wake();
+      if (payload === undefined) parts.secretAnswers?.wake();
       // A round that was requested is an order to its node.
       if (payload === undefined || payload.includes('"measurement"')) orderDispatch?.wake();
       return;
@@ -32,6 +34,7 @@ export function createNotice(parts: {
     if (payload === "relay") relay?.wake();
     if (payload === "loss") failover?.wake();
     if (payload === "placement") placement?.wake();
+    if (payload === "secret_answer") parts.secretAnswers?.wake();
     if (payload === "prefetch") orderDispatch?.wake();
     if (payload === "measure_round" || payload === "session") {
       orderDispatch?.wake();

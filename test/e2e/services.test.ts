@@ -84,6 +84,7 @@ describe("a service started alone", function () {
     GATEWAY_URLS: "http://127.0.0.1:8081",
     GATEWAY_TOKEN: token,
     WEBHOOK_KEYS: token,
+    SECRET_KEYS: token,
     MATCH_URLS: "ws://127.0.0.1:8082",
     PUBLIC_RPC_URLS: "http://127.0.0.1:8545",
     PROBE_IMAGE: image,

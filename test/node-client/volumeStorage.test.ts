@@ -74,6 +74,11 @@ describe("the volumes of an image on an engine", () => {
       signal: new AbortController().signal,
       gpus: () => [],
       sickGpus: () => [],
+      secrets: {
+        ofNew: async () => ({ env: {}, folder: undefined }),
+        restore: async () => undefined,
+        keepOnly: () => undefined,
+      },
       walls: createWalls({
         engine: client,
         shell: async () => {

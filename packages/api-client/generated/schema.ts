@@ -766,6 +766,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your secrets without their values
+         * @description No call returns a value.
+         *
+         *     Scope: read or secrets.
+         */
+        get: operations["getV1Secrets"];
+        put?: never;
+        /**
+         * Set secrets
+         * @description Sets all of them or none. A workspace gets those that its `secrets` name, as variables of the environment or as files below /run/secrets. The API stores them encrypted. Only the node with the highest lease of a replica gets them, sealed for a key that it made for this lease. Containers that run keep the value that they started with: `renewSecrets` of an update replaces them.
+         *
+         *     Scope: secrets.
+         */
+        post: operations["postV1Secrets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a secret
+         * @description Containers that run keep it until they end. A replica of a workspace that names it does not start again without it.
+         *
+         *     Scope: secrets.
+         */
+        delete: operations["deleteV1SecretsName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks": {
         parameters: {
             query?: never;
@@ -1584,6 +1634,23 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        NamedSecrets: {
+            /**
+             * @description How final the assignment of a lease is before its node gets them; default: unsafe
+             * @enum {string}
+             */
+            after?: "unsafe" | "safe" | "finalized";
+            /**
+             * @description Secrets that are variables of the environment with the same names
+             * @default []
+             */
+            env?: string[];
+            /**
+             * @description Secrets that are files in /run/secrets with the same names
+             * @default []
+             */
+            files?: string[];
+        };
         Network: {
             apiVersion: string;
             chainId: number;
@@ -1593,6 +1660,23 @@ export interface components {
             matchUrls: string[];
             probeImage: string;
             rpcUrls: string[];
+        };
+        NewSecret: {
+            /**
+             * Format: base64
+             * @description The value as any bytes, in base64; such a value may be a file only
+             */
+            base64?: string;
+            /**
+             * @description Name of the variable or file
+             * @example HF_TOKEN
+             */
+            name: string;
+            /** @description The value as text */
+            value?: string;
+        };
+        NewSecrets: {
+            secrets: components["schemas"]["NewSecret"][];
         };
         NewTask: {
             /** @description Sent as the JSON body; not sent with GET */
@@ -1743,6 +1827,8 @@ export interface components {
             region?: string;
             /** @default 1 */
             replicas?: number;
+            /** @description Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain */
+            secrets?: components["schemas"]["NamedSecrets"];
             /**
              * @description Publish it even if no node can currently run it
              * @default false
@@ -2128,7 +2214,7 @@ export interface components {
              * @description Stable, machine-readable code
              * @enum {string}
              */
-            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "isolation_unavailable" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "stopped";
+            code: "assignment_refused" | "authorization_ended" | "balance_too_low" | "closed" | "config_invalid" | "container_exited" | "container_start_failed" | "container_starting" | "disk_full" | "expired" | "gpu_lost" | "health_failing" | "image_architecture_mismatch" | "image_digest_mismatch" | "image_downloading" | "image_not_found" | "image_pull_denied" | "image_pull_failed" | "image_registry_unreachable" | "image_volumes_exceeded" | "isolation_unavailable" | "lock_spent" | "no_node_fits" | "node_lost" | "out_of_memory" | "placing" | "replica_replaced" | "secret_missing" | "secrets_unavailable" | "stopped";
             /** @description Facts by code, as docs/reference/reasons.md lists them. Text of a container or a registry is theirs */
             details: {
                 [key: string]: unknown;
@@ -2293,6 +2379,20 @@ export interface components {
                 replica: number;
                 workspaceId: string;
             }[];
+        };
+        Secret: {
+            /** @description Length of the value */
+            bytes: number;
+            /** Format: date-time */
+            createdAt: string;
+            name: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description Counts the values that it has had, from 1 */
+            version: number;
+        };
+        SecretList: {
+            secrets: components["schemas"]["Secret"][];
         };
         StatementEntry: {
             /**
@@ -2643,7 +2743,14 @@ export interface components {
              * @example 1000000000000000000
              */
             maxPricePerSecond?: string;
+            /**
+             * @description Replaces the replicas, so that they get the present values of their secrets
+             * @constant
+             */
+            renewSecrets?: true;
             replicas?: number;
+            /** @description Null: none any more */
+            secrets?: components["schemas"]["NamedSecrets"] | null;
         };
     };
     responses: {
@@ -4429,7 +4536,7 @@ export interface operations {
                             /** @description Calls a minute; null: the API's own limit */
                             ratePerMinute: number | null;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
                             spendPerDay: string | null;
                             /**
                              * @description What the tasks of a key with spendPerDay have cost since midnight UTC, token units
@@ -4477,8 +4584,8 @@ export interface operations {
                     name: string;
                     /** @description Calls a minute; default: the API's own limit */
                     ratePerMinute?: number;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[];
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; secrets: set and delete secrets, and list their names; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[];
                     /**
                      * @description What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price
                      * @example 1000000000000000000
@@ -4507,7 +4614,7 @@ export interface operations {
                         /** @description Calls a minute; null: the API's own limit */
                         ratePerMinute: number | null;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "webhooks" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
                         spendPerDay: string | null;
                     };
                 };
@@ -5307,6 +5414,120 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1Secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecrets"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1SecretsName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        deleted: true;
+                        name: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];

@@ -46,6 +46,8 @@ const details = {
   image_volumes_exceeded: z.strictObject({ volumes: count, most: count }),
   isolation_unavailable: z.strictObject({ message }),
   out_of_memory: z.strictObject({ memoryMib: count, exitCode, starts: count, log }),
+  secret_missing: z.strictObject({ names: z.array(bytesText(128)).max(128) }),
+  secrets_unavailable: z.strictObject({ message }),
 } as const satisfies Partial<Record<ReasonCode, z.ZodType>>;
 
 export type NodeReasonCode = keyof typeof details;

@@ -196,6 +196,19 @@ export const reasons = {
     hint: "Wait: another node gets the replica. `details.why` says what the node did not do.",
     details: { why: "What the node did not do in time, or reported" },
   },
+  secret_missing: {
+    source: "node",
+    message: "The workspace names secrets that its owner has not set.",
+    hint: "Set them: POST /v1/secrets, or `ngpu secrets set`. The container starts then.",
+    details: { names: "The names" },
+  },
+  secrets_unavailable: {
+    source: "node",
+    message:
+      "The node has not received the workspace's secrets, and does not start the container without them.",
+    hint: "Wait: the node asks again. With `secrets.after`, it gets them once its assignment is that final.",
+    details: { message: "What is missing" },
+  },
   stopped: {
     source: "market",
     message: "The owner stopped the replica.",

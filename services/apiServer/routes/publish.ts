@@ -12,6 +12,7 @@ import { explainWithModelNames } from "../explainWithModelNames.ts";
 import { requireFunds } from "../funds.ts";
 import { requireImage } from "../imageFacts.ts";
 import { withinLimit } from "../keyLimits.ts";
+import { requireSecrets } from "../namedSecrets.ts";
 import { publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
@@ -51,6 +52,7 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
           await requireFunds(deps, wallet, authorizationId, body);
           await requireImage(deps, body.image);
+          await requireSecrets(deps.db, wallet, body.secrets);
         }
         const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
         const rate = body.maxPricePerSecond * BigInt(body.replicas);

@@ -5,6 +5,7 @@ import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { requireImage } from "../imageFacts.ts";
 import { withinLimit } from "../keyLimits.ts";
+import { requireSecrets } from "../namedSecrets.ts";
 import { updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { type WorkspaceUpdate, workspaceUpdate } from "../schemas/newWorkspace.ts";
@@ -37,7 +38,7 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
           requireOpen(workspace);
           const price = body.maxPricePerSecond ?? workspace.max_price_per_second;
           const rate = price * BigInt(body.replicas ?? workspace.replicas);
-          const send = () => sendUpdate(deps, order, workspace, body);
+          const send = () => sendUpdate(deps, { order, workspace, body, wallet: partner.wallet });
           return withinLimit(deps.db, partner, { id, rate }, send, (sent) => sent.id);
         });
       },
@@ -45,12 +46,17 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
   ];
 }
 
-async function sendUpdate(deps: ApiDeps, order: OrderSender, workspace: WorkspaceRow, body: WorkspaceUpdate) {
+async function sendUpdate(
+  deps: ApiDeps,
+  given: { order: OrderSender; workspace: WorkspaceRow; body: WorkspaceUpdate; wallet: string },
+) {
+  const { order, workspace, body, wallet } = given;
   const workspaceId = BigInt(workspace.id);
   const at = addressFor(deps.deployment, "DockerContract", { workspaceId });
   const current = await loadSpec(deps.db, workspaceId);
   const next = updated({ spec: current, config: workspace.config }, body);
   if (body.image !== undefined && next !== null) await requireImage(deps, body.image);
+  if (next !== null) await requireSecrets(deps.db, wallet, body.secrets ?? undefined);
   const changed =
     next === null
       ? null

@@ -1,5 +1,6 @@
 import { policies } from "@ngpu/contracts-sdk/enumNames";
 import { leastResources } from "@ngpu/protocol/leastResources";
+import { secretLimits, secretName, secretsFolder, secretTiers, secretVariable } from "@ngpu/protocol/secrets";
 import { newHealthPath, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
 import { text, uint } from "./common.ts";
@@ -39,6 +40,26 @@ const imageReference = new RegExp(
   `^(?=.{1,255}@)(?:${hostPart}(?:\\.${hostPart})*(?::\\d{1,5})?/)?${namePart}(?:/${namePart})*(?::[\\w][\\w.-]{0,127})?@sha256:[0-9a-f]{64}$`,
 );
 
+const secretNames = (name: z.ZodString, description: string) =>
+  z
+    .array(name)
+    .max(secretLimits.perWorkspace)
+    .refine((names) => new Set(names).size === names.length, "names a secret twice")
+    .default([])
+    .meta({ description });
+
+/** The secrets of the wallet that a workspace's containers get. Their names are on the chain. */
+const namedSecrets = z
+  .strictObject({
+    env: secretNames(secretVariable, "Secrets that are variables of the environment with the same names"),
+    files: secretNames(secretName, `Secrets that are files in ${secretsFolder} with the same names`),
+    after: z.enum(secretTiers).optional().meta({
+      description: "How final the assignment of a lease is before its node gets them; default: unsafe",
+    }),
+  })
+  .refine(({ env, files }) => env.length + files.length > 0, "names no secret")
+  .meta({ id: "NamedSecrets" });
+
 export const newWorkspace = z
   .strictObject({
     authorizationId: z
@@ -69,6 +90,10 @@ export const newWorkspace = z
     ),
     env: workspaceConfig.shape.env.meta({
       description: "Public, because it is stored on the chain. Do not put secrets here",
+    }),
+    secrets: namedSecrets.optional().meta({
+      description:
+        "Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain",
     }),
     ports: workspaceConfig.shape.ports.meta({
       description: "Ports the container listens on; the first one serves tasks",
@@ -120,6 +145,10 @@ export const workspaceUpdate = z
     image: fields.image.optional(),
     command: fields.command,
     env: fields.env.unwrap().optional(),
+    secrets: namedSecrets.nullable().optional().meta({ description: "Null: none any more" }),
+    renewSecrets: z.literal(true).optional().meta({
+      description: "Replaces the replicas, so that they get the present values of their secrets",
+    }),
     health: newHealthPath.optional(),
     maxDown: workspaceConfig.shape.maxDown.meta({
       description: "Maximum number of replicas that are down at the same time during the update; default: 1",

@@ -5,6 +5,7 @@ import { handlePrefetchResult } from "../prefetch/prefetch.ts";
 import type { Heartbeat } from "../presence/acknowledgeHeartbeats.ts";
 import type { Relay } from "../relay/relayBatches.ts";
 import { handleRoundResult } from "./orderDispatch.ts";
+import { storeSecretRequest } from "./secretRequests.ts";
 import type { Session, SessionHandlers, SessionMessage } from "./session.ts";
 import { writeLive } from "./sessionStore.ts";
 
@@ -31,6 +32,7 @@ export function createMessageRouter(parts: {
     }
     if (message.type === "heartbeat") return acknowledge(session, message);
     if (message.type === "reason") return reportReason(session, message);
+    if (message.type === "secrets") return storeSecretRequest(pool, session, message);
     if (session.subjectId !== null) await writeLive(pool, session.subjectId, message);
   };
 }

@@ -18,6 +18,9 @@ import { createOutbox } from "../../../node-client/outbox.ts";
 import type { Publication } from "../../../node-client/plans.ts";
 import { createReasonReporter } from "../../../node-client/reasons/reasonReporter.ts";
 import { createReconciler } from "../../../node-client/reconcile.ts";
+import { createLeaseSecrets } from "../../../node-client/secrets/leaseSecrets.ts";
+import { missing } from "../../../node-client/secrets/secretClient.ts";
+import { createSecretFiles } from "../../../node-client/secrets/secretFiles.ts";
 import { openHostShell } from "../../../node-client/walls/hostShell.ts";
 import { createWalls } from "../../../node-client/walls/walls.ts";
 import { engineSocket } from "../../../scripts/embedded/dockerEngine.ts";
@@ -37,8 +40,12 @@ export type AgentOrder = {
   secondsSinceContact: number;
   /** Run until this code was reported, null: that the lease runs; undefined: until nothing happens for a while. */
   awaits?: string | null;
+  /** End as soon as the awaited code was reported: what fails is tried again without end. */
+  endsWhenSaid?: boolean;
   /** Run until every lease has reported that it runs, or why not. */
   awaitsAll?: boolean;
+  /** Secrets by name, as the market would answer; undefined: it says that none is set. */
+  secrets?: Record<string, string>;
 };
 
 /** BigInts are encoded as "123n". */
@@ -86,6 +93,15 @@ async function run(order: AgentOrder): Promise<void> {
     reasons: createReasonReporter({ engine, send: (message) => reasons.push(message) > 0, logger }),
     sickGpus: () => [],
     walls: createWalls({ engine, shell: openHostShell(engine), logger }),
+    secrets: createLeaseSecrets(
+      {
+        fetch: async () => {
+          if (order.secrets === undefined) throw missing(["TOKEN"]);
+          return new Map(Object.entries(order.secrets).map(([name, text]) => [name, Buffer.from(text)]));
+        },
+      },
+      createSecretFiles(`${engine.market}-${engine.node}`),
+    ),
     view: () => ({ assignments: order.assignments, rounds: new Map() }),
     lastContactAt: () => Date.now() - order.secondsSinceContact * 1000,
     onDone: () => {},
@@ -108,7 +124,8 @@ async function run(order: AgentOrder): Promise<void> {
   using _alive = setInterval(() => undefined, 1_000);
   const deadline = Date.now() + (order.awaitsAll ? 400_000 : 60_000);
   const goesOn = () =>
-    (order.awaitsAll !== true && Date.now() - lastStep < 2_500) || (isAwaited() && Date.now() < deadline);
+    !(order.endsWhenSaid === true && !isAwaited()) &&
+    ((order.awaitsAll !== true && Date.now() - lastStep < 2_500) || (isAwaited() && Date.now() < deadline));
   while (goesOn()) {
     await reconciler.round();
     await reconciler.idle();

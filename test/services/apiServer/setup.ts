@@ -34,6 +34,8 @@ import { createContract, type OpenApi } from "./contract.ts";
 const token = "a-token-of-more-than-thirty-two-characters";
 /** The secrets of webhooks are derived from it. */
 export const webhookKey = "a-key-of-more-than-thirty-two-characters";
+/** The secrets of workspaces are encrypted by it. */
+export const secretKey = "another-key-of-more-than-thirty-two-characters";
 export const probeImage = `registry.test/probe@sha256:${"0".repeat(64)}`;
 /** The account that the API sends from; nothing else in the tests uses it. */
 export const apiAccount = accounts.workspace;
@@ -96,6 +98,7 @@ export async function setup(
     PROBE_IMAGE: options.probeImage ?? probeImage,
     PRIVATE_ADDRESSES: true,
     WEBHOOK_KEYS: [webhookKey],
+    SECRET_KEYS: [secretKey],
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
   const start = async (): Promise<{ stop: () => Promise<void> }> => {

@@ -137,6 +137,7 @@ async function environments(
       PROBE_IMAGE: `registry.test/probe@sha256:${"0".repeat(64)}`,
       PRIVATE_ADDRESSES: "1",
       WEBHOOK_KEYS: token,
+      SECRET_KEYS: token,
     },
   };
 }

@@ -72,6 +72,7 @@ async function apiEnv(test: TestMatch, matchUrl: string) {
     PUBLIC_RPC_URLS: test.market.rpcUrl,
     PROBE_IMAGE: `127.0.0.1:9/probe@sha256:${"0".repeat(64)}`,
     WEBHOOK_KEYS: "a-token-of-more-than-thirty-two-characters",
+    SECRET_KEYS: "a-token-of-more-than-thirty-two-characters",
     PRIVATE_ADDRESSES: "1",
   };
 }
