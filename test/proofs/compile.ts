@@ -2,17 +2,13 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import solc from "solc";
-import { type Code } from "./state.ts";
+import type { Code } from "./state.ts";
 import { constant, input, type Term } from "./words.ts";
 
 /** A change of a source: `was` occurs in it once. */
 export type Fault = { file: string; was: string; now: string };
-export type Compiled = {
-  /** By the name of the contract. */
-  contracts: Map<string, Artifact>;
-};
-type Parameter = { name: string; type: string };
-type Artifact = {
+export type Parameter = { name: string; type: string; components?: Parameter[] };
+export type Artifact = {
   bytecode: string;
   references: Record<string, { start: number; length: number }[]>;
   immutables: Map<string, Immutable>;
@@ -25,7 +21,11 @@ const folder = "test/contracts/proofs";
 /** Harnesses reach private parts of the contracts, so these are compiled as internal ones. */
 const opened = (text: string) => text.replaceAll(/\bprivate\b/g, "internal");
 
-export function compile(rootDir: string, fault?: Fault): Map<string, Artifact> {
+/**
+ * @param wanted Names of harnesses; none: all.
+ * @param fault A change of one source, so that a proof must fail.
+ */
+export function compile(rootDir: string, wanted: readonly string[] = [], fault?: Fault): Map<string, Artifact> {
   const settings = JSON.parse(readFileSync(join(rootDir, "contracts/compiler.json"), "utf8")).settings;
   const read = (path: string): { contents: string } | { error: string } => {
     const file = [join(rootDir, path), join(rootDir, "node_modules", path)].find((one) => existsSync(one));
@@ -34,16 +34,13 @@ export function compile(rootDir: string, fault?: Fault): Map<string, Artifact> {
     if (!path.startsWith("contracts/")) return { contents: text };
     return { contents: opened(fault?.file === path ? faulty(text, fault) : text) };
   };
-  const files = globSync(`${folder}/*.sol`, { cwd: rootDir });
+  const files = globSync(`${folder}/*.sol`, { cwd: rootDir }).filter((file) => wanted.length === 0 || file.endsWith("Neighbours.sol") || wanted.includes(basename(file, ".sol")));
   const sources = Object.fromEntries(
     files.map((file) => [file, { content: readFileSync(join(rootDir, file), "utf8") }]),
   );
-  const outputSelection = {
-    "*": {
-      "": ["ast"],
-      "*": ["evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "evm.methodIdentifiers", "abi"],
-    },
-  };
+  // Code of the harnesses alone: what they inherit is in it.
+  const harness = ["evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "evm.methodIdentifiers", "abi"];
+  const outputSelection = Object.fromEntries([["*", { "": ["ast"] }], ...files.map((file) => [file, { "": ["ast"], "*": harness }])]);
   const given = { language: "Solidity", sources, settings: { ...settings, outputSelection } };
   const output = JSON.parse(solc.compile(JSON.stringify(given), { import: read }));
   const errors = (output.errors ?? []).filter(({ severity }: { severity: string }) => severity === "error");
@@ -52,7 +49,7 @@ export function compile(rootDir: string, fault?: Fault): Map<string, Artifact> {
   const all = new Map<string, Artifact>();
   for (const [file, contracts] of Object.entries<Record<string, Output>>(output.contracts)) {
     if (!file.startsWith(folder)) continue;
-    for (const [name, contract] of Object.entries(contracts)) all.set(name, artifactOf(contract, immutables));
+    for (const [name, contract] of Object.entries(contracts ?? {})) all.set(name, artifactOf(contract, immutables));
   }
   return all;
 }
@@ -125,5 +122,3 @@ export function codeOf(artifact: Artifact, values: Record<string, bigint>): Code
   }
   return { bytes, targets, immutables };
 }
-
-export const contractOf = (file: string) => basename(file, ".sol");

@@ -8,7 +8,7 @@ import { constant, eq, input, isConstant, isTrue, not, type Term, UnsupportedErr
 
 export type Ending = { state: State; kind: "returned" | "reverted"; data: Map<number, unknown>; code?: bigint };
 
-const QUICK = 3_000;
+const QUICK = 15_000;
 const MOST_STEPS = 400_000;
 const MOST_PATHS = 4_000;
 const MOST_VALUES = 8;

@@ -1,8 +1,8 @@
 // One property: every path of a harness's function, and whether one violates what it asserts.
-import { bitsOf, codeOf, type compile } from "./compile.ts";
+import { bitsOf, codeOf, type compile, type Parameter } from "./compile.ts";
 import { run, startState } from "./machine.ts";
 import type { Solver } from "./smt.ts";
-import { constant, input, type Term, UnsupportedError } from "./words.ts";
+import { input, shl, type Term, UnsupportedError } from "./words.ts";
 
 export type Property = {
   contract: string;
@@ -63,9 +63,17 @@ export async function prove({ contracts, solver, milliseconds }: Given, property
 }
 
 /** An unknown for each word of a static parameter. */
-function wordsOf({ name, type }: { name: string; type: string }): Term[] {
+function wordsOf({ name, type, components }: Parameter): Term[] {
+  if (components !== undefined) return components.flatMap(wordsOf);
   const array = /^(.+)\[(\d+)\]$/.exec(type);
-  if (array?.[1] === undefined) return [type === "" ? constant(0n) : input(name, bitsOf(type))];
-  const bits = bitsOf(array[1]);
-  return Array.from({ length: Number(array[2]) }, (_, index) => input(`${name}[${index}]`, bits));
+  if (array?.[1] === undefined) return [wordOf(name, type)];
+  const element = array[1];
+  return Array.from({ length: Number(array[2]) }, (_, index) => wordOf(`${name}[${index}]`, element));
+}
+
+/** Short bytes are at a word's upper end. */
+function wordOf(name: string, type: string): Term {
+  const bytes = /^bytes(\d+)$/.exec(type)?.[1];
+  if (bytes === undefined) return input(name, bitsOf(type));
+  return shl(input(name, 8n * BigInt(bytes)), 256n - 8n * BigInt(bytes));
 }
