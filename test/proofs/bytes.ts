@@ -1,5 +1,5 @@
 // Memory and call data byte by byte: each byte is known, or a byte of a word.
-import { keccak256, type Hex } from "viem";
+import { type Hex, keccak256 } from "viem";
 import { bitOr, constant, hashOf, isConstant, low, shl, shr, type Term, zero } from "./words.ts";
 
 /** A known byte, or the byte at `index` of a word, 0 being the highest. */
@@ -34,7 +34,8 @@ function numberAt(bytes: Bytes, at: number, length: number): Term {
     } else {
       for (; end < length; end += 1) {
         const next = bytes.get(at + end) ?? 0;
-        if (typeof next === "number" || next.word !== first.word || next.index !== first.index + end - index) break;
+        if (typeof next === "number" || next.word !== first.word || next.index !== first.index + end - index)
+          break;
       }
       const last = first.index + end - index - 1;
       const part = low(shr(first.word, BigInt(8 * (31 - last))), BigInt(8 * (end - index)));

@@ -25,7 +25,11 @@ const opened = (text: string) => text.replaceAll(/\bprivate\b/g, "internal");
  * @param wanted Names of harnesses; none: all.
  * @param fault A change of one source, so that a proof must fail.
  */
-export function compile(rootDir: string, wanted: readonly string[] = [], fault?: Fault): Map<string, Artifact> {
+export function compile(
+  rootDir: string,
+  wanted: readonly string[] = [],
+  fault?: Fault,
+): Map<string, Artifact> {
   const settings = JSON.parse(readFileSync(join(rootDir, "contracts/compiler.json"), "utf8")).settings;
   const read = (path: string): { contents: string } | { error: string } => {
     const file = [join(rootDir, path), join(rootDir, "node_modules", path)].find((one) => existsSync(one));
@@ -34,13 +38,24 @@ export function compile(rootDir: string, wanted: readonly string[] = [], fault?:
     if (!path.startsWith("contracts/")) return { contents: text };
     return { contents: opened(fault?.file === path ? faulty(text, fault) : text) };
   };
-  const files = globSync(`${folder}/*.sol`, { cwd: rootDir }).filter((file) => wanted.length === 0 || file.endsWith("Neighbours.sol") || wanted.includes(basename(file, ".sol")));
+  const files = globSync(`${folder}/*.sol`, { cwd: rootDir }).filter(
+    (file) =>
+      wanted.length === 0 || file.endsWith("Neighbours.sol") || wanted.includes(basename(file, ".sol")),
+  );
   const sources = Object.fromEntries(
     files.map((file) => [file, { content: readFileSync(join(rootDir, file), "utf8") }]),
   );
   // Code of the harnesses alone: what they inherit is in it.
-  const harness = ["evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "evm.methodIdentifiers", "abi"];
-  const outputSelection = Object.fromEntries([["*", { "": ["ast"] }], ...files.map((file) => [file, { "": ["ast"], "*": harness }])]);
+  const harness = [
+    "evm.deployedBytecode.object",
+    "evm.deployedBytecode.immutableReferences",
+    "evm.methodIdentifiers",
+    "abi",
+  ];
+  const outputSelection = Object.fromEntries([
+    ["*", { "": ["ast"] }],
+    ...files.map((file) => [file, { "": ["ast"], "*": harness }]),
+  ]);
   const given = { language: "Solidity", sources, settings: { ...settings, outputSelection } };
   const output = JSON.parse(solc.compile(JSON.stringify(given), { import: read }));
   const errors = (output.errors ?? []).filter(({ severity }: { severity: string }) => severity === "error");
@@ -49,7 +64,8 @@ export function compile(rootDir: string, wanted: readonly string[] = [], fault?:
   const all = new Map<string, Artifact>();
   for (const [file, contracts] of Object.entries<Record<string, Output>>(output.contracts)) {
     if (!file.startsWith(folder)) continue;
-    for (const [name, contract] of Object.entries(contracts ?? {})) all.set(name, artifactOf(contract, immutables));
+    for (const [name, contract] of Object.entries(contracts ?? {}))
+      all.set(name, artifactOf(contract, immutables));
   }
   return all;
 }

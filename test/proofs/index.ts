@@ -17,7 +17,14 @@ const program = new Command("npm run proofs --")
   .parse();
 const options = program.opts<{ seconds: number; faults: boolean; json?: boolean }>();
 
-type Result = { name: string; title: string; fault?: Fault; verdict: Verdict; seconds: number; isRight: boolean };
+type Result = {
+  name: string;
+  title: string;
+  fault?: Fault;
+  verdict: Verdict;
+  seconds: number;
+  isRight: boolean;
+};
 
 function secondsOf(text: string): number {
   const seconds = Number(text);
@@ -52,7 +59,8 @@ function describe({ name, title, fault, verdict, seconds, isRight }: Result): st
     const paths = verdict.kind === "proven" ? `, ${verdict.paths} paths` : "";
     return `${mark} ${title}: ${verdict.kind}${paths}, ${time}${reasonOf(verdict)}\n    ${name}`;
   }
-  const what = fault.now.trim() === "" ? `without ${fault.was.trim()}` : `${fault.was.trim()} → ${fault.now.trim()}`;
+  const what =
+    fault.now.trim() === "" ? `without ${fault.was.trim()}` : `${fault.was.trim()} → ${fault.now.trim()}`;
   return `${mark}     ${verdict.kind}, ${time}: ${fault.file}, ${what}${reasonOf(verdict)}`;
 }
 
@@ -68,7 +76,9 @@ function say(result: Result): void {
 }
 
 const wanted = properties.filter(({ name, contract }) => {
-  return program.args.length === 0 || program.args.some((part) => name.includes(part) || contract.includes(part));
+  return (
+    program.args.length === 0 || program.args.some((part) => name.includes(part) || contract.includes(part))
+  );
 });
 if (wanted.length === 0) program.error(`No property has ${program.args.join(" or ")} in its name.`);
 const solver = await startSolver();

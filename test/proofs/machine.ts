@@ -6,7 +6,12 @@ import type { Solver } from "./smt.ts";
 import { assume, type Code, copyState, type Frame, load, type State, store } from "./state.ts";
 import { constant, eq, input, isConstant, isTrue, not, type Term, UnsupportedError } from "./words.ts";
 
-export type Ending = { state: State; kind: "returned" | "reverted"; data: Map<number, unknown>; code?: bigint };
+export type Ending = {
+  state: State;
+  kind: "returned" | "reverted";
+  data: Map<number, unknown>;
+  code?: bigint;
+};
 
 const QUICK = 15_000;
 const MOST_STEPS = 400_000;
@@ -91,24 +96,24 @@ function unknownOperand(frame: Frame, op: number, { exact }: State): number | un
 
 // SHL, SHR and BYTE by; memory at; jumps to; lengths of what is hashed, copied, called, logged and returned.
 const knownOperands: Record<number, number[]> = {
-  0x0a: [0, 1],
-  0x1a: [0],
-  0x1b: [0],
-  0x1c: [0],
-  0x20: [0, 1],
-  0x35: [0],
-  0x37: [0, 1, 2],
-  0x39: [0, 1, 2],
-  0x3e: [0, 1, 2],
-  0x51: [0],
-  0x52: [0],
-  0x53: [0],
-  0x56: [0],
-  0x5e: [0, 1, 2],
-  0xf1: [1, 3, 4, 5, 6],
-  0xfa: [1, 2, 3, 4, 5],
-  0xf3: [0, 1],
-  0xfd: [0, 1],
+  10: [0, 1],
+  26: [0],
+  27: [0],
+  28: [0],
+  32: [0, 1],
+  53: [0],
+  55: [0, 1, 2],
+  57: [0, 1, 2],
+  62: [0, 1, 2],
+  81: [0],
+  82: [0],
+  83: [0],
+  86: [0],
+  94: [0, 1, 2],
+  241: [1, 3, 4, 5, 6],
+  250: [1, 2, 3, 4, 5],
+  243: [0, 1],
+  253: [0, 1],
 };
 
 /** A fork for each of the few values that an operand can have. */
@@ -204,10 +209,22 @@ function ended(state: State, frame: Frame, op: number, number: () => number): En
 }
 
 /** A state at the beginning of a call. */
-export function startState(world: CallWorld, address: bigint, selector: string, words: readonly Term[]): State {
+export function startState(
+  world: CallWorld,
+  address: bigint,
+  selector: string,
+  words: readonly Term[],
+): State {
   const data = bytesOf(selector);
   for (const [index, word] of words.entries()) writeWord(data, 4 + 32 * index, word);
-  const state: State = { frames: [], storage: new Map(), time: world.time, facts: [], exact: new Map(), steps: 0 };
+  const state: State = {
+    frames: [],
+    storage: new Map(),
+    time: world.time,
+    facts: [],
+    exact: new Map(),
+    steps: 0,
+  };
   enter(world, state, { address, caller: world.caller, data, dataSize: 4 + 32 * words.length });
   return state;
 }

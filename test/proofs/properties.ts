@@ -60,7 +60,11 @@ export const properties: readonly Stated[] = [
     "proveAnOrderEndsTheRate",
     "after an order at most restSeconds are due, and no second twice",
     [
-      ["libraries/Leases.sol", "uint40 ranUntil = until < restAt ? until : restAt;", "uint40 ranUntil = until;"],
+      [
+        "libraries/Leases.sol",
+        "uint40 ranUntil = until < restAt ? until : restAt;",
+        "uint40 ranUntil = until;",
+      ],
       ["libraries/Leases.sol", "uint40 until = time < expiry ? time : expiry;", "uint40 until = time;"],
     ],
   ),
@@ -104,7 +108,11 @@ export const properties: readonly Stated[] = [
     ["libraries/DayBooks.sol", "REFUNDED << (LANE * (today - day))", "REFUNDED"],
   ]),
   of("AccountsOfEscrowProof", "proveARefundIsBounded", "a refund is at most what the lease paid that day", [
-    ["escrow/Refunds.sol", "_atMost(_atMost(amount, book.paidOn(item.day, today)), _accounts[owner].spent())", "_atMost(amount, _accounts[owner].spent())"],
+    [
+      "escrow/Refunds.sol",
+      "_atMost(_atMost(amount, book.paidOn(item.day, today)), _accounts[owner].spent())",
+      "_atMost(amount, _accounts[owner].spent())",
+    ],
     ["escrow/Refunds.sol", "else lanes.yesterday -= uint72(amount);", ""],
   ]),
   of("AccountsOfEscrowProof", "proveADayIsPaidBackOnce", "a day is paid back once", [
@@ -117,18 +125,30 @@ export const properties: readonly Stated[] = [
     ["escrow/Payouts.sol", "            _collected[nodeId] = matured;\n", ""],
     ["escrow/Payouts.sol", "            amount -= fee;\n", ""],
   ]),
-  of("PayoutsProof", "proveOpeningKeepsToTheAuthorization", "a lease opens within its authorization, with its own lock", [
-    ["escrow/LeaseClocks.sol", "if (lock > free) revert", "if (false) revert"],
-    ["escrow/LeaseClocks.sol", "if (aDay > grant.daily) revert", "if (false) revert"],
-  ]),
-  of("RewardsProof", "proveAClaimPaysOnce", "an account gets its highest grant once, in any order of claims", [
-    ["Pomc.sol", "        _claimed[account] = cumulative;\n", ""],
-  ]),
+  of(
+    "PayoutsProof",
+    "proveOpeningKeepsToTheAuthorization",
+    "a lease opens within its authorization, with its own lock",
+    [
+      ["escrow/LeaseClocks.sol", "if (lock > free) revert", "if (false) revert"],
+      ["escrow/LeaseClocks.sol", "if (aDay > grant.daily) revert", "if (false) revert"],
+    ],
+  ),
+  of(
+    "RewardsProof",
+    "proveAClaimPaysOnce",
+    "an account gets its highest grant once, in any order of claims",
+    [["Pomc.sol", "        _claimed[account] = cumulative;\n", ""]],
+  ),
   of("RewardsProof", "proveAPartIsPaidFromWhatIsThere", "a grant is paid from tokens that are there", [
     ["pomc/Funds.sol", "paid = _smaller(amount, _token.balanceOf(address(this)));", "paid = amount;"],
   ]),
   of("RewardsProof", "proveOnlyActiveEpochsPay", "only known, active and enabled epochs pay", [
-    ["Pomc.sol", "        if (block.timestamp < activatesAt) {\n            if", "        if (false) {\n            if"],
+    [
+      "Pomc.sol",
+      "        if (block.timestamp < activatesAt) {\n            if",
+      "        if (false) {\n            if",
+    ],
   ]),
   of("RewardsProof", "provePostsKeepToTheSchedule", "a posted total is within the schedule", [
     ["Pomc.sol", "if (total > limit) revert", "if (false) revert"],
@@ -139,7 +159,11 @@ export const properties: readonly Stated[] = [
     ["pomc/Funds.sol", "_smaller(credit, total - budget.funded)", "credit"],
   ]),
   of("RewardsProof", "proveSelfDealingLoses", "dealing with oneself loses at least a tenth of the fee", [
-    ["pomc/Terms.sol", "if (uint256(terms.nodeTaskBasisPoints) + terms.payerTaskBasisPoints > MAX_TASK_PARTS) {", "if (false) {"],
+    [
+      "pomc/Terms.sol",
+      "if (uint256(terms.nodeTaskBasisPoints) + terms.payerTaskBasisPoints > MAX_TASK_PARTS) {",
+      "if (false) {",
+    ],
   ]),
   of("TokenProof", "proveMintsKeepToLimitAndCap", "mints keep to the minter's limit and the cap", [
     ["Token.sol", "if (minted > minter.limit) revert", "if (false) revert"],

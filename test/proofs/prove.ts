@@ -24,7 +24,10 @@ const CALLER = 0x2000n;
 
 type Given = { contracts: ReturnType<typeof compile>; solver: Solver; milliseconds: number };
 
-export async function prove({ contracts, solver, milliseconds }: Given, property: Property): Promise<Verdict> {
+export async function prove(
+  { contracts, solver, milliseconds }: Given,
+  property: Property,
+): Promise<Verdict> {
   const artifact = contracts.get(property.contract);
   const called = artifact?.functions.find(({ name }) => name === property.name);
   if (artifact === undefined || called === undefined)
@@ -52,7 +55,10 @@ export async function prove({ contracts, solver, milliseconds }: Given, property
       const { kind, model } = await solver.check(ending.state.facts, milliseconds);
       if (kind === "sat") return { kind: "refuted", values: model, code: ending.code };
       if (kind === "unknown")
-        return { kind: "unproven", reason: `no answer in ${milliseconds / 1_000} s about panic 0x${ending.code.toString(16)}` };
+        return {
+          kind: "unproven",
+          reason: `no answer in ${milliseconds / 1_000} s about panic 0x${ending.code.toString(16)}`,
+        };
     }
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;

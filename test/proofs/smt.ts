@@ -73,7 +73,10 @@ export function textOf(facts: readonly Term[]): { text: string; inputs: Term[] }
       lines.push(`(define-fun t${term.id} () ${sort} ${bodyOf(term)})`);
       return;
     }
-    lines.push(`(declare-const t${term.id} Int)`, `(assert (and (<= 0 t${term.id}) (<= t${term.id} ${term.hi})))`);
+    lines.push(
+      `(declare-const t${term.id} Int)`,
+      `(assert (and (<= 0 t${term.id}) (<= t${term.id} ${term.hi})))`,
+    );
   };
   for (const fact of facts) visit(fact);
   for (const fact of facts) lines.push(`(assert ${condition(fact)})`);

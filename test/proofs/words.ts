@@ -140,8 +140,7 @@ export function low(a: Term, count: bigint): Term {
   if ((a.bits & mask) === 0n) return zero;
   if (a.op === "low") return low(a.args[0] as Term, count < a.value ? count : a.value);
   if (a.op === "join") return joined(a.args.map((part) => low(part, count)));
-  if (a.op === "shl")
-    return a.value >= count ? zero : shl(low(a.args[0] as Term, count - a.value), a.value);
+  if (a.op === "shl") return a.value >= count ? zero : shl(low(a.args[0] as Term, count - a.value), a.value);
   if (a.op === "choose" && a.args.slice(1).some(isConstant)) {
     return choose(a.args[0] as Term, low(a.args[1] as Term, count), low(a.args[2] as Term, count));
   }
@@ -184,7 +183,11 @@ function joined(parts: readonly Term[]): Term {
   const all = fixed === 0n ? others : [constant(fixed), ...others];
   if (all.length <= 1) return all[0] ?? zero;
   const sum = (of: (term: Term) => bigint) => all.reduce((total, term) => total + of(term), 0n);
-  return node("join", all, { lo: sum(({ lo }) => lo), hi: sum(({ hi }) => hi), bits: sum(({ bits }) => bits) });
+  return node("join", all, {
+    lo: sum(({ lo }) => lo),
+    hi: sum(({ hi }) => hi),
+    bits: sum(({ bits }) => bits),
+  });
 }
 
 /** The bits of a constant mask, as ranges. */
