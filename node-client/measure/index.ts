@@ -22,6 +22,9 @@ import { version } from "../version.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
 import { readMeasurerId, requestRegistration } from "./registration.ts";
+import { createClaimBook } from "./waves/claimBook.ts";
+import { openTranscripts } from "./waves/transcripts.ts";
+import { createMeasuredWaves } from "./waves/waves.ts";
 
 /** Runs the measurement node until it is stopped. @throws NgpuError when it cannot be started. */
 export async function runMeasurer(env: MeasurerEnv): Promise<void> {
@@ -49,6 +52,9 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   return { account, network, journal, client, updatePlace: place, clientConfig };
 }
 
+/** Milliseconds between readings of what nodes claim, so that a wave finds little to read. */
+const claimsInterval = 600_000;
+
 type MeasurerEvents = { message: [ServerMessage] };
 
 /** The parts of a measurement node and their state. */
@@ -64,6 +70,7 @@ type Measurer = Awaited<ReturnType<typeof prepareMeasurer>> & {
   queue: Promise<void>;
   /** Rounds that wait for a node's probe to respond, concurrently. */
   awaiting: Set<Promise<void>>;
+  waves: ReturnType<typeof createMeasuredWaves>;
 };
 
 async function startMeasurer(
@@ -75,12 +82,23 @@ async function startMeasurer(
   const { account, network, journal } = prepared;
   const registry = createRegistry("measurer");
   const events = new EventEmitter<MeasurerEvents>();
+  const contact = contactOf(context, prepared, events);
+  const { measured, waves: wavesMeasured } = createMeasurerMetrics(registry);
+  const claims = createClaimBook({ ...prepared, deployment: network.deployment });
   const measurer: Measurer = {
     ...prepared,
-    ...contactOf(context, prepared, events),
+    ...contact,
     context,
     env,
-    measured: createMeasurerMetrics(registry).measured,
+    measured,
+    waves: createMeasuredWaves({
+      ...{ ...prepared, ...contact, claims, logger, signal },
+      deployment: network.deployment,
+      send: contact.session.send,
+      transcripts: openTranscripts(join(env.MEASURER_DIR, "transcripts")),
+      privateAddresses: env.MEASURER_PRIVATE_ADDRESSES,
+      onMeasured: (outcome) => wavesMeasured.inc({ outcome }),
+    }),
     measurerId: 0,
     queue: Promise.resolve(),
     awaiting: new Set(),
@@ -90,6 +108,9 @@ async function startMeasurer(
     ensureRegistered(measurer),
   );
   events.on("message", (message) => handleMessage(measurer, registration, message));
+  const reading = startLoop({ name: "claims", logger, signal, interval: claimsInterval }, async () => {
+    await claims.before(await prepared.client.getBlockNumber());
+  });
   const { clientConfig } = prepared;
   const watching = watchNetwork({
     api: env.NGPU_API,
@@ -111,8 +132,8 @@ async function startMeasurer(
   });
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
-    const loops = [session.done, registration.done, watching, updates.done];
-    await Promise.all([...loops, measurer.queue, ...measurer.awaiting]);
+    const loops = [session.done, registration.done, reading.done, watching, updates.done];
+    await Promise.all([...loops, measurer.queue, ...measurer.awaiting, measurer.waves.idle()]);
   });
   const health = () => ({
     ok: true,
@@ -153,6 +174,7 @@ function handleMessage(measurer: Measurer, registration: Loop, message: ServerMe
     registration.wake();
   } else if (message.type === "relayed") outbox.recordResult(message);
   else if (message.type === "measure") enqueue(measurer, message);
+  else if (message.type === "measureWave") measurer.waves.take(message);
 }
 
 function enqueue(measurer: Measurer, order: Order): void {

@@ -13,6 +13,7 @@ export const leaderships = {
   receipts: 7_007,
   offline: 7_008,
   witness: 7_009,
+  waves: 7_010,
 } as const;
 
 /**

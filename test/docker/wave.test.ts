@@ -118,16 +118,15 @@ describe("a wave on a real engine", function () {
       nodeId: 7,
       device: 0,
       claimed,
-      url: `http://127.0.0.1:${order.port}`,
-      token,
+      at: { url: `http://127.0.0.1:${order.port}`, token },
     };
-    const later = Date.now() + 400_000;
     const posted: [string, Hex][] = [];
     const transcripts = openTranscripts(dir);
     const results = await measureWave({
       measurerId: 3,
       subjects: [subject],
-      closes: { chase: later, answer: later, transcript: later },
+      closing: () => new Promise(() => undefined),
+      save: () => undefined,
       post: async (batch, root) => void posted.push([batch, root]),
       chain: async () => {
         await eventually("the audit's block", () => client.has(blocks.audit), 60_000);

@@ -1,10 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { type Committed, commitmentOf } from "@ngpu/proof/record";
 import type { Refusal } from "@ngpu/proof/verify";
 import { type WavePartName, waveAnswer, waveChase } from "@ngpu/protocol/waves";
 import type { ClaimedDevice } from "@ngpu/waves/claims";
 import { chaseHashOf, judgeEvidence, type WaveChain } from "@ngpu/waves/evidence";
-import type { Exception } from "@ngpu/waves/exceptions";
-import { noShares, whole } from "@ngpu/waves/shares";
+import { noShares } from "@ngpu/waves/shares";
 import { batchTree } from "@ngpu/waves/tree";
 import { type DeviceRef, keyOf, type Shares } from "@ngpu/waves/types";
 import { bytesToHex, type Hex, keccak256 } from "viem";
@@ -16,13 +16,11 @@ export type WaveRefusal = Refusal | "late" | "part_invalid" | "chase_changed" | 
 export type WaveResult = DeviceRef & { shares: Shares; refusal?: WaveRefusal; transcriptHash?: Hex };
 
 type Answer = { chase: Committed; work: Committed };
-type Entry = DeviceRef & {
-  claimed: ClaimedDevice;
-  chase?: Committed;
-  answer?: Answer;
-  transcript?: Uint8Array;
-  refusal?: WaveRefusal;
-};
+type Received = { chase?: Committed; answer?: Answer; refusal?: WaveRefusal };
+type Entry = DeviceRef & Received & { claimed: ClaimedDevice; transcript?: Uint8Array };
+
+/** What of a book outlives its process: a posted root is over exactly these answers. */
+export type SavedBook = readonly (DeviceRef & Received)[];
 
 /**
  * A measurer's book of one wave: what nodes answered, the batches that commit to it, and the results. What a node sends
@@ -31,8 +29,15 @@ type Entry = DeviceRef & {
 export function createWaveBook(
   measurerId: number,
   claims: readonly (DeviceRef & { claimed: ClaimedDevice })[],
+  saved: SavedBook = [],
 ) {
-  const entries = new Map<string, Entry>(claims.map((claim) => [keyOf(claim), { ...claim }]));
+  const before = new Map(saved.map((entry) => [keyOf(entry), entry]));
+  const entries = new Map<string, Entry>(
+    claims.map(({ nodeId, device, claimed }) => {
+      const ref = { nodeId, device };
+      return [keyOf(ref), { ...before.get(keyOf(ref)), ...ref, claimed }];
+    }),
+  );
   const chaseLeaves = () =>
     [...entries.values()].flatMap(({ nodeId, device, chase }) =>
       chase === undefined ? [] : [{ nodeId, device, value: chaseHashOf(chase) }],
@@ -51,11 +56,17 @@ export function createWaveBook(
       const refusal = bytes === undefined ? "late" : enter(entry, part, bytes);
       if (refusal !== undefined) entry.refusal = refusal;
     },
+    /** What to store before a root of it is posted. */
+    saved: (): SavedBook =>
+      [...entries.values()].map(({ claimed: _, transcript: __, ...received }) => received),
     /** The root of a batch, with all that came in time. */
     chaseRoot: (): Hex => batchTree("chase", chaseLeaves()).root,
     answersRoot: (): Hex => batchTree("answers", answerLeaves()).root,
-    /** Recomputes what every device proved. The roots are this measurer's own, as blocks include them. */
-    results(chain: Omit<WaveChain, "roots">): WaveResult[] {
+    /**
+     * Recomputes what every device proved. The roots are this measurer's own, as blocks include them. A proof takes a
+     * third of a second of the processor, so other work goes on between two.
+     */
+    async results(chain: Omit<WaveChain, "roots">): Promise<WaveResult[]> {
       const trees = {
         chase: batchTree("chase", chaseLeaves()),
         answers: batchTree("answers", answerLeaves()),
@@ -64,9 +75,12 @@ export function createWaveBook(
         chase: [{ measurerId, root: trees.chase.root }],
         answers: [{ measurerId, root: trees.answers.root }],
       };
-      return [...entries.values()].map((entry) =>
-        resultOf(entry, { ...chain, roots }, { measurerId, trees }),
-      );
+      const results: WaveResult[] = [];
+      for (const entry of entries.values()) {
+        results.push(resultOf(entry, { ...chain, roots }, { measurerId, trees }));
+        await setImmediate();
+      }
+      return results;
     },
   };
 }
@@ -113,15 +127,6 @@ function resultOf(
   const transcriptHash = keccak256(bytesToHex(transcript));
   if (verdict.accepted) return { ...ref, shares: verdict.shares, transcriptHash };
   return { ...ref, shares: noShares, refusal: verdict.reason, transcriptHash };
-}
-
-/** The exceptions of a measurer's statement: the devices that proved less than they claim. */
-export function exceptionsOf(results: readonly WaveResult[]): Exception[] {
-  return results.flatMap(({ nodeId, device, shares }) =>
-    Math.min(shares.memory, shares.bandwidth, shares.arithmetic) === whole
-      ? []
-      : [{ nodeId, device, shares }],
-  );
 }
 
 function parsed<Value>(
