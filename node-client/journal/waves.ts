@@ -1,10 +1,15 @@
 import type { WaveReveal } from "@ngpu/waves/reveal";
+import type { DeviceRef } from "@ngpu/waves/types";
 import type { Hex } from "viem";
 import type { WaveState } from "../measure/waves/measureWave.ts";
 import { atomically, type Journal, readFact, writeFact } from "./open.ts";
 
 /** How far a measurer is in a wave. `committed`: it may have posted the commitment to these results. */
-export type WaveProgress = { state?: WaveState; committed?: { reveal: WaveReveal; list: Hex } };
+export type WaveProgress = {
+  state?: WaveState;
+  /** With the hashes of the transcripts that were received. */
+  committed?: { reveal: WaveReveal; list: Hex; transcripts: (DeviceRef & { hash: Hex })[] };
+};
 
 /** Waves that are kept: those that may still be live, and some more. */
 const keptWaves = 8;

@@ -22,7 +22,8 @@ import { version } from "../version.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
 import { readMeasurerId, requestRegistration } from "./registration.ts";
-import { createClaimBook } from "./waves/claimBook.ts";
+import { type ClaimBook, createClaimBook } from "./waves/claimBook.ts";
+import { serveEvidence } from "./waves/evidence.ts";
 import { openTranscripts } from "./waves/transcripts.ts";
 import { createMeasuredWaves } from "./waves/waves.ts";
 
@@ -52,7 +53,7 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   return { account, network, journal, client, updatePlace: place, clientConfig };
 }
 
-/** Milliseconds between readings of what nodes claim, so that a wave finds little to read. */
+/** Milliseconds between readings of what nodes claim. */
 const claimsInterval = 600_000;
 
 type MeasurerEvents = { message: [ServerMessage] };
@@ -83,21 +84,21 @@ async function startMeasurer(
   const registry = createRegistry("measurer");
   const events = new EventEmitter<MeasurerEvents>();
   const contact = contactOf(context, prepared, events);
-  const { measured, waves: wavesMeasured } = createMeasurerMetrics(registry);
-  const claims = createClaimBook({ ...prepared, deployment: network.deployment });
+  const metrics = createMeasurerMetrics(registry);
+  const deployment = network.deployment;
+  const transcripts = openTranscripts(join(env.MEASURER_DIR, "transcripts"));
+  const claims = createClaimBook({ ...prepared, deployment });
   const measurer: Measurer = {
     ...prepared,
     ...contact,
     context,
     env,
-    measured,
+    measured: metrics.measured,
     waves: createMeasuredWaves({
-      ...{ ...prepared, ...contact, claims, logger, signal },
-      deployment: network.deployment,
+      ...{ ...prepared, ...contact, claims, transcripts, deployment, logger, signal },
       send: contact.session.send,
-      transcripts: openTranscripts(join(env.MEASURER_DIR, "transcripts")),
       privateAddresses: env.MEASURER_PRIVATE_ADDRESSES,
-      onMeasured: (outcome) => wavesMeasured.inc({ outcome }),
+      onMeasured: (outcome) => metrics.waves.inc({ outcome }),
     }),
     measurerId: 0,
     queue: Promise.resolve(),
@@ -108,9 +109,7 @@ async function startMeasurer(
     ensureRegistered(measurer),
   );
   events.on("message", (message) => handleMessage(measurer, registration, message));
-  const reading = startLoop({ name: "claims", logger, signal, interval: claimsInterval }, async () => {
-    await claims.before(await prepared.client.getBlockNumber());
-  });
+  const reading = readClaims(measurer, claims);
   const { clientConfig } = prepared;
   const watching = watchNetwork({
     api: env.NGPU_API,
@@ -143,7 +142,17 @@ async function startMeasurer(
       session: session.isOpen(),
     },
   });
-  await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
+  const app = createApp({ registry, health });
+  serveEvidence(app, { journal, transcripts }, logger);
+  await listen(app, { host: env.HOST, port: env.PORT }, context);
+}
+
+/** Reads what nodes claim now and then, so that a wave finds little to read. */
+function readClaims({ context, client }: Measurer, claims: ClaimBook): Loop {
+  const { logger, signal } = context;
+  return startLoop({ name: "claims", logger, signal, interval: claimsInterval }, async () => {
+    await claims.before(await client.getBlockNumber());
+  });
 }
 
 function contactOf(

@@ -85,13 +85,14 @@ describe("a measurer in a wave", function () {
   async function measure(
     subjects: readonly WaveSubject[],
     ms = 20_000,
-    change: Partial<Pick<MeasureWaveOptions, "save" | "saved">> = {},
+    change: Partial<MeasureWaveOptions> = {},
   ) {
     const posted: Record<string, Hex> = {};
     const transcripts = openTranscripts(dir);
     const results = await measureWave({
       measurerId: 4,
       subjects,
+      opening: async () => undefined,
       closing: () => delay(ms, undefined, { ref: false }),
       save: () => undefined,
       post: async (batch, root) => {
@@ -222,6 +223,26 @@ describe("a measurer in a wave", function () {
       expect(again.posted).to.deep.equal(posted);
       expect(passes(again.results[0])).to.equal(true);
     }
+  });
+
+  it("stores nothing of a wave in which it is stopped", async () => {
+    const { subject } = await node(1);
+    const states: WaveState[] = [];
+    const stopped = AbortSignal.abort(new Error("stopped"));
+    const change = { save: (state: WaveState) => void states.push(state), signal: stopped };
+    const error = await measure([subject], 20_000, change).catch((reason: unknown) => reason);
+    expect(error).to.include({ message: "stopped" });
+    expect(states).to.deep.equal([]);
+  });
+
+  it("posts a batch when it may be posted, however early all nodes answer", async () => {
+    const { subject, put } = await node(1);
+    await put("chase", { lanes: 1e9 });
+    const steps: string[] = [];
+    const opening = async (part: string) => void steps.push(`may post ${part}`);
+    const post = async (batch: string) => void steps.push(`posts ${batch}`);
+    await measure([subject], 20_000, { opening, post });
+    expect(steps).to.deep.equal(["may post chase", "posts chase", "may post answer", "posts answers"]);
   });
 
   it("states that a device proved nothing whose node match does not name", async () => {

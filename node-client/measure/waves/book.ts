@@ -38,14 +38,7 @@ export function createWaveBook(
       return [keyOf(ref), { ...before.get(keyOf(ref)), ...ref, claimed }];
     }),
   );
-  const chaseLeaves = () =>
-    [...entries.values()].flatMap(({ nodeId, device, chase }) =>
-      chase === undefined ? [] : [{ nodeId, device, value: chaseHashOf(chase) }],
-    );
-  const answerLeaves = () =>
-    [...entries.values()].flatMap(({ nodeId, device, answer }) =>
-      answer === undefined ? [] : [{ nodeId, device, value: commitmentOf(answer) }],
-    );
+  const batches = () => batchesOf([...entries.values()]);
   return {
     /** Devices that a part is still expected of. */
     open: () => [...entries.values()].filter(({ refusal }) => refusal === undefined),
@@ -60,17 +53,14 @@ export function createWaveBook(
     saved: (): SavedBook =>
       [...entries.values()].map(({ claimed: _, transcript: __, ...received }) => received),
     /** The root of a batch, with all that came in time. */
-    chaseRoot: (): Hex => batchTree("chase", chaseLeaves()).root,
-    answersRoot: (): Hex => batchTree("answers", answerLeaves()).root,
+    chaseRoot: (): Hex => batches().chase.root,
+    answersRoot: (): Hex => batches().answers.root,
     /**
      * Recomputes what every device proved. The roots are this measurer's own, as blocks include them. A proof takes a
      * third of a second of the processor, so other work goes on between two.
      */
     async results(chain: Omit<WaveChain, "roots">): Promise<WaveResult[]> {
-      const trees = {
-        chase: batchTree("chase", chaseLeaves()),
-        answers: batchTree("answers", answerLeaves()),
-      };
+      const trees = batches();
       const roots = {
         chase: [{ measurerId, root: trees.chase.root }],
         answers: [{ measurerId, root: trees.answers.root }],
@@ -104,6 +94,17 @@ function enter(entry: Entry, part: WavePartName, bytes: Uint8Array): WaveRefusal
     return "chase_changed";
   entry.answer = answer;
   return undefined;
+}
+
+/** The batches over what came in time. */
+export function batchesOf(received: SavedBook): Trees {
+  const chases = received.flatMap(({ nodeId, device, chase }) =>
+    chase === undefined ? [] : [{ nodeId, device, value: chaseHashOf(chase) }],
+  );
+  const answers = received.flatMap(({ nodeId, device, answer }) =>
+    answer === undefined ? [] : [{ nodeId, device, value: commitmentOf(answer) }],
+  );
+  return { chase: batchTree("chase", chases), answers: batchTree("answers", answers) };
 }
 
 type Trees = { chase: ReturnType<typeof batchTree>; answers: ReturnType<typeof batchTree> };

@@ -17,6 +17,8 @@ export type WaveState = { closed: "chase" | "answers"; book: SavedBook };
 export type MeasureWaveOptions = {
   measurerId: number;
   subjects: readonly WaveSubject[];
+  /** Resolves when the batch of a part may be posted. */
+  opening: (part: "chase" | "answer") => Promise<void>;
   /** Resolves when a part no longer counts: a block before the last one that may include its batch. */
   closing: (part: WavePartName) => Promise<void>;
   /** Posts the root of a batch. What was not included in time counts for nothing, so a failure is no error here. */
@@ -33,27 +35,37 @@ export type MeasureWaveOptions = {
   signal: AbortSignal;
 };
 
-/** Reads the answers of a wave, commits to them by batches, and recomputes what each device proved. */
+/**
+ * Reads the answers of a wave, commits to them by batches, and recomputes what each device proved.
+ *
+ * @throws The signal's reason once it is aborted: what was not read by then is not stated to be late.
+ */
 export async function measureWave(options: MeasureWaveOptions): Promise<WaveResult[]> {
-  const { measurerId, subjects, post, chain, transcripts, saved, save } = options;
+  const { measurerId, subjects, opening, post, chain, transcripts, saved, save, signal } = options;
   const book = createWaveBook(measurerId, subjects, saved?.book);
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   try {
     if (saved === undefined) {
       await readAll(book, "chase", agent, options);
+      signal.throwIfAborted();
       save({ closed: "chase", book: book.saved() });
     }
+    // Nodes that answer at once, with anything, do not make the batch come too early.
+    await opening("chase");
     await post("chase", book.chaseRoot());
     if (saved?.closed !== "answers") {
       await readAll(book, "answer", agent, options);
+      signal.throwIfAborted();
       save({ closed: "answers", book: book.saved() });
     }
+    await opening("answer");
     await post("answers", book.answersRoot());
     const seen = await chain();
     await readAll(book, "transcript", agent, {
       ...options,
       onPart: (bytes) => transcripts.put(bytes),
     });
+    signal.throwIfAborted();
     return await book.results(seen);
   } finally {
     agent.destroy();

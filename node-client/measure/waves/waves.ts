@@ -106,11 +106,13 @@ async function commit(
   const results = await measureWave({
     measurerId,
     subjects: subjectsOf(await claims.before(BigInt(blocks.fill)), nodes),
+    opening: (part) => watch.reached(part === "chase" ? blocks.chase : blocks.work),
     closing: (part) => watch.closing(ends[part]),
     post: (batch, root) => post(deps, own, batch, root),
     chain: async () => {
       // The block after: an endpoint behind another one has the audit's then.
       await watch.reached(blocks.audit + 1);
+      signal.throwIfAborted();
       return waveChainOf(client, blocks);
     },
     saved: progress.state,
@@ -118,7 +120,10 @@ async function commit(
     ...{ transcripts, privateAddresses, signal },
   });
   const salt = bytesToHex(randomBytes(32));
-  const committed = revealOf({ waveId, measurerId }, results, salt);
+  const received = results.flatMap(({ nodeId, device, transcriptHash: hash }) =>
+    hash === undefined ? [] : [{ nodeId, device, hash }],
+  );
+  const committed = { ...revealOf({ waveId, measurerId }, results, salt), transcripts: received };
   writeWaveProgress(journal, waveId, { ...readWaveProgress(journal, waveId), committed });
   const refusals = results.flatMap(({ refusal }) => refusal ?? []);
   const duration = Math.round(performance.now() - started);

@@ -12,8 +12,8 @@ import { startSession } from "../../../../node-client/session.ts";
 import { answerDevice } from "../../../../node-client/waves/answerDevice.ts";
 import { awaitBlock } from "../../../../node-client/waves/chainBlocks.ts";
 import { createPublisher } from "../../../../node-client/waves/mailbox.ts";
-import type { TestMarket } from "../../../support/chain.ts";
 import { cpuDevice } from "../../../packages/proof/device.ts";
+import type { TestMarket } from "../../../support/chain.ts";
 import { joinNode, soon } from "../client.ts";
 
 /** What the node claims: little, so that a busy machine proves it. */
@@ -31,7 +31,10 @@ export type ProvingNode = {
 };
 
 /** A node that claims this machine's CPU, and proves it with OpenCL as the client does, in the probe's server without a container. */
-export async function joinProvingNode(market: TestMarket, urls: () => readonly string[]): Promise<ProvingNode> {
+export async function joinProvingNode(
+  market: TestMarket,
+  urls: () => readonly string[],
+): Promise<ProvingNode> {
   const { deployment, client } = market;
   const device = await cpuDevice();
   const { peer, nodeId } = await joinNode(urls()[0] ?? "", deployment);

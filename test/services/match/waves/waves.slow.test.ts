@@ -49,7 +49,10 @@ describe("match: waves of the proof of hardware", function () {
   });
 
   let started = 0;
-  const start = () => test.startMatch(`match-${(started += 1)}`, { PROBE_PORTS: "42200-42219" });
+  const start = () => {
+    started += 1;
+    return test.startMatch(`match-${started}`, { PROBE_PORTS: "42200-42219" });
+  };
 
   /** Kills the instance that leads, which the other one follows, and the measurer. Both start again. */
   async function killAll(): Promise<void> {
