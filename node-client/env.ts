@@ -88,6 +88,20 @@ export const nodeVariables = {
     .min(0)
     .default(10)
     .describe("Disk for prefetched images, GiB; 0 disables prefetching"),
+  NODE_PROOF_MEMORY_MIB: count(2 ** 22).describe(
+    "Most memory that a proof of the CPU fills, MiB; default: what the machine offers, less 2 GiB. 0: the CPU is not proven",
+  ),
+  NODE_PROOF_BESIDE_TENANTS: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((value) => value === "1")
+    .describe("1: prove the CPU beside tenants, too, who feel it"),
+  NODE_PROOF_DELAY_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(60)
+    .describe("Seconds after the client's start until it measures what it claims of its devices"),
   NODE_UPDATE_SECONDS: updateSeconds(),
   NODE_LIMIT_PORTS: z.coerce
     .number()

@@ -17,6 +17,9 @@ import { ensureRegistered, nodeIdOf } from "./registration.ts";
 /** Milliseconds between checks of the firewall: so long its rules may be missing after another program removed them. */
 const wallsInterval = 5_000;
 
+/** Milliseconds between looks whether this machine's devices are claimed. */
+const claimInterval = 5_000;
+
 /** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */
 export function startLoops(node: NodeParts): Promise<void>[] {
   const { context, env, network, engine, events } = node;
@@ -37,6 +40,9 @@ export function startLoops(node: NodeParts): Promise<void>[] {
     work.done,
     probes.done,
     startDisputes(node).done,
+    startLoop({ name: "hardwareClaim", logger, signal, interval: claimInterval }, async () => {
+      if (node.membership.isCurrent()) await node.hardwareClaim.round();
+    }).done,
     startLoop({ name: "walls", logger, signal, interval: wallsInterval }, node.walls.check).done,
     watchGpus({
       hardware: node.hardware,

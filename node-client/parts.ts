@@ -25,6 +25,7 @@ import { startUpdates, type Updates } from "./updates/updateLoop.ts";
 import { version } from "./version.ts";
 import { openHostShell } from "./walls/hostShell.ts";
 import { createWalls, type Walls } from "./walls/walls.ts";
+import { createHardwareClaim } from "./waves/hardwareClaim.ts";
 import { createWaves, type Waves } from "./waves/waves.ts";
 
 /** Events between the parts of the node. */
@@ -64,6 +65,7 @@ type EngineParts = {
   tunnels: Tunnels;
   rounds: ReturnType<typeof createRounds>;
   waves: Waves;
+  hardwareClaim: ReturnType<typeof createHardwareClaim>;
 };
 
 export type NodeParts = BaseParts &
@@ -203,15 +205,32 @@ function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineP
     probeImage: () => network.probeImage ?? undefined,
     rounds: () => membership.view().rounds,
   });
-  const waves = createWaves({
-    engine,
-    client: base.client,
-    logger,
-    signal,
+  const proving = createProving(base, networkParts);
+  return { downloadPriority, walls, reasons, reconciler, prefetcher, tunnels, rounds, ...proving };
+}
+
+/** The parts that claim this machine's devices, and prove them in waves. */
+function createProving(
+  base: BaseParts,
+  { membership, outbox }: NetworkParts,
+): Pick<EngineParts, "waves" | "hardwareClaim"> {
+  const { context, env, network, journal, engine, client } = base;
+  const shared = {
+    ...{ engine, client, logger: context.logger, signal: context.signal },
+    besideTenants: env.NODE_PROOF_BESIDE_TENANTS,
     probeImage: () => network.probeImage ?? undefined,
     hardware: () => base.hardware,
+  };
+  const hardwareClaim = createHardwareClaim({
+    ...{ ...shared, journal, outbox },
+    deployment: network.deployment,
+    nodeId: membership.nodeId,
+    isProving: () => waves.isBusy(),
+    memoryMib: env.NODE_PROOF_MEMORY_MIB,
+    delaySeconds: env.NODE_PROOF_DELAY_SECONDS,
   });
-  return { downloadPriority, walls, reasons, reconciler, prefetcher, tunnels, rounds, waves };
+  const waves = createWaves({ ...shared, claimed: hardwareClaim.claimed });
+  return { waves, hardwareClaim };
 }
 
 function reconcilerOptions(

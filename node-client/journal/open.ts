@@ -39,6 +39,11 @@ create table if not exists heartbeat_receipt (
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;
+-- What nodes claim of their devices, up to the block in the fact claims_until.
+create table if not exists hardware_claim (
+  node_id integer primary key, devices text not null) strict;
+-- How far a measurer is in a wave: what it received, and what it committed to.
+create table if not exists wave (wave_id integer primary key, state text not null) strict;
 -- Prefetched images.
 create table if not exists prefetched (
   reference text primary key, size_bytes integer not null, used_at integer not null) strict;

@@ -22,6 +22,10 @@ import { version } from "../version.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
 import { readMeasurerId, requestRegistration } from "./registration.ts";
+import { type ClaimBook, createClaimBook } from "./waves/claimBook.ts";
+import { serveEvidence } from "./waves/evidence.ts";
+import { openTranscripts } from "./waves/transcripts.ts";
+import { createMeasuredWaves } from "./waves/waves.ts";
 
 /** Runs the measurement node until it is stopped. @throws NgpuError when it cannot be started. */
 export async function runMeasurer(env: MeasurerEnv): Promise<void> {
@@ -49,6 +53,9 @@ async function prepareMeasurer(env: MeasurerEnv, logger: Logger) {
   return { account, network, journal, client, updatePlace: place, clientConfig };
 }
 
+/** Milliseconds between readings of what nodes claim. */
+const claimsInterval = 600_000;
+
 type MeasurerEvents = { message: [ServerMessage] };
 
 /** The parts of a measurement node and their state. */
@@ -64,6 +71,7 @@ type Measurer = Awaited<ReturnType<typeof prepareMeasurer>> & {
   queue: Promise<void>;
   /** Rounds that wait for a node's probe to respond, concurrently. */
   awaiting: Set<Promise<void>>;
+  waves: ReturnType<typeof createMeasuredWaves>;
 };
 
 async function startMeasurer(
@@ -75,12 +83,23 @@ async function startMeasurer(
   const { account, network, journal } = prepared;
   const registry = createRegistry("measurer");
   const events = new EventEmitter<MeasurerEvents>();
+  const contact = contactOf(context, prepared, events);
+  const metrics = createMeasurerMetrics(registry);
+  const deployment = network.deployment;
+  const transcripts = openTranscripts(join(env.MEASURER_DIR, "transcripts"));
+  const claims = createClaimBook({ ...prepared, deployment });
   const measurer: Measurer = {
     ...prepared,
-    ...contactOf(context, prepared, events),
+    ...contact,
     context,
     env,
-    measured: createMeasurerMetrics(registry).measured,
+    measured: metrics.measured,
+    waves: createMeasuredWaves({
+      ...{ ...prepared, ...contact, claims, transcripts, deployment, logger, signal },
+      send: contact.session.send,
+      privateAddresses: env.MEASURER_PRIVATE_ADDRESSES,
+      onMeasured: (outcome) => metrics.waves.inc({ outcome }),
+    }),
     measurerId: 0,
     queue: Promise.resolve(),
     awaiting: new Set(),
@@ -90,6 +109,7 @@ async function startMeasurer(
     ensureRegistered(measurer),
   );
   events.on("message", (message) => handleMessage(measurer, registration, message));
+  const reading = readClaims(measurer, claims);
   const { clientConfig } = prepared;
   const watching = watchNetwork({
     api: env.NGPU_API,
@@ -111,8 +131,8 @@ async function startMeasurer(
   });
   context.onStop("journal", () => journal.close());
   context.onStop("loops", async () => {
-    const loops = [session.done, registration.done, watching, updates.done];
-    await Promise.all([...loops, measurer.queue, ...measurer.awaiting]);
+    const loops = [session.done, registration.done, reading.done, watching, updates.done];
+    await Promise.all([...loops, measurer.queue, ...measurer.awaiting, measurer.waves.idle()]);
   });
   const health = () => ({
     ok: true,
@@ -122,7 +142,17 @@ async function startMeasurer(
       session: session.isOpen(),
     },
   });
-  await listen(createApp({ registry, health }), { host: env.HOST, port: env.PORT }, context);
+  const app = createApp({ registry, health });
+  serveEvidence(app, { journal, transcripts }, logger);
+  await listen(app, { host: env.HOST, port: env.PORT }, context);
+}
+
+/** Reads what nodes claim now and then, so that a wave finds little to read. */
+function readClaims({ context, client }: Measurer, claims: ClaimBook): Loop {
+  const { logger, signal } = context;
+  return startLoop({ name: "claims", logger, signal, interval: claimsInterval }, async () => {
+    await claims.before(await client.getBlockNumber());
+  });
 }
 
 function contactOf(
@@ -153,6 +183,7 @@ function handleMessage(measurer: Measurer, registration: Loop, message: ServerMe
     registration.wake();
   } else if (message.type === "relayed") outbox.recordResult(message);
   else if (message.type === "measure") enqueue(measurer, message);
+  else if (message.type === "measureWave") measurer.waves.take(message);
 }
 
 function enqueue(measurer: Measurer, order: Order): void {

@@ -9,5 +9,11 @@ export function createMeasurerMetrics(registry: Registry) {
       labelNames: ["outcome"] as const,
       registers: [registry],
     }),
+    waves: new Counter({
+      name: "ngpu_measurer_waves_total",
+      help: "Waves of the proof of hardware, by outcome",
+      labelNames: ["outcome"] as const,
+      registers: [registry],
+    }),
   };
 }

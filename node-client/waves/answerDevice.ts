@@ -20,7 +20,7 @@ export type AnswerDependencies = {
  * Time before the last block of a part at which an answer leaves: measurers close their batches one block before, and the
  * message needs its way.
  */
-const guardMs = 4_000;
+export const guardMs = 4_000;
 /** Least time of a part that can be of use: one leg of a slow device. */
 const leastMs = 250;
 

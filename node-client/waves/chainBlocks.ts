@@ -3,8 +3,11 @@ import { RetryableError } from "@ngpu/runtime/errors";
 import { rest } from "@ngpu/runtime/loop";
 import { BlockNotFoundError, type Hex } from "viem";
 
-/** What a wave needs of a block: its hash, and its time in Unix milliseconds. */
+/** What a wave needs of a block: its hash, and when it came, in Unix milliseconds of this machine's clock. */
 export type WaveBlock = { hash: Hex; at: number };
+
+/** Milliseconds by which a block's time may differ from when it was seen. Beyond that one of the clocks is wrong. */
+const clockTolerance = 5_000;
 
 /** Milliseconds between two looks for a block that is not there yet. */
 const interval = 250;
@@ -21,13 +24,15 @@ export async function awaitBlock(
   { until, signal }: { until: number; signal: AbortSignal },
 ): Promise<WaveBlock> {
   let cause: unknown;
+  let wasMissing = false;
   while (!signal.aborted && Date.now() < until) {
     try {
       const { hash, timestamp } = await client.getBlock({ blockNumber: BigInt(number) });
-      if (hash !== null) return { hash, at: Number(timestamp) * 1_000 };
+      if (hash !== null) return { hash, at: timeOf(Number(timestamp) * 1_000, wasMissing) };
     } catch (error) {
+      wasMissing = error instanceof BlockNotFoundError;
       // An endpoint that does not answer is asked again, as one that has not got the block yet.
-      if (!(error instanceof BlockNotFoundError)) cause = error;
+      if (!wasMissing) cause = error;
     }
     await rest(interval, signal);
   }
@@ -36,4 +41,10 @@ export async function awaitBlock(
     hint: "Check the node's RPC endpoints: a wave needs its blocks within a second.",
     cause,
   });
+}
+
+/** A block that was missing a moment ago came now, whatever its own clock says. */
+function timeOf(stated: number, wasMissing: boolean): number {
+  const now = Date.now();
+  return wasMissing && Math.abs(now - stated) > clockTolerance ? now : stated;
 }

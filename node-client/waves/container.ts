@@ -18,8 +18,14 @@ const cpuShares = 2;
  */
 const gpuCpuMilli = 250;
 
+/** What the container of a wave is for. Without a port nobody reaches it: the client itself measures the devices. */
+export type WaveContainerOrder = Pick<WaveOrder, "image" | "token" | "claims" | "closesAt"> & {
+  label: string;
+  port: number | undefined;
+};
+
 export type WaveContainerOptions = {
-  order: WaveOrder;
+  order: WaveContainerOrder;
   devices: readonly WaveDevice[];
   /** The image's own user. */
   user: string | undefined;
@@ -36,7 +42,7 @@ export function waveContainer(
   const access = accessTo(devices);
   const { gpuUuids } = access;
   return {
-    name: `ngpu-${engine.market}-${engine.node.slice(2, 10)}-wave-${order.blocks.fill}`,
+    name: `ngpu-${engine.market}-${engine.node.slice(2, 10)}-wave-${order.label}`,
     Image: order.image,
     User: userOf(user),
     Env: [
@@ -52,7 +58,7 @@ export function waveContainer(
     Labels: {
       "ngpu.market": engine.market,
       "ngpu.node": engine.node,
-      "ngpu.wave": String(order.blocks.fill),
+      "ngpu.wave": order.label,
       "ngpu.expires": String(order.closesAt),
     },
     HostConfig: {
@@ -63,7 +69,9 @@ export function waveContainer(
         tmpMib: 64,
       }),
       CpuShares: cpuShares,
-      PortBindings: { [probePort]: [{ HostIp: "0.0.0.0", HostPort: String(order.port) }] },
+      ...(order.port !== undefined && {
+        PortBindings: { [probePort]: [{ HostIp: "0.0.0.0", HostPort: String(order.port) }] },
+      }),
       Mounts: [{ Type: "volume", Target: "/data", Source: "" }],
       ...(gpuUuids.length > 0 && {
         DeviceRequests: [{ Driver: "nvidia", DeviceIDs: gpuUuids, Capabilities: [["gpu"]] }],
@@ -81,7 +89,7 @@ export function waveContainer(
 }
 
 /** A CPU's claim is memory of the container itself. */
-function memoryOf({ claims }: WaveOrder, devices: readonly WaveDevice[]): number {
+function memoryOf({ claims }: WaveContainerOrder, devices: readonly WaveDevice[]): number {
   const ofCpu = devices.find(({ kind }) => kind === "cpu");
   const claimed = claims.find(({ device }) => device === ofCpu?.device)?.bytes ?? 0n;
   return Number(claimed / mebibyte) + spareMib + gpuMib * devices.length;

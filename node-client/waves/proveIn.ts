@@ -1,5 +1,5 @@
 import type { ChainClient } from "@ngpu/chain-reader/client";
-import { type DeviceInfo, listDevices, startProver } from "@ngpu/proof/prover";
+import { type DeviceInfo, listDevices, type Prover, startProver } from "@ngpu/proof/prover";
 import type { WaveOrder, WavePartName } from "@ngpu/protocol/waves";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { Engine } from "../docker/engine.ts";
@@ -23,9 +23,7 @@ export async function proveIn(
   order: WaveOrder,
   { device, bytes }: { device: WaveDevice; bytes: bigint },
 ): Promise<void> {
-  const start = () => startProverIn(engine, containerId, visibleTo(device));
-  const place = placeOf(device, await listDevices({ channel: await start() }));
-  const prover = await startProver({ device: place, channel: await start() });
+  const prover = await openProver(engine, containerId, device);
   const stop = () => void prover.stop();
   signal.addEventListener("abort", stop, { once: true });
   try {
@@ -35,6 +33,13 @@ export async function proveIn(
     signal.removeEventListener("abort", stop);
     await prover.stop();
   }
+}
+
+/** Starts the process of a device in the probe's container. @throws FatalError `wave_device_missing` */
+export async function openProver(engine: Engine, containerId: string, device: WaveDevice): Promise<Prover> {
+  const start = () => startProverIn(engine, containerId, visibleTo(device));
+  const place = placeOf(device, await listDevices({ channel: await start() }));
+  return startProver({ device: place, channel: await start() });
 }
 
 /** The device's place among those that the prover sees: one GPU at most is visible to it. */

@@ -16,7 +16,7 @@ import { findImage } from "../docker/images.ts";
 import type { Gpu } from "../probe/gpu.ts";
 import { pullIfAbsent } from "../probeImage.ts";
 import { waveContainer } from "./container.ts";
-import { isTaken, type WaveDevice, waveDevices } from "./devices.ts";
+import { claimedDevices, deviceName, isTaken, type WaveDevice, waveDevices } from "./devices.ts";
 import { awaitHealth, createPublisher } from "./mailbox.ts";
 import { proveIn } from "./proveIn.ts";
 
@@ -28,11 +28,17 @@ export type WaveDependencies = {
   /** The market's probe image, the only one that runs for a wave; undefined when the market has none. */
   probeImage: () => string | undefined;
   hardware: () => { gpus: readonly Gpu[]; cpuMilli: number };
+  /** Names of the claimed devices, in the claim's order. Default: all that the machine has. */
+  claimed?: () => readonly string[] | undefined;
+  /** The CPU is challenged beside tenants, too, who feel it. */
+  besideTenants?: boolean;
 };
 
 export type Waves = {
   /** Proves this node's free devices in a wave. Nothing that happens in it ends the client. */
   take: (order: WaveOrder) => void;
+  /** Whether a wave is in progress. */
+  isBusy: () => boolean;
   /** Resolves when no wave is in progress. */
   idle: () => Promise<void>;
 };
@@ -60,7 +66,7 @@ export function createWaves(deps: WaveDependencies): Waves {
       });
     current = { wave, done };
   };
-  return { take, idle: async () => current?.done };
+  return { take, isBusy: () => current !== undefined, idle: async () => current?.done };
 }
 
 async function answerWave(deps: WaveDependencies, order: WaveOrder): Promise<void> {
@@ -91,17 +97,19 @@ function rejectionOf({ probeImage }: WaveDependencies, { image, closesAt }: Wave
 }
 
 /** The challenged devices that no tenant would miss. */
-async function freeDevices({ engine, hardware }: WaveDependencies, order: WaveOrder): Promise<WaveDevice[]> {
-  const containers = await listContainers(engine);
-  const claimed = new Set(order.claims.map(({ device }) => device));
-  return waveDevices(hardware().gpus).filter(
-    (device) => claimed.has(device.device) && !isTaken(device, containers),
+async function freeDevices(deps: WaveDependencies, order: WaveOrder): Promise<WaveDevice[]> {
+  const containers = await listContainers(deps.engine);
+  const challenged = new Set(order.claims.map(({ device }) => device));
+  const { gpus } = deps.hardware();
+  const names = deps.claimed?.() ?? waveDevices(gpus).map(deviceName);
+  return claimedDevices(gpus, names).filter(
+    (device) => challenged.has(device.device) && !isTaken(device, containers, deps),
   );
 }
 
-async function isDisturbing({ engine }: WaveDependencies, devices: readonly WaveDevice[]): Promise<boolean> {
-  const containers = await listContainers(engine);
-  return devices.some((device) => isTaken(device, containers));
+async function isDisturbing(deps: WaveDependencies, devices: readonly WaveDevice[]): Promise<boolean> {
+  const containers = await listContainers(deps.engine);
+  return devices.some((device) => isTaken(device, containers, deps));
 }
 
 async function startWave(
@@ -114,7 +122,8 @@ async function startWave(
   const image = await findImage(engine, order.image);
   const driverToken = randomBytes(24).toString("hex");
   const { cpuMilli } = hardware();
-  const options = { order, devices, user: image?.user, cpuMilli, driverToken };
+  const labelled = { ...order, label: String(order.blocks.fill) };
+  const options = { order: labelled, devices, user: image?.user, cpuMilli, driverToken };
   const id = await createContainer(engine, waveContainer(engine, options));
   await startContainer(engine, id);
   await awaitHealth(order.port, signal);
@@ -166,6 +175,7 @@ async function watchTenants(
   }
 }
 
-async function removeWaves(engine: Engine): Promise<void> {
+/** Removes this node's containers of waves. */
+export async function removeWaves(engine: Engine): Promise<void> {
   for (const { Id } of await inspectOwn(engine, "wave")) await removeContainer(engine, Id);
 }

@@ -15,6 +15,7 @@ export const leaderships = {
   witness: 7_009,
   cosigner: 7_010,
   restore: 7_011,
+  waves: 7_012,
 } as const;
 
 /**

@@ -79,3 +79,47 @@ export type WavePartName = (typeof wavePartNames)[number];
 
 /** Most bytes of each part: a transcript of the largest trees has 620,000. */
 export const wavePartBytes: Record<WavePartName, number> = { chase: 256, answer: 512, transcript: 2 ** 20 };
+
+const id = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 32 - 1);
+
+/** Most nodes of one order to a measurer, so that a message stays far below a session's limit. */
+export const maxWaveNodes = 2_000;
+
+/**
+ * To a measurer that a wave draws: read the answers of these nodes, and state what their devices proved. A large wave comes in
+ * parts. What the nodes claim, and the wave's blocks, are the chain's.
+ */
+export const measureWaveMessage = z.strictObject({
+  type: z.literal("measureWave"),
+  waveId: id,
+  measurerId: id,
+  fill: block,
+  part: z.number().int().min(0).max(999),
+  parts: z.number().int().min(1).max(1_000),
+  nodes: z
+    .array(z.strictObject({ nodeId: id, url: z.url(), token: z.string().regex(/^[\x21-\x7e]{16,128}$/) }))
+    .max(maxWaveNodes),
+});
+export type MeasureWaveOrder = z.output<typeof measureWaveMessage>;
+
+/** Most bytes of a list of exceptions: three times that of 10,000 nodes that all fail. */
+const maxListBytes = 48 << 10;
+
+/** From a measurer: what it committed to, once no one can commit any more. `list`: the devices that proved less than they claim. */
+export const waveRevealMessage = z.strictObject({
+  type: z.literal("waveReveal"),
+  waveId: id,
+  measurerId: id,
+  results: hash,
+  transcripts: hash,
+  exceptions: hash,
+  salt: hash,
+  list: z
+    .templateLiteral(["0x", z.string().regex(/^([0-9a-f]{2})*$/)])
+    .refine((list) => list.length <= 2 + 2 * maxListBytes, "is too long"),
+});
+export type WaveRevealMessage = z.output<typeof waveRevealMessage>;

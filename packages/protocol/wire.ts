@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type RelayKind, relayKinds } from "./relayKinds.ts";
 import { storableText } from "./storableText.ts";
-import { waveMessage } from "./waves.ts";
+import { measureWaveMessage, waveMessage, waveRevealMessage } from "./waves.ts";
 
 /** The session of a node or a measurer with match: JSON messages over a WebSocket at `/v1/session`. */
 
@@ -121,6 +121,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("probeFailed"), roundId: id, reason: storableText(500) }),
   z.strictObject({ type: z.literal("measureFailed"), roundId: id, reason: storableText(500) }),
+  waveRevealMessage,
 ]);
 
 /** Messages from match to a node or measurer. */
@@ -191,6 +192,7 @@ export const serverMessage = z.discriminatedUnion("type", [
     closesAt: z.number().int(),
   }),
   waveMessage,
+  measureWaveMessage,
   /** The probe of this round is no longer needed. */
   z.strictObject({ type: z.literal("probeDone"), roundId: decimal }),
   /** Sent before match closes the session. */

@@ -104,6 +104,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   epoch_number_invalid: "The given text is not the number of an epoch.",
   event_undecodable: "A log does not match its event's ABI.",
   evidence_invalid: "The given file is no evidence of a wave.",
+  evidence_not_found: "A measurer has no evidence of this device in this wave.",
   evidence_unreadable: "The given folder of evidence cannot be read.",
   exec_not_started: "The node cannot start the command.",
   exec_output_lost: "The node does not keep the output of the session from that byte on.",

@@ -122,6 +122,15 @@ function readPeriods(file: string): Partial<Periods> | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Periods>) : undefined;
 }
 
+/**
+ * Waves of a chain with a block every second: one in five minutes on average. The chase is long enough for a CPU that has
+ * other work to prove its memory.
+ */
+const embeddedWaves = {
+  ...{ stride: 1, chance: 300, fillBlocks: 20, chaseBlocks: 45, workBlocks: 15 },
+  ...{ commitBlocks: 20, revealBlocks: 15 },
+};
+
 function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
   const address = (holder: KeyName) => keys[holder].account.address;
   return {
@@ -131,6 +140,7 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     clockMarginSeconds: 120,
     // A day is two minutes on the embedded chain, whose journey takes one.
     ...(periods.daySeconds < 3_600 ? { minSeconds: 60, refundDays: 1 } : {}),
+    ...(embedded ? { waves: embeddedWaves } : {}),
     quorum: 1,
     openMeasurers: true,
     // Two slots: the last heartbeats of an epoch are committed by then.

@@ -30,6 +30,7 @@ import { startSecretAnswers } from "./sessions/secretRequests.ts";
 import { createMessageRouter } from "./sessions/sessionMessages.ts";
 import { type SessionMonitor, startSessionMonitor } from "./sessions/sessionMonitor.ts";
 import { createSessions, type Sessions } from "./sessions/sessions.ts";
+import { startWaves } from "./waves/waves.ts";
 
 export type MatchOptions = {
   context: ServiceContext;
@@ -129,11 +130,17 @@ function startServing(
   startRestore({ ...shared, sender: senders.relayer });
   const account = privateKeyToAccount(env.RECEIPTS_KEY);
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
-  const orderDispatch = startOrderDispatch({ context, pool, sessions, probeImage: env.PROBE_IMAGE });
+  const { deployment } = shared;
+  const orderDispatch = startOrderDispatch({
+    ...{ context, pool, deployment, sessions },
+    probeImage: env.PROBE_IMAGE,
+  });
   const secretAnswers = startSecretAnswers({ context, pool, sessions });
+  // Each step of a wave is anyone's, so the account without a power takes them.
+  const waves = startWaves({ ...shared, sender: senders.relayer, ports: env.PROBE_PORTS });
   const placement = startPlacement({ context, pool, redis, answers: shared.metrics.answers, fleetNow });
   startPrefetch({ ...shared, env, fleetNow });
-  return { sessions, sessionMonitor, relay, orderDispatch, secretAnswers, placement };
+  return { sessions, sessionMonitor, relay, orderDispatch, secretAnswers, placement, waves };
 }
 
 /** Serves sessions and starts their monitor. */
@@ -163,7 +170,7 @@ function startSessions(
   const reportReason = createReasonReports({ pool, metrics, logger, signal });
   sessions.serve({
     onOpen: sessionMonitor.watch,
-    onMessage: createMessageRouter({ pool, metrics, relay, acknowledge, reportReason }),
+    onMessage: createMessageRouter({ pool, deployment, metrics, relay, acknowledge, reportReason }),
   });
   return { sessions, sessionMonitor };
 }

@@ -17,15 +17,17 @@ export function createNotice(parts: {
   orderDispatch?: Wakeable | undefined;
   placement?: Wakeable | undefined;
   secretAnswers?: Wakeable | undefined;
+  waves?: Wakeable | undefined;
 }): Notice {
-  const { sessions, sessionMonitor, measure, failover, offline, relay, orderDispatch, placement } = parts;
+  const { sessions, sessionMonitor, measure, failover, offline, relay, orderDispatch, placement, waves } =
+    parts;
   return (channel, payload) => {
     if (payload?.startsWith(replacedNotice)) {
       sessions?.replaced(payload.slice(replacedNotice.length).split(","));
       return;
     }
     if (channel === chainChannel || payload === undefined) {
-      for (const part of [sessionMonitor, measure, failover, offline, relay]) part?.wake();
+      for (const part of [sessionMonitor, measure, failover, offline, relay, waves]) part?.wake();
       if (payload === undefined) parts.secretAnswers?.wake();
       // A round that was requested is an order to its node.
       if (payload === undefined || payload.includes('"measurement"')) orderDispatch?.wake();
@@ -36,6 +38,10 @@ export function createNotice(parts: {
     if (payload === "placement") placement?.wake();
     if (payload === "secret_answer") parts.secretAnswers?.wake();
     if (payload === "prefetch") orderDispatch?.wake();
+    if (payload === "wave") {
+      orderDispatch?.wake();
+      waves?.wake();
+    }
     if (payload === "measure_round" || payload === "session") {
       orderDispatch?.wake();
       measure?.wake();

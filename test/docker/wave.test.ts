@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import type { WaveOrder } from "@ngpu/protocol/waves";
 import { createLogger } from "@ngpu/runtime/logger";
+import { decodeDevice } from "@ngpu/waves/claims";
 import { defaultRules } from "@ngpu/waves/rules";
 import { isAtLeast, noShares } from "@ngpu/waves/shares";
 import { expect } from "chai";
@@ -12,13 +14,19 @@ import getPort from "get-port";
 import type { Hex } from "viem";
 import { type Engine, openEngine } from "../../node-client/docker/engine.ts";
 import { containerName } from "../../node-client/docker/sandbox.ts";
+import { openJournal } from "../../node-client/journal/open.ts";
 import { measureWave, type WaveSubject } from "../../node-client/measure/waves/measureWave.ts";
 import { openTranscripts } from "../../node-client/measure/waves/transcripts.ts";
+import {
+  createHardwareClaim,
+  type HardwareClaimDependencies,
+} from "../../node-client/waves/hardwareClaim.ts";
 import { createWaves, type WaveDependencies } from "../../node-client/waves/waves.ts";
 import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { blockHash } from "../packages/proof/claims.ts";
 import { cpuDevice } from "../packages/proof/device.ts";
 import { eventually } from "../services/support/context.ts";
+import { testDeployment } from "../services/support/deployment.ts";
 import { openRegistry, removeMarket } from "./node/market.ts";
 
 const docker = new Docker();
@@ -118,16 +126,16 @@ describe("a wave on a real engine", function () {
       nodeId: 7,
       device: 0,
       claimed,
-      url: `http://127.0.0.1:${order.port}`,
-      token,
+      at: { url: `http://127.0.0.1:${order.port}`, token },
     };
-    const later = Date.now() + 400_000;
     const posted: [string, Hex][] = [];
     const transcripts = openTranscripts(dir);
     const results = await measureWave({
       measurerId: 3,
       subjects: [subject],
-      closes: { chase: later, answer: later, transcript: later },
+      opening: async () => undefined,
+      closing: () => new Promise(() => undefined),
+      save: () => undefined,
       post: async (batch, root) => void posted.push([batch, root]),
       chain: async () => {
         await eventually("the audit's block", () => client.has(blocks.audit), 60_000);
@@ -149,6 +157,51 @@ describe("a wave on a real engine", function () {
     await tenant();
     await eventually("room for the tenant", async () => (await containers()).length === 0, 30_000);
     await waves.idle();
+  });
+
+  it("claims what the CPU reaches in the container, once, and not beside a tenant", async () => {
+    const signed: RelayMessage<"claimHardware">[] = [];
+    const journal = openJournal(join(dir, "journal.sqlite"));
+    const claim = createHardwareClaim({
+      engine,
+      client: {
+        readContract: async () => signed.at(-1)?.deadline ?? 0n,
+        getBlock: async ({ blockNumber = 1_000n } = {}) => ({
+          number: blockNumber,
+          timestamp: 2n * blockNumber,
+        }),
+      } as unknown as HardwareClaimDependencies["client"],
+      deployment: testDeployment,
+      journal,
+      outbox: { submit: async (_kind, message) => String(signed.push(message as (typeof signed)[number])) },
+      logger: Object.assign(createLogger("test", "silent"), {
+        info: (fields: Record<string, unknown>) => void events.push(fields),
+        warn: (fields: Record<string, unknown>) => void events.push(fields),
+      }),
+      signal: new AbortController().signal,
+      probeImage: () => image,
+      nodeId: () => 7,
+      hardware: () => ({ gpus: [], cpuMilli: 2_000, memoryMib: 4_096 }),
+      isProving: () => false,
+      memoryMib: 64,
+      delaySeconds: 0,
+      besideTenants: false,
+    });
+    await tenant();
+    await claim.round();
+    expect(signed).to.deep.equal([]);
+    await removeMarket(engine.market);
+    await claim.round();
+    await claim.round();
+    expect(signed, JSON.stringify(events)).to.have.length(1);
+    const [word] = signed[0]?.devices ?? [];
+    const { figures, hardware } = decodeDevice(word as Hex);
+    expect(hardware).to.deep.equal({ kind: "cpu", cores: 2 });
+    expect(Number(figures.bytes)).to.be.within(2 ** 20, 2 ** 26);
+    expect(figures.bytesPerSecond > 0n && figures.operationsPerSecond > 0n).to.equal(true);
+    expect(claim.claimed()).to.deep.equal(["cpu"]);
+    expect(await containers()).to.deep.equal([]);
+    journal.close();
   });
 
   it("leaves a CPU that a tenant has, and keeps its last proof", async () => {

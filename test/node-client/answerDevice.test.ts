@@ -117,8 +117,7 @@ describe("the devices of a wave", () => {
       { market: "m", node: "0xabcdef0123" } as Parameters<typeof waveContainer>[0],
       {
         order: {
-          type: "wave",
-          ...order,
+          label: "100",
           image: "r",
           port: 42_000,
           token: "what-measurers-show",

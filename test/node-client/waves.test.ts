@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { auditSeedOf } from "@ngpu/proof/seeds";
 import { verify } from "@ngpu/proof/verify";
 import { defaultRules } from "@ngpu/waves/rules";
@@ -11,8 +12,13 @@ import type { Hex } from "viem";
 import { probeHandler } from "../../images/probe/app.ts";
 import { probeConfig } from "../../images/probe/env.ts";
 import { listen } from "../../images/shared/serve.ts";
-import { exceptionsOf, type WaveResult } from "../../node-client/measure/waves/book.ts";
-import { measureWave, type WaveSubject } from "../../node-client/measure/waves/measureWave.ts";
+import type { WaveResult } from "../../node-client/measure/waves/book.ts";
+import {
+  type MeasureWaveOptions,
+  measureWave,
+  type WaveState,
+  type WaveSubject,
+} from "../../node-client/measure/waves/measureWave.ts";
 import { openTranscripts } from "../../node-client/measure/waves/transcripts.ts";
 import { createPublisher } from "../../node-client/waves/mailbox.ts";
 import type { Claim, Result } from "../../packages/proof/record.ts";
@@ -69,20 +75,26 @@ describe("a measurer in a wave", function () {
     const signal = AbortSignal.timeout(30_000);
     const publish = createPublisher({ port, device: 0, driverToken: driver, signal });
     return {
-      subject: { nodeId, device: 0, claimed, url: `http://127.0.0.1:${port}`, token },
+      subject: { nodeId, device: 0, claimed, at: { url: `http://127.0.0.1:${port}`, token } },
       put: (part, value) =>
         publish(part, value instanceof Uint8Array ? value : Buffer.from(JSON.stringify(value))),
     };
   }
 
   /** Measures, with so much time for the chase and the answer. The roots that were posted come with the results. */
-  async function measure(subjects: readonly WaveSubject[], ms = 20_000) {
+  async function measure(
+    subjects: readonly WaveSubject[],
+    ms = 20_000,
+    change: Partial<MeasureWaveOptions> = {},
+  ) {
     const posted: Record<string, Hex> = {};
     const transcripts = openTranscripts(dir);
     const results = await measureWave({
       measurerId: 4,
       subjects,
-      closes: { chase: Date.now() + ms, answer: Date.now() + ms, transcript: Date.now() + ms },
+      opening: async () => undefined,
+      closing: () => delay(ms, undefined, { ref: false }),
+      save: () => undefined,
       post: async (batch, root) => {
         posted[batch] = root;
       },
@@ -90,6 +102,7 @@ describe("a measurer in a wave", function () {
       transcripts,
       privateAddresses: true,
       signal: new AbortController().signal,
+      ...change,
     });
     return { results, posted, transcripts };
   }
@@ -182,7 +195,7 @@ describe("a measurer in a wave", function () {
       const { results } = await measure([honest.subject, liar.subject]);
       expect(passes(results[0])).to.equal(true);
       expect(results[1]?.refusal).to.equal(reason);
-      expect(exceptionsOf(results)).to.deep.include({ nodeId: 2, device: 0, shares: noShares });
+      expect(results[1]?.shares).to.deep.equal(noShares);
     });
   }
 
@@ -195,6 +208,49 @@ describe("a measurer in a wave", function () {
     expect(results.map(({ refusal }) => refusal)).to.deep.equal(["late", "late"]);
     // The other one's chase is in the batch all the same.
     expect(posted.chase).to.not.equal((await measure([], 1)).posted.chase);
+  });
+
+  it("goes on after a restart with exactly the answers that its posted roots are over", async () => {
+    const { subject, put } = await node(1);
+    await putAll(put, honestAnswer());
+    const states: WaveState[] = [];
+    const { posted } = await measure([subject], 20_000, { save: (state) => states.push(state) });
+    expect(states.map(({ closed }) => closed)).to.deep.equal(["chase", "answers"]);
+    for (const saved of states) {
+      const again = await measure([subject], 20_000, {
+        saved: JSON.parse(JSON.stringify(saved)) as WaveState,
+      });
+      expect(again.posted).to.deep.equal(posted);
+      expect(passes(again.results[0])).to.equal(true);
+    }
+  });
+
+  it("stores nothing of a wave in which it is stopped", async () => {
+    const { subject } = await node(1);
+    const states: WaveState[] = [];
+    const stopped = AbortSignal.abort(new Error("stopped"));
+    const change = { save: (state: WaveState) => void states.push(state), signal: stopped };
+    const error = await measure([subject], 20_000, change).catch((reason: unknown) => reason);
+    expect(error).to.include({ message: "stopped" });
+    expect(states).to.deep.equal([]);
+  });
+
+  it("posts a batch when it may be posted, however early all nodes answer", async () => {
+    const { subject, put } = await node(1);
+    await put("chase", { lanes: 1e9 });
+    const steps: string[] = [];
+    const opening = async (part: string) => void steps.push(`may post ${part}`);
+    const post = async (batch: string) => void steps.push(`posts ${batch}`);
+    await measure([subject], 20_000, { opening, post });
+    expect(steps).to.deep.equal(["may post chase", "posts chase", "may post answer", "posts answers"]);
+  });
+
+  it("states that a device proved nothing whose node match does not name", async () => {
+    const { subject } = await node(1);
+    const { results } = await measure([{ ...subject, at: null }], 500);
+    expect(results.map(({ shares, refusal }) => ({ shares, refusal }))).to.deep.equal([
+      { shares: noShares, refusal: "late" },
+    ]);
   });
 
   it("refuses memory that the declared hardware can make up in the time", async () => {
@@ -210,7 +266,11 @@ describe("a measurer in a wave", function () {
     const answer = honestAnswer();
     await put("chase", answer.chase);
     const request = (authorization: string, path: string, body: Uint8Array | string) =>
-      fetch(`${subject.url}${path}`, { method: "PUT", headers: { authorization }, body: Buffer.from(body) });
+      fetch(`${subject.at?.url}${path}`, {
+        method: "PUT",
+        headers: { authorization },
+        body: Buffer.from(body),
+      });
     const other = await request(`Bearer ${driver}`, "/wave/0/chase", "{}");
     expect(other.status).to.equal(409);
     await other.body?.cancel();

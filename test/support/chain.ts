@@ -46,11 +46,13 @@ const periods = {
   refundDays: 1,
 };
 
+export type TestPeriods = Partial<typeof periods> & { waves?: Partial<Deployment["parameters"]["waves"]> };
+
 /**
  * Starts an OP-stack simulation with one block per second and deploys the contracts of this checkout on it. It stops at
  * the end of the mocha run.
  */
-export async function startTestMarket(given: Partial<typeof periods> = {}): Promise<TestMarket> {
+export async function startTestMarket(given: TestPeriods = {}): Promise<TestMarket> {
   const stateDir = await testStateDir();
   const chain = await startChain({ rootDir, stateDir });
   stopAtEnd(chain.stop);

@@ -1,10 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { type Committed, commitmentOf } from "@ngpu/proof/record";
 import type { Refusal } from "@ngpu/proof/verify";
 import { type WavePartName, waveAnswer, waveChase } from "@ngpu/protocol/waves";
 import type { ClaimedDevice } from "@ngpu/waves/claims";
 import { chaseHashOf, judgeEvidence, type WaveChain } from "@ngpu/waves/evidence";
-import type { Exception } from "@ngpu/waves/exceptions";
-import { noShares, whole } from "@ngpu/waves/shares";
+import { noShares } from "@ngpu/waves/shares";
 import { batchTree } from "@ngpu/waves/tree";
 import { type DeviceRef, keyOf, type Shares } from "@ngpu/waves/types";
 import { bytesToHex, type Hex, keccak256 } from "viem";
@@ -16,13 +16,11 @@ export type WaveRefusal = Refusal | "late" | "part_invalid" | "chase_changed" | 
 export type WaveResult = DeviceRef & { shares: Shares; refusal?: WaveRefusal; transcriptHash?: Hex };
 
 type Answer = { chase: Committed; work: Committed };
-type Entry = DeviceRef & {
-  claimed: ClaimedDevice;
-  chase?: Committed;
-  answer?: Answer;
-  transcript?: Uint8Array;
-  refusal?: WaveRefusal;
-};
+type Received = { chase?: Committed; answer?: Answer; refusal?: WaveRefusal };
+type Entry = DeviceRef & Received & { claimed: ClaimedDevice; transcript?: Uint8Array };
+
+/** What of a book outlives its process: a posted root is over exactly these answers. */
+export type SavedBook = readonly (DeviceRef & Received)[];
 
 /**
  * A measurer's book of one wave: what nodes answered, the batches that commit to it, and the results. What a node sends
@@ -31,16 +29,16 @@ type Entry = DeviceRef & {
 export function createWaveBook(
   measurerId: number,
   claims: readonly (DeviceRef & { claimed: ClaimedDevice })[],
+  saved: SavedBook = [],
 ) {
-  const entries = new Map<string, Entry>(claims.map((claim) => [keyOf(claim), { ...claim }]));
-  const chaseLeaves = () =>
-    [...entries.values()].flatMap(({ nodeId, device, chase }) =>
-      chase === undefined ? [] : [{ nodeId, device, value: chaseHashOf(chase) }],
-    );
-  const answerLeaves = () =>
-    [...entries.values()].flatMap(({ nodeId, device, answer }) =>
-      answer === undefined ? [] : [{ nodeId, device, value: commitmentOf(answer) }],
-    );
+  const before = new Map(saved.map((entry) => [keyOf(entry), entry]));
+  const entries = new Map<string, Entry>(
+    claims.map(({ nodeId, device, claimed }) => {
+      const ref = { nodeId, device };
+      return [keyOf(ref), { ...before.get(keyOf(ref)), ...ref, claimed }];
+    }),
+  );
+  const batches = () => batchesOf([...entries.values()]);
   return {
     /** Devices that a part is still expected of. */
     open: () => [...entries.values()].filter(({ refusal }) => refusal === undefined),
@@ -51,22 +49,28 @@ export function createWaveBook(
       const refusal = bytes === undefined ? "late" : enter(entry, part, bytes);
       if (refusal !== undefined) entry.refusal = refusal;
     },
+    /** What to store before a root of it is posted. */
+    saved: (): SavedBook =>
+      [...entries.values()].map(({ claimed: _, transcript: __, ...received }) => received),
     /** The root of a batch, with all that came in time. */
-    chaseRoot: (): Hex => batchTree("chase", chaseLeaves()).root,
-    answersRoot: (): Hex => batchTree("answers", answerLeaves()).root,
-    /** Recomputes what every device proved. The roots are this measurer's own, as blocks include them. */
-    results(chain: Omit<WaveChain, "roots">): WaveResult[] {
-      const trees = {
-        chase: batchTree("chase", chaseLeaves()),
-        answers: batchTree("answers", answerLeaves()),
-      };
+    chaseRoot: (): Hex => batches().chase.root,
+    answersRoot: (): Hex => batches().answers.root,
+    /**
+     * Recomputes what every device proved. The roots are this measurer's own, as blocks include them. A proof takes a
+     * third of a second of the processor, so other work goes on between two.
+     */
+    async results(chain: Omit<WaveChain, "roots">): Promise<WaveResult[]> {
+      const trees = batches();
       const roots = {
         chase: [{ measurerId, root: trees.chase.root }],
         answers: [{ measurerId, root: trees.answers.root }],
       };
-      return [...entries.values()].map((entry) =>
-        resultOf(entry, { ...chain, roots }, { measurerId, trees }),
-      );
+      const results: WaveResult[] = [];
+      for (const entry of entries.values()) {
+        results.push(resultOf(entry, { ...chain, roots }, { measurerId, trees }));
+        await setImmediate();
+      }
+      return results;
     },
   };
 }
@@ -92,6 +96,17 @@ function enter(entry: Entry, part: WavePartName, bytes: Uint8Array): WaveRefusal
   return undefined;
 }
 
+/** The batches over what came in time. */
+export function batchesOf(received: SavedBook): Trees {
+  const chases = received.flatMap(({ nodeId, device, chase }) =>
+    chase === undefined ? [] : [{ nodeId, device, value: chaseHashOf(chase) }],
+  );
+  const answers = received.flatMap(({ nodeId, device, answer }) =>
+    answer === undefined ? [] : [{ nodeId, device, value: commitmentOf(answer) }],
+  );
+  return { chase: batchTree("chase", chases), answers: batchTree("answers", answers) };
+}
+
 type Trees = { chase: ReturnType<typeof batchTree>; answers: ReturnType<typeof batchTree> };
 
 function resultOf(
@@ -113,15 +128,6 @@ function resultOf(
   const transcriptHash = keccak256(bytesToHex(transcript));
   if (verdict.accepted) return { ...ref, shares: verdict.shares, transcriptHash };
   return { ...ref, shares: noShares, refusal: verdict.reason, transcriptHash };
-}
-
-/** The exceptions of a measurer's statement: the devices that proved less than they claim. */
-export function exceptionsOf(results: readonly WaveResult[]): Exception[] {
-  return results.flatMap(({ nodeId, device, shares }) =>
-    Math.min(shares.memory, shares.bandwidth, shares.arithmetic) === whole
-      ? []
-      : [{ nodeId, device, shares }],
-  );
 }
 
 function parsed<Value>(

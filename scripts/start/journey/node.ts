@@ -43,6 +43,9 @@ export function joinNode(market: Market, addresses: Addresses): (progress: Progr
         NODE_PRICE: "1000000000000",
         NODE_DOCKER_SOCKET: market.dockerSocket,
         NODE_STOP_CONTAINERS: "1",
+        // The workspace of the journey stays on this machine, so the CPU is proven beside it, with little memory.
+        NODE_PROOF_BESIDE_TENANTS: "1",
+        NODE_PROOF_MEMORY_MIB: "256",
       },
     });
   });

@@ -1,3 +1,4 @@
+import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
@@ -5,23 +6,26 @@ import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Hex } from "viem";
 import * as orders from "../measurement/measureOrders.ts";
 import { pendingPrefetchOrders } from "../prefetch/store.ts";
+import { createWaveOrders } from "../waves/waveOrders.ts";
 import type { Session, SessionMessage } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 export type OrderDispatchOptions = {
   context: ServiceContext;
   pool: Database;
+  deployment: Deployment;
   sessions: Sessions;
   probeImage: string;
 };
 
 /**
- * Delivers orders to the nodes and measurers with a session on this instance: probes and measurements of rounds, and images to
- * prefetch. The leaders that create orders may be other instances; the orders are read from Postgres. Each order is sent once
+ * Delivers orders to the nodes and measurers with a session on this instance: probes and measurements of rounds, waves, and
+ * images to prefetch. The leaders that create orders may be other instances; the orders are read from Postgres. Each order is sent once
  * per session, so again after a reconnect.
  */
 export function startOrderDispatch(options: OrderDispatchOptions): Loop {
   const { context, pool, sessions } = options;
+  const deliverWaves = createWaveOrders(options);
   const delivered = new WeakMap<Session, Set<string>>();
   const once = (session: Session | undefined, key: string, deliver: (to: Session) => void) => {
     if (session === undefined) return;
@@ -34,6 +38,8 @@ export function startOrderDispatch(options: OrderDispatchOptions): Loop {
   return startLoop(
     { name: "orderDispatch", logger: context.logger, signal: context.signal, interval: 2_000 },
     async () => {
+      // First: a wave's time begins with its block.
+      await deliverWaves(once);
       for (const order of await orders.pendingProbeOrders(pool)) {
         const { round_id: roundId, over } = order;
         once(sessions.ofSubject("node", order.node_id), `${over ? "done" : "probe"}:${roundId}`, (node) => {

@@ -31,6 +31,10 @@ const examples = [
   { type: "prefetched", image, outcome: "failed", reason: "no" },
   { type: "probeFailed", roundId: "1", reason: "no" },
   { type: "measureFailed", roundId: "1", reason: "no" },
+  {
+    ...{ type: "waveReveal", waveId: 1, measurerId: 1, results: image },
+    ...{ transcripts: image, exceptions: image, salt: image, list: "0x" },
+  },
 ] as Record<string, unknown>[];
 
 /** A relayed message and a reason's details are checked by their kind: see relayValues.test.ts and reasons.test.ts. */

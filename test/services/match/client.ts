@@ -159,8 +159,9 @@ export async function joinNode(
   url: string,
   deployment: Deployment,
   given: Partial<RelayMessage<"register">> = {},
+  account?: PrivateKeyAccount,
 ): Promise<{ peer: Peer; nodeId: number }> {
-  const peer = await connect(url, deployment, "node");
+  const peer = await connect(url, deployment, "node", account);
   await peer.next("welcome");
   await peer.relay("register", "register", registration(peer, given));
   const { id } = await peer.next("welcome", (message) => message.id !== null);

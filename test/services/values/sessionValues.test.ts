@@ -17,6 +17,15 @@ const messages: Record<string, unknown>[] = [
   { type: "probeReady", roundId: "1", port: 42_000 },
   { type: "probeFailed", roundId: "1", reason: "no" },
   { type: "measureFailed", roundId: "1", reason: "no" },
+  {
+    ...{ type: "waveReveal", waveId: 1, measurerId: 1, results: `0x${"1".repeat(64)}` },
+    ...{
+      transcripts: `0x${"1".repeat(64)}`,
+      exceptions: `0x${"1".repeat(64)}`,
+      salt: `0x${"1".repeat(64)}`,
+      list: "0x",
+    },
+  },
   { type: "prefetched", image: `0x${"1".repeat(64)}`, outcome: "failed", reason: "no" },
 ];
 
