@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import type { WaveOrder } from "@ngpu/protocol/waves";
 import { createLogger } from "@ngpu/runtime/logger";
@@ -26,7 +27,7 @@ import { engineSocket } from "../../scripts/embedded/dockerEngine.ts";
 import { blockHash } from "../packages/proof/claims.ts";
 import { cpuDevice } from "../packages/proof/device.ts";
 import { eventually } from "../services/support/context.ts";
-import { testDeployment } from "../services/support/deployment.ts";
+import { deploymentDocument } from "../services/support/deployment.ts";
 import { openRegistry, removeMarket } from "./node/market.ts";
 
 const docker = new Docker();
@@ -171,7 +172,7 @@ describe("a wave on a real engine", function () {
           timestamp: 2n * blockNumber,
         }),
       } as unknown as HardwareClaimDependencies["client"],
-      deployment: testDeployment,
+      deployment: parseDeployment(deploymentDocument),
       journal,
       outbox: { submit: async (_kind, message) => String(signed.push(message as (typeof signed)[number])) },
       logger: Object.assign(createLogger("test", "silent"), {

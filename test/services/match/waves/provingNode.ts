@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { startProver } from "@ngpu/proof/prover";
+import { type Prover, startProver } from "@ngpu/proof/prover";
 import type { WaveOrder } from "@ngpu/protocol/waves";
 import { messageOf } from "@ngpu/runtime/errors";
 import { createLogger } from "@ngpu/runtime/logger";
@@ -76,7 +76,7 @@ export async function joinProvingNode(
       const blockAt = (number: number) => awaitBlock(client, number, { until: closesAt * 1_000, signal });
       const publish = createPublisher({ port, device: 0, driverToken, signal });
       const subject = { device: 0, bytes: claimed.figures.bytes };
-      await answerDevice({ prover, blockAt, publish, now: Date.now }, order, subject);
+      await answerDevice({ prover: early(prover), blockAt, publish, now: Date.now }, order, subject);
     } finally {
       await prover.stop();
     }
@@ -90,6 +90,15 @@ export async function joinProvingNode(
       await session.done;
     },
   };
+}
+
+/** Milliseconds by which each part ends before the client would end it: a busy machine needs them to send its answer. */
+const earlyMs = 4_000;
+
+function early(prover: Prover): Prover {
+  const run: Prover["run"] = (kind, { milliseconds, ...options }) =>
+    prover.run(kind, { ...options, milliseconds: Math.max(250, milliseconds - earlyMs) });
+  return { ...prover, run };
 }
 
 function end(server: Server): void {

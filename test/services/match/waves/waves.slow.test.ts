@@ -13,7 +13,7 @@ import { joinProvingNode, type ProvingNode } from "./provingNode.ts";
 
 /** Blocks of a second. */
 const waves = {
-  ...{ stride: 1, chance: 2, fillBlocks: 10, chaseBlocks: 16, workBlocks: 14 },
+  ...{ stride: 1, chance: 2, fillBlocks: 12, chaseBlocks: 20, workBlocks: 16 },
   ...{ commitBlocks: 12, revealBlocks: 12 },
 };
 
