@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import type { WaveOrder } from "@ngpu/protocol/waves";
+import { toJson } from "@ngpu/runtime/json";
 import { createLogger } from "@ngpu/runtime/logger";
 import { decodeDevice } from "@ngpu/waves/claims";
 import { defaultRules } from "@ngpu/waves/rules";
@@ -194,7 +195,7 @@ describe("a wave on a real engine", function () {
     await removeMarket(engine.market);
     await claim.round();
     await claim.round();
-    expect(signed, JSON.stringify(events)).to.have.length(1);
+    expect(signed, toJson(events)).to.have.length(1);
     const [word] = signed[0]?.devices ?? [];
     const { figures, hardware } = decodeDevice(word as Hex);
     expect(hardware).to.deep.equal({ kind: "cpu", cores: 2 });
