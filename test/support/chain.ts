@@ -27,7 +27,15 @@ export type TestMarket = {
   stop: () => Promise<void>;
 };
 
-const powerNames = ["relayer", "receipts", "committer", "keeper", "witness", "cosigner", "measureKeeper"] as const;
+const powerNames = [
+  "relayer",
+  "receipts",
+  "committer",
+  "keeper",
+  "witness",
+  "cosigner",
+  "measureKeeper",
+] as const;
 export type Power = (typeof powerNames)[number];
 
 /** Short periods for tests, in seconds. */

@@ -20,6 +20,8 @@ create table app.heartbeat_proposal (
   node_count integer not null,
   bits text not null
 );
+
+-- What a cosigner signed for a slot: the committer may commit exactly these bits.
 create table app.heartbeat_cosigned (
   slot int8 primary key,
   encoding text not null,

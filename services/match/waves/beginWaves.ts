@@ -2,8 +2,8 @@ import { readHead } from "@ngpu/queries/fleet";
 import { decodeDevice } from "@ngpu/waves/claims";
 import { beginsAt, blocksOf, nextAfter, type WaveTerms } from "@ngpu/waves/schedule";
 import { type RandomSource, randomSource } from "../measurement/measurementDraw.ts";
+import type { WaveOptions } from "./options.ts";
 import * as store from "./waveStore.ts";
-import type { WaveOptions } from "./waves.ts";
 
 /** Blocks over which the time between two is averaged. */
 const averaged = 100;

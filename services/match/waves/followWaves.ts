@@ -4,9 +4,9 @@ import { FatalError } from "@ngpu/runtime/errors";
 import type { SendRequest } from "@ngpu/tx-sender/send";
 import { blocksOf, type WaveBlocks } from "@ngpu/waves/schedule";
 import { waveVerdict } from "@ngpu/waves/verdict";
+import type { WaveOptions } from "./options.ts";
 import { sendReveals } from "./sendReveals.ts";
 import * as store from "./waveStore.ts";
-import type { WaveOptions } from "./waves.ts";
 
 /** @deadline The receipt of a wave's transaction. The wave's next step is looked at again. */
 const receiptMs = 10_000;

@@ -1,7 +1,7 @@
 import { FatalError } from "@ngpu/runtime/errors";
 import { type Hex, keccak256, stringToHex } from "viem";
+import type { WaveOptions } from "./options.ts";
 import { readUnsent, recordSent, type StoredReveal } from "./revealStore.ts";
-import type { WaveOptions } from "./waves.ts";
 
 /** @deadline The receipt of reveals. They are sent again under the same key. */
 const receiptMs = 10_000;

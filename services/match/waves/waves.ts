@@ -1,20 +1,8 @@
-import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { holdLeadership } from "@ngpu/db/leader";
-import type { Database } from "@ngpu/db/pool";
-import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import type { Sender } from "@ngpu/tx-sender/send";
 import { beginWaves } from "./beginWaves.ts";
 import { followWaves } from "./followWaves.ts";
-
-export type WaveOptions = {
-  context: ServiceContext;
-  pool: Database;
-  deployment: Deployment;
-  /** Pays for what anyone may send: it needs no role. */
-  sender: Sender;
-  ports: { first: number; last: number };
-};
+import type { WaveOptions } from "./options.ts";
 
 /** @deadline The export of a wave's transaction. It is sent again. */
 const exportTimeoutMs = 10_000;

@@ -33,6 +33,7 @@ export const accountTexts: Readonly<Record<keyof typeof english, string>> = {
   "scope.workspaces": "发布、更改和删除工作区",
   "scope.logs": "读取容器输出",
   "scope.exec": "在容器中运行命令",
+  "scope.secrets": "设置和删除机密",
   "scope.payments": "存入并授权钱包已签名的内容",
   "scope.webhooks": "管理 Webhook、读取事件",
   "scope.keys": "管理密钥",

@@ -31,6 +31,7 @@ export const accountTexts = {
   "scope.workspaces": "publish, change and delete workspaces",
   "scope.logs": "read what containers write",
   "scope.exec": "run commands in containers",
+  "scope.secrets": "set and delete secrets",
   "scope.payments": "deposit and authorize what the wallet has signed",
   "scope.webhooks": "manage webhooks, read events",
   "scope.keys": "manage keys",
