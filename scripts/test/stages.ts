@@ -18,6 +18,7 @@ const APART = ["contracts", "docker", "e2e", "chaos", "bench"].map((folder) => `
 
 /** Service tests that take minutes, the longest first: the others fill the rest of the time of all workers. */
 const LONGEST = [
+  "test/services/match/waves/waves.slow.test.ts",
   "test/services/values/chainValues.test.ts",
   "test/services/orders/random.test.ts",
   "test/services/orders/orders.test.ts",

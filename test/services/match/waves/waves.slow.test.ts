@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readWave, readWaves } from "@ngpu/queries/waves";
 import { waveVerdict } from "@ngpu/waves/verdict";
 import { expect } from "chai";
+import { runs } from "../../../support/runs.ts";
 import { eventually } from "../../support/context.ts";
 import { joinMeasurer } from "../client.ts";
 import { type Match, setupMatch, type TestMatch } from "../setup.ts";
@@ -16,6 +17,8 @@ const waves = {
   ...{ stride: 1, chance: 2, fillBlocks: 12, chaseBlocks: 20, workBlocks: 16 },
   ...{ commitBlocks: 12, revealBlocks: 12 },
 };
+
+const stages = ["results", "opened", "chase", "answers"] as const;
 
 describe("match: waves of the proof of hardware", function () {
   this.timeout(1_200_000);
@@ -118,7 +121,8 @@ describe("match: waves of the proof of hardware", function () {
     expect(wave.statements).to.have.length(1);
   });
 
-  for (const stage of ["opened", "chase", "answers", "results"] as const) {
+  // Each kill costs a wave or two. `npm test -- --deep` has all of them.
+  for (const stage of stages.slice(0, runs(1, stages.length))) {
     it(`goes on where match and the measurer are killed once the wave is at ${stage}`, async () => {
       const waveId = await heldWave(async (own) => {
         const reached = async () => stage === "opened" || (await stageOf(own)) === stage || judged(own);
