@@ -243,9 +243,10 @@ export function choose(condition: Term, then: Term, otherwise: Term): Term {
   if (then === otherwise) return then;
   if (then === one && otherwise === zero) return condition;
   if (then === zero && otherwise === one) return not(condition);
-  const lo = then.lo < otherwise.lo ? then.lo : otherwise.lo;
-  const hi = then.hi > otherwise.hi ? then.hi : otherwise.hi;
-  return node("choose", [condition, then, otherwise], { lo, hi, bits: then.bits | otherwise.bits });
+  const range = { lo: then.lo, hi: then.hi, bits: then.bits | otherwise.bits };
+  if (otherwise.lo < range.lo) range.lo = otherwise.lo;
+  if (otherwise.hi > range.hi) range.hi = otherwise.hi;
+  return node("choose", [condition, then, otherwise], range);
 }
 
 /** The same word, known to be at most `hi`. */
