@@ -103,7 +103,7 @@ function immutablesOf(sources: Record<string, { ast: Node }>): Map<string, Immut
     if (typeof value !== "object" || value === null || Array.isArray(value)) return;
     const node = value as Node;
     if (node.nodeType === "VariableDeclaration" && node.mutability === "immutable") {
-      const type = (node["typeDescriptions"] as { typeString: string }).typeString;
+      const type = (node.typeDescriptions as { typeString: string }).typeString;
       found.set(String(node.id), { name: node.name ?? "", bits: bitsOf(type) });
     }
     for (const one of Object.values(node)) visit(one);

@@ -127,7 +127,7 @@ async function valuesOf(solver: Solver, state: State, place: number): Promise<St
   for (;;) {
     const { kind, model } = await solver.check([...state.facts, ...others, eq(value, word)], QUICK);
     if (kind === "unsat") return forks;
-    const found = model["value"];
+    const found = model.value;
     if (found === undefined || forks.length === MOST_VALUES)
       throw new UnsupportedError("an unknown place or shift");
     const fork = copyState(state);

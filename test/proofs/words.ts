@@ -243,8 +243,9 @@ export function choose(condition: Term, then: Term, otherwise: Term): Term {
   if (then === otherwise) return then;
   if (then === one && otherwise === zero) return condition;
   if (then === zero && otherwise === one) return not(condition);
-  const lo = then.lo < otherwise.lo ? then.lo : otherwise.lo;
-  const hi = then.hi > otherwise.hi ? then.hi : otherwise.hi;
+  let { lo, hi } = then;
+  if (otherwise.lo < lo) lo = otherwise.lo;
+  if (otherwise.hi > hi) hi = otherwise.hi;
   return node("choose", [condition, then, otherwise], { lo, hi, bits: then.bits | otherwise.bits });
 }
 
