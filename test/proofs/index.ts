@@ -12,10 +12,11 @@ const program = new Command("npm run proofs --")
   .description("Proves properties of the contracts' compiled code, and refutes them under faults.")
   .argument("[names...]", "only properties whose name or contract contains one of these")
   .option("--seconds <n>", "most time for one question to the solver", secondsOf, 60)
+  .option("--open", "also what is not proven so far")
   .option("--no-faults", "only the proofs")
   .option("--json", "the result as JSON")
   .parse();
-const options = program.opts<{ seconds: number; faults: boolean; json?: boolean }>();
+const options = program.opts<{ seconds: number; faults: boolean; open?: boolean; json?: boolean }>();
 
 type Result = {
   name: string;
@@ -75,7 +76,8 @@ function say(result: Result): void {
   if (!options.json) process.stdout.write(`${describe(result)}\n`);
 }
 
-const wanted = properties.filter(({ name, contract }) => {
+const wanted = properties.filter(({ name, contract, isOpen }) => {
+  if (isOpen && !options.open) return false;
   return (
     program.args.length === 0 || program.args.some((part) => name.includes(part) || contract.includes(part))
   );

@@ -63,6 +63,8 @@ contract PayoutsProof is Payouts {
     /// @notice A lease opens only within the authorization's rate, day and total, and with a lock that no other lock or debt has.
     function proveOpeningKeepsToTheAuthorization(Funds calldata funds) external {
         require(funds.locked <= funds.balance && funds.since <= block.timestamp && funds.inUse <= funds.maxRate);
+        // A rate of zero locks nothing, also of an account that owes more than it has. The floor of rates excludes it.
+        require(funds.rate != 0);
         require(block.timestamp < 65_536 * 86_400);
         Accounts.Account storage account = _accounts[OWNER];
         (account.funds, account.locked) = (funds.balance, funds.locked);

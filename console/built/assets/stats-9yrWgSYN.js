@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-93n7rPvi.js";

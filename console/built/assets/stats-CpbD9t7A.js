@@ -1,0 +1,1 @@
+export{t as Use}from"./stats-DcmQFYW5.js";

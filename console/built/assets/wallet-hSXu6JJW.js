@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-B2H4dsim.js";
