@@ -27,6 +27,10 @@ const examples = [
     details: {},
     count: 1,
   },
+  {
+    ...{ type: "secrets", workspaceId: "1", replica: 0, lease: 1, fence: `0x${"ab".repeat(8)}` },
+    ...{ key: image, signature: `0x${"ab".repeat(65)}` },
+  },
   { type: "probeReady", roundId: "1", port: 42_000 },
   { type: "prefetched", image, outcome: "failed", reason: "no" },
   { type: "probeFailed", roundId: "1", reason: "no" },

@@ -335,8 +335,8 @@ describe("reasons in the API", function () {
     for (const [code, milliseconds] of times)
       process.stdout.write(`      ${code.padEnd(widest)} ${String(milliseconds).padStart(6)} ms\n`);
     // A machine whose firewall cannot be set up: test/docker/reasons.test.ts. A lock is spent after a term of rest:
-    // test/services/apiServer/reasons.test.ts.
-    const elsewhere = ["isolation_unavailable", "lock_spent"];
+    // test/services/apiServer/reasons.test.ts. Secrets of a container: test/docker/secrets.test.ts.
+    const elsewhere = ["isolation_unavailable", "lock_spent", "secret_missing", "secrets_unavailable"];
     const seen = new Set(times.map(([code]) => code));
     const missing = Object.keys(reasons).filter((code) => !seen.has(code) && !elsewhere.includes(code));
     expect(missing).to.deep.equal([]);

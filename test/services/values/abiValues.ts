@@ -81,6 +81,8 @@ function rawText(abi: AbiEvent): AbiEvent {
 function usual(parameter: AbiParameter, id: number): unknown {
   const { name = "", type } = parameter;
   const chosen = chosenByTheMarket[name];
+  // A word of receipts has the same nodes as a slot's list of bytes.
+  if (name === "bits" && type === "bytes32") return `0x07${"00".repeat(31)}`;
   if (chosen !== undefined) return chosen(id);
   if (name in valid) return valid[name];
   if ("components" in parameter && type === "tuple") {
