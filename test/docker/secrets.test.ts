@@ -30,7 +30,7 @@ const script = `
 describe("secrets of a container on a real engine", function () {
   this.timeout(180_000);
   const key = generatePrivateKey();
-  const node = privateKeyToAccount(key).address;
+  const node = privateKeyToAccount(key).address.toLowerCase();
   let registry: Awaited<ReturnType<typeof openRegistry>>;
   let market: string;
   let dir: string;
