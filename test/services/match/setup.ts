@@ -77,7 +77,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
       cwd: rootDir,
       env: { ...programEnv(), ...baseEnv(market), ...env, PORT: String(port) },
       ready: async (stop) => (await fetch(`http://127.0.0.1:${port}/healthz`, { signal: stop })).ok,
-      readyDeadlineMs: 60_000,
+      readyDeadlineMs: 120_000,
     });
     running.push(process_);
     return process_;
