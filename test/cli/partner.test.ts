@@ -82,6 +82,29 @@ describe("a partner's work on the command line", function () {
     expect(key?.name).to.equal("ngpu");
   });
 
+  it("sets secrets from arguments, a file and stdin, and shows no value", async () => {
+    const file = join(home.path, "key.pem");
+    writeFileSync(file, "-----\n");
+    expect(await done(["secrets", "set", "TOKEN=hf_value", "OTHER=a=b"])).to.equal(
+      "Secret OTHER is set (version 1).\nSecret TOKEN is set (version 1).\n",
+    );
+    await done(["secrets", "set", "key.pem", "--file", file]);
+    await done(["secrets", "set", "TYPED"], { input: "typed\n" });
+    const listed = await read<{ name: string; bytes: number }[]>("secrets", "ls");
+    expect(listed.map(({ name, bytes }) => [name, bytes])).to.deep.equal([
+      ...[
+        ["OTHER", 3],
+        ["TOKEN", 8],
+        ["TYPED", 5],
+        ["key.pem", 6],
+      ],
+    ]);
+    expect(await done(["secrets"])).not.to.match(/hf_value|typed/);
+    expect(await done(["secrets", "rm", "OTHER", "TYPED"])).to.include("Secret OTHER is deleted.");
+    const wrong = await cli(["secrets", "set", "A=1", "hf_value"]);
+    expect([wrong.code, wrong.stderr.includes("hf_value")]).to.deep.equal([1, false]);
+  });
+
   it("creates and revokes keys, and logs in with one from stdin", async () => {
     const key = (await done(["keys", "create", "ci"])).trim();
     expect(key).to.match(/^ngpu_[0-9a-f]{16}_[0-9a-f]{64}$/);
