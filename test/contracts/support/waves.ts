@@ -31,6 +31,9 @@ export async function openWave(
 ): Promise<WaveBlocks & { waveId: number; fillHash: Hex }> {
   const settings = await market.waves.read.settings();
   await mine(market, settings.stride);
+  // The oldest block that may begin a wave begins it. It must not be the first that may: a block is left before the first stage.
+  const oldest = Number(await market.client.getBlockNumber()) + 1 - settings.fillBlocks;
+  if (oldest % settings.stride === 0) await mine(market, 1);
   const receipt = await market.mined(market.waves.write.open());
   const [log] = parseEventLogs({ abi: proofWavesAbi, logs: receipt.logs, eventName: "WaveOpened" });
   if (log === undefined) throw new Error("No wave was opened.");
