@@ -1,4 +1,5 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { heartbeatWindowSlots } from "@ngpu/contracts-sdk/heartbeatWindow";
 import type { NgpuParameters } from "./parameters.ts";
 
 /** Names of the contracts, in an order in which they can be deployed. */
@@ -104,7 +105,7 @@ export function constructorArguments<Ref, Deployer>(
 function computeNodeSettings(p: NgpuParameters) {
   return {
     slotSeconds: p.slotSeconds,
-    windowSlots: Math.min(256, Math.max(1, Math.floor(p.heartbeatWindowSeconds / p.slotSeconds))),
+    windowSlots: heartbeatWindowSlots(p),
     daySeconds: p.daySeconds,
     uptimeDelay: p.uptimeDelay,
     registrationLimit: p.registrationLimit,

@@ -3,6 +3,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { proofWavesAbi } from "@ngpu/contracts-sdk/generated/abi";
 import type { Logger } from "@ngpu/runtime/logger";
 import { encodeDevice } from "@ngpu/waves/claims";
+import { averagedBlocks, blockTime } from "@ngpu/waves/schedule";
 import type { Hex } from "viem";
 import { listContainers } from "../docker/containers.ts";
 import type { Engine } from "../docker/engine.ts";
@@ -45,6 +46,8 @@ const leftMib = 2_048;
 /** Milliseconds after a refusal or a failure before the next try. */
 const retryMs = 30_000;
 const measureAgainMs = 600_000;
+/** Milliseconds after the chain was seen to have the claim before it is asked again: a reorganization may remove it. */
+const checkAgainMs = 600_000;
 
 /**
  * Claims this machine's devices on the chain: measures what they reach in a wave, and signs it. Once for each machine: it is
@@ -56,6 +59,7 @@ export function createHardwareClaim(deps: HardwareClaimDependencies) {
   const { journal, logger } = deps;
   const startedAt = performance.now();
   let failedAt = Number.NEGATIVE_INFINITY;
+  let seenAt = Number.NEGATIVE_INFINITY;
   const round = async (): Promise<void> => {
     const nodeId = deps.nodeId();
     const image = deps.probeImage();
@@ -76,8 +80,10 @@ export function createHardwareClaim(deps: HardwareClaimDependencies) {
         return;
       }
       writeFact(journal, fact, JSON.stringify(claim));
+      seenAt = Number.NEGATIVE_INFINITY;
     }
-    await submit(deps, nodeId, claim);
+    if (performance.now() - seenAt < checkAgainMs) return;
+    if (await submit(deps, nodeId, claim)) seenAt = performance.now();
   };
   return { round, claimed: () => readClaim(journal)?.devices.map(({ name }) => name) };
 }
@@ -125,32 +131,33 @@ function figuresOf({
   return { device: deviceName(device), ...claimed.figures };
 }
 
-/** Blocks over which the time between two is averaged. */
-const averaged = 100n;
-
 /** The times of a wave's parts, at the chain's present pace. */
 async function waveTimes({ client, deployment }: HardwareClaimDependencies): Promise<WaveTimes> {
   const { fillBlocks, chaseBlocks, workBlocks } = deployment.parameters.waves;
+  const timeOf = ({ number, timestamp }: { number: bigint; timestamp: bigint }) => ({
+    number: Number(number),
+    time: Number(timestamp),
+  });
   const last = await client.getBlock();
-  const span = last.number < averaged ? last.number : averaged;
-  const first = await client.getBlock({ blockNumber: last.number - span });
-  const blockMs = span === 0n ? 2_000 : (1_000 * Number(last.timestamp - first.timestamp)) / Number(span);
+  const blockNumber = last.number - BigInt(averagedBlocks);
+  const first = await client.getBlock({ blockNumber: blockNumber > 0n ? blockNumber : 0n });
+  const blockMs = blockTime(timeOf(first), timeOf(last));
   return { fill: fillBlocks * blockMs, chase: chaseBlocks * blockMs, work: workBlocks * blockMs };
 }
 
-/** Submits the claim until the chain has it. A claim that expired on its way is signed again. */
-async function submit(deps: HardwareClaimDependencies, nodeId: number, claim: Claim): Promise<void> {
+/** Submits the claim until the chain has it. A claim that expired on its way is signed again. @returns true: the chain has it. */
+async function submit(deps: HardwareClaimDependencies, nodeId: number, claim: Claim): Promise<boolean> {
   const { client, deployment, journal, outbox } = deps;
   const address = deployment.contracts.ProofWaves;
   const onChain = await client.readContract({
     ...{ address, abi: proofWavesAbi, functionName: "claimDeadlineOf" },
     args: [nodeId],
   });
-  if (claim.deadline !== "0" && onChain >= BigInt(claim.deadline)) return;
+  if (claim.deadline !== "0" && onChain >= BigInt(claim.deadline)) return true;
   const last = lastBySubject(journal, kind).get(kind);
   const isPending = last?.status === "waiting" || last?.status === "queued";
   const isRecent = last !== undefined && Date.now() - (last.settledAt ?? last.createdAt) < retryMs;
-  if (isPending || (isRecent && claim.deadline !== "0")) return;
+  if (isPending || (isRecent && claim.deadline !== "0")) return false;
   // A later deadline replaces the claim that the chain has.
   const until = deadline() > onChain ? deadline() : onChain + 1n;
   writeFact(journal, fact, JSON.stringify({ ...claim, deadline: String(until) }));
@@ -159,4 +166,5 @@ async function submit(deps: HardwareClaimDependencies, nodeId: number, claim: Cl
     { nodeId, devices: claim.devices.map(({ word }) => word), deadline: until },
     kind,
   );
+  return false;
 }

@@ -67,6 +67,20 @@ export function beginsAt(block: { number: number; hash: Hex }, { stride, chance 
   return BigInt(keccak256(concatHex([stringToHex("ngpu wave"), block.hash]))) % BigInt(chance) === 0n;
 }
 
+/** Blocks over which the time between two is averaged. */
+export const averagedBlocks = 100;
+/** Milliseconds of a block of the chains that ngpu is made for, where no two blocks tell. */
+const usualBlockMs = 2_000;
+
+/** Milliseconds between two blocks, from the first and the last of a range. @param time Unix seconds. */
+export function blockTime(
+  first: { number: number; time: number } | undefined,
+  last: { number: number; time: number } | undefined,
+): number {
+  if (first === undefined || last === undefined || last.number === first.number) return usualBlockMs;
+  return Math.max(1, Math.round((1_000 * (last.time - first.time)) / (last.number - first.number)));
+}
+
 /** The first block after a wave at which the next one may begin: waves do not overlap until their audit. */
 export function nextAfter(blocks: WaveBlocks): number {
   return blocks.audit + 1;

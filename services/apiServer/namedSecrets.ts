@@ -3,6 +3,17 @@ import { namesIn, secretLimits } from "@ngpu/protocol/secrets";
 import { InputError } from "@ngpu/runtime/errors";
 import { readSecrets } from "./store/secrets.ts";
 
+type NamedSecrets = { env: readonly string[]; files: readonly string[] };
+
+/** The secrets that a workspace names, encrypted, and the names that the wallet has not set. */
+export async function readNamed(db: Queryable, wallet: string, named: NamedSecrets) {
+  const names = namesIn(named);
+  const stored = await readSecrets(db, wallet, names);
+  const missing = names.filter((name) => !stored.some((one) => one.name === name));
+  const bytes = stored.reduce((sum, one) => sum + one.bytes, 0);
+  return { names, stored, missing, bytes, isTooLarge: bytes > secretLimits.workspaceBytes };
+}
+
 /**
  * Requires that a wallet has the secrets that a workspace names, so that a mistyped name costs no publication.
  *
@@ -11,12 +22,10 @@ import { readSecrets } from "./store/secrets.ts";
 export async function requireSecrets(
   db: Queryable,
   wallet: string,
-  named: { env: readonly string[]; files: readonly string[] } | undefined,
+  named: NamedSecrets | undefined,
 ): Promise<void> {
   if (named === undefined) return;
-  const names = namesIn(named);
-  const stored = await readSecrets(db, wallet, names);
-  const missing = names.filter((name) => !stored.some((one) => one.name === name));
+  const { missing, bytes, isTooLarge } = await readNamed(db, wallet, named);
   if (missing.length > 0) {
     throw new InputError(`You have no secret ${missing.join(", ")}.`, {
       code: "secret_not_found",
@@ -25,8 +34,7 @@ export async function requireSecrets(
       details: { missing },
     });
   }
-  const bytes = stored.reduce((sum, one) => sum + one.bytes, 0);
-  if (bytes <= secretLimits.workspaceBytes) return;
+  if (!isTooLarge) return;
   throw new InputError(`The secrets have ${bytes} bytes together.`, {
     code: "secrets_too_large",
     status: 409,

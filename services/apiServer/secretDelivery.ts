@@ -2,17 +2,16 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { sealSecrets } from "@ngpu/protocol/sealedSecrets";
 import {
-  namesIn,
   recoverSecretRequest,
   type SecretRefusal,
   type SecretRequest,
-  secretLimits,
   secretTiers,
   type WorkspaceSecrets,
 } from "@ngpu/protocol/secrets";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
+import { readNamed } from "./namedSecrets.ts";
 import type { SecretVault } from "./secretVault.ts";
 import {
   answerRequest,
@@ -21,7 +20,7 @@ import {
   openRequests,
   sweepRequests,
 } from "./store/secretRequests.ts";
-import { putEncryptedAgain, readEncryptedByOthers, readSecrets } from "./store/secrets.ts";
+import { putEncryptedAgain, readEncryptedByOthers } from "./store/secrets.ts";
 
 type Deps = { db: Database; deployment: Deployment; vault: SecretVault; logger: Logger; signal: AbortSignal };
 
@@ -62,12 +61,9 @@ async function answer(deps: Deps, open: OpenRequest): Promise<void> {
   if (wanted !== undefined && !isFinalEnough(open, wanted)) return;
   const refuse = (refused: SecretRefusal, names: string[]) =>
     answerRequest(deps.db, open, { refused, names });
-  const names = wanted === undefined ? [] : namesIn(wanted);
-  const stored = await readSecrets(deps.db, open.owner, names);
-  const missing = names.filter((name) => !stored.some((one) => one.name === name));
+  const { names, stored, missing, isTooLarge } = await readNamed(deps.db, open.owner, wanted ?? none);
   if (missing.length > 0) return refuse("secret_missing", missing);
-  if (stored.reduce((sum, { bytes }) => sum + bytes, 0) > secretLimits.workspaceBytes)
-    return refuse("secrets_too_large", names);
+  if (isTooLarge) return refuse("secrets_too_large", names);
   const values = new Map(stored.map((one) => [one.name, deps.vault.open(one, one.key_id, one.sealed)]));
   await answerRequest(deps.db, open, { sealed: await sealSecrets(request, values) });
   const { workspaceId, replica, lease } = request;
@@ -76,6 +72,8 @@ async function answer(deps: Deps, open: OpenRequest): Promise<void> {
     count: values.size,
   });
 }
+
+const none = { env: [], files: [] };
 
 async function isSignedByNode(
   deployment: Deployment,

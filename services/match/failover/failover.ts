@@ -1,19 +1,10 @@
 import { holdLeadership } from "@ngpu/db/leader";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
-import {
-  endAbsences,
-  hasPeers,
-  readAbsences,
-  reapInstances,
-  recordUnconnected,
-} from "../sessions/absenceStore.ts";
+import { endAbsences, reapInstances, recordUnconnected } from "../sessions/absenceStore.ts";
 import type { LossDecision, UnreachableNode } from "./decideLosses.ts";
-import { readUnreachable } from "./lossStore.ts";
-import { createLossView, type LossLimitOptions, type LossView } from "./lossView.ts";
+import { createLossView, type LossLimitOptions, type LossView, lossGraceMs } from "./lossView.ts";
 import { type LossOptions, markOffline, releaseLeases, reportLost, type Tried } from "./releaseLost.ts";
 
-/** Time for nodes to reconnect after no instance was running, ms: longer than the longest pause between their attempts. */
-const reconnectGraceMs = 20_000;
 /** Delay before a new leader acts, ms: the actions of the previous leader must become visible first. */
 const settleMs = 2_000;
 /** Delay before a lease is tried again, ms: its release must be exported first. */
@@ -38,7 +29,7 @@ export function startFailover(options: FailoverOptions): { wake(): void; outage(
   let loop: Loop | undefined;
   let watch: Watch | undefined;
   const lead = async (signal: AbortSignal) => {
-    const grace = (await hasPeers(pool, instance)) ? settleMs : reconnectGraceMs;
+    const grace = Math.max(settleMs, await lossGraceMs(pool, instance));
     watch = {
       activeFrom: performance.now() + grace,
       tried: new Map(),
@@ -72,7 +63,7 @@ type Watch = {
 };
 
 async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void> {
-  const { pool, lossSeconds } = options;
+  const { pool } = options;
   const now = performance.now();
   const reaped = await reapInstances(pool);
   if (reaped > 0) options.context.logger.warn({ event: "instance_died", sessions: reaped });
@@ -82,13 +73,10 @@ async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void>
     watch.sweptAt = now;
   }
   await endAbsences(pool);
-  const unreachable = await readUnreachable(pool, await readAbsences(pool));
+  const { unreachable, lost, decision } = await watch.view.look();
   countUnreachable(options, unreachable);
-  const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
-  if (lost.length === 0) return updateOutage(options, watch, null);
-  const decision = await watch.view.decide(lost);
-  updateOutage(options, watch, decision.type === "suspect" ? decision : null);
-  if (decision.type === "suspect") return;
+  updateOutage(options, watch, decision?.type === "suspect" ? decision : null);
+  if (decision === undefined || decision.type === "suspect") return;
   await actOn(options, watch.tried, lost, decision);
 }
 

@@ -7,15 +7,11 @@ import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import type { Address, LocalAccount } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
-import { hasPeers, readAbsences } from "../sessions/absenceStore.ts";
-import { readUnreachable } from "./lossStore.ts";
-import { createLossView, type LossLimitOptions, type LossView } from "./lossView.ts";
+import { createLossView, type LossLimitOptions, type LossView, lossGraceMs } from "./lossView.ts";
 import { forgetStatements, readSilent, storeStatements } from "./statementStore.ts";
 
 /** Interval of looking for lost nodes, ms: keepers wait for statements. */
 const lookMs = 500;
-/** Delay after no instance was running, ms: nodes need time to reconnect. As failover's. */
-const reconnectGraceMs = 20_000;
 /** Interval of deleting old statements, ms. */
 const forgetMs = 600_000;
 
@@ -37,7 +33,7 @@ export type WitnessOptions = LossLimitOptions & {
 export function startWitness(options: WitnessOptions): void {
   const { context, databaseUrl, pool, instance } = options;
   const lead = async (signal: AbortSignal) => {
-    const activeFrom = performance.now() + ((await hasPeers(pool, instance)) ? 0 : reconnectGraceMs);
+    const activeFrom = performance.now() + (await lossGraceMs(pool, instance));
     const view = createLossView(options);
     let forgottenAt = Number.NEGATIVE_INFINITY;
     const loop = startLoop(
@@ -63,17 +59,13 @@ export function startWitness(options: WitnessOptions): void {
 }
 
 async function witnessLosses(options: WitnessOptions, view: LossView): Promise<void> {
-  const { pool, deployment, lossSeconds } = options;
-  const unreachable = await readUnreachable(pool, await readAbsences(pool));
-  const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
-  if (lost.length === 0) return;
-  const decision = await view.decide(lost);
+  const { lost, decision } = await view.look();
   // The keepers report the suspicion.
-  if (decision.type === "suspect") return;
+  if (decision === undefined || decision.type === "suspect") return;
   // A node that is not online needs no statement.
   const online = new Set(lost.filter((node) => node.status === "online").map((node) => node.nodeId));
   const leases = decision.release.filter((lease) => online.has(lease.nodeId));
-  for (const [at, own] of byContract(deployment, "DockerContract", leases, (lease) => lease)) {
+  for (const [at, own] of byContract(options.deployment, "DockerContract", leases, (lease) => lease)) {
     await stateLosses(options, at, [...new Set(own.map((lease) => lease.nodeId))]);
   }
 }

@@ -11,9 +11,7 @@ import { cosignSlot, signOffline } from "@ngpu/protocol/heartbeatCosign";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import { startLoop } from "@ngpu/runtime/loop";
 import type { LocalAccount } from "viem";
-import { readUnreachable } from "../failover/lossStore.ts";
-import { createLossView, type LossLimitOptions, type LossView } from "../failover/lossView.ts";
-import { hasPeers, readAbsences } from "../sessions/absenceStore.ts";
+import { createLossView, type LossLimitOptions, type LossView, lossGraceMs } from "../failover/lossView.ts";
 import { slotAt } from "./acknowledgeHeartbeats.ts";
 import {
   forgetCosigned,
@@ -27,8 +25,6 @@ import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
 
 /** Interval of looking for proposals and lost nodes, ms. */
 const lookMs = 500;
-/** Delay after no instance was running, ms: nodes need time to reconnect. As failover's. */
-const reconnectGraceMs = 20_000;
 /** Interval of deleting what is of no use, ms. */
 const forgetMs = 60_000;
 /** Time for which a statement that a node is offline counts, s, and the rest of it at which it is signed again. */
@@ -54,7 +50,7 @@ export function startCosigner(options: CosignerOptions): void {
   const { context, databaseUrl, pool, instance, deployment } = options;
   const { logger, signal } = context;
   const lead = async (leading: AbortSignal) => {
-    const activeFrom = performance.now() + ((await hasPeers(pool, instance)) ? 0 : reconnectGraceMs);
+    const activeFrom = performance.now() + (await lossGraceMs(pool, instance));
     const view = createLossView(options);
     let forgottenAt = Number.NEGATIVE_INFINITY;
     const loop = startLoop({ name: "cosigner", logger, signal: leading, interval: lookMs }, async () => {
@@ -109,12 +105,9 @@ export function unionOf(
 }
 
 async function stateOffline(options: CosignerOptions, view: LossView): Promise<void> {
-  const { pool, deployment, account, lossSeconds, context } = options;
-  const unreachable = await readUnreachable(pool, await readAbsences(pool));
-  const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
-  if (lost.length === 0) return;
-  const decision = await view.decide(lost);
-  if (decision.type === "suspect" || decision.offline.length === 0) return;
+  const { pool, deployment, account, context } = options;
+  const { decision } = await view.look();
+  if (decision === undefined || decision.type === "suspect" || decision.offline.length === 0) return;
   const due = await withoutStatement(pool, decision.offline, renewSeconds);
   if (due.length === 0) return;
   const deadline = BigInt(Math.floor(Date.now() / 1_000) + statementSeconds);

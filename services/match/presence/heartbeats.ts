@@ -1,5 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { codeOf, heartbeatEncodings } from "@ngpu/contracts-sdk/enumNames";
+import { heartbeatWindowSlots } from "@ngpu/contracts-sdk/heartbeatWindow";
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
 import { encodeHeartbeats, type HeartbeatBits } from "@ngpu/protocol/heartbeatBits";
@@ -70,7 +71,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
         if (bits === undefined || (await commitWhole({ ...options, sender }, slot, bits))) done.add(slot);
       }
       readings.retain(open);
-      await forgetReceipts(pool, ended - windowSlotsOf(deployment));
+      await forgetReceipts(pool, ended - BigInt(heartbeatWindowSlots(deployment.parameters)));
     });
     await loop.done;
   };
@@ -92,10 +93,6 @@ async function publishEnded(
   }
   receipts.forget(closed - maxSlotAge);
 }
-
-/** The number of past slots that can be disputed. */
-const windowSlotsOf = ({ parameters }: Deployment) =>
-  BigInt(Math.ceil(parameters.heartbeatWindowSeconds / parameters.slotSeconds));
 
 /**
  * Commits a slot, with a cosigner's signature if it leaves out many nodes; the cosigner adds those that it knows of.

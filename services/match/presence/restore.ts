@@ -1,4 +1,5 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
+import { heartbeatWindowSlots } from "@ngpu/contracts-sdk/heartbeatWindow";
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
 import { decodeHeartbeats, type HeartbeatBits, isReadable } from "@ngpu/protocol/heartbeatBits";
@@ -41,11 +42,8 @@ export function startRestore(options: RestoreOptions): void {
     const tried = new Map<bigint, number>();
     const loop = startLoop({ name: "restore", logger, signal: leading, interval: lookMs }, async () => {
       const now = slotAt(Date.now(), deployment);
-      const window = BigInt(
-        Math.floor(deployment.parameters.heartbeatWindowSeconds / deployment.parameters.slotSeconds),
-      );
       // The window closes with the block, which may be later.
-      const from = now - window + 2n;
+      const from = now - BigInt(heartbeatWindowSlots(deployment.parameters)) + 2n;
       for (const slot of checked) if (slot < from) checked.delete(slot);
       for (const [slot, at] of tried) if (performance.now() - at > retryAfterMs) tried.delete(slot);
       for (const slot of await dueSlots(options, from, now)) {

@@ -1,12 +1,16 @@
-import { readHead } from "@ngpu/queries/fleet";
 import { decodeDevice } from "@ngpu/waves/claims";
-import { beginsAt, blocksOf, nextAfter, type WaveTerms } from "@ngpu/waves/schedule";
+import {
+  averagedBlocks,
+  beginsAt,
+  blocksOf,
+  blockTime,
+  nextAfter,
+  type WaveTerms,
+} from "@ngpu/waves/schedule";
 import { type RandomSource, randomSource } from "../measurement/measurementDraw.ts";
 import type { WaveOptions } from "./options.ts";
 import * as store from "./waveStore.ts";
 
-/** Blocks over which the time between two is averaged. */
-const averaged = 100;
 /** As the proof's own limits. A claim of another size proves nothing. */
 const provable = { least: 2n ** 22n, most: 2n ** 42n };
 
@@ -14,16 +18,18 @@ const provable = { least: 2n ** 22n, most: 2n ** 42n };
  * Stores the wave that one of the last blocks begins, with the nodes that it challenges. They begin at once: their fill
  * waits for no transaction.
  */
-export async function beginWaves({ pool, deployment, ports, context }: WaveOptions): Promise<void> {
+export async function beginWaves(
+  { pool, deployment, ports, context }: WaveOptions,
+  head: number,
+): Promise<void> {
   const terms = deployment.parameters.waves;
-  const head = Number((await readHead(pool)).number);
   const openable = head - terms.fillBlocks;
   const last = await store.lastFillBlock(pool, openable);
   const from = Math.max(openable, last === undefined ? 0 : nextAfter(blocksOf(last, terms)));
   const blocks = await store.readBlocks(pool, { from, to: head, stride: terms.stride });
   const first = blocks.find((block) => beginsAt(block, terms));
   if (first === undefined) return;
-  const blockMs = await blockTime({ pool }, head, terms);
+  const blockMs = await readBlockTime({ pool }, head, terms);
   // What is claimed in or after the first block is too late: its hash is known there.
   const claiming = await store.claimingNodes(pool, first.number - 1);
   const nodes = placesOf(claiming, { ports, taken: await store.takenPorts(pool) }, randomSource);
@@ -33,12 +39,10 @@ export async function beginWaves({ pool, deployment, ports, context }: WaveOptio
 }
 
 /** Milliseconds between two of the last blocks. */
-async function blockTime({ pool }: Pick<WaveOptions, "pool">, head: number, { stride }: WaveTerms) {
-  const from = head - Math.max(averaged, 2 * stride);
+async function readBlockTime({ pool }: Pick<WaveOptions, "pool">, head: number, { stride }: WaveTerms) {
+  const from = head - Math.max(averagedBlocks, 2 * stride);
   const blocks = await store.readBlocks(pool, { from, to: head, stride: 1 });
-  const [first, last] = [blocks[0], blocks.at(-1)];
-  if (first === undefined || last === undefined || last.number === first.number) return 2_000;
-  return Math.max(1, Math.round((1_000 * (last.time - first.time)) / (last.number - first.number)));
+  return blockTime(blocks[0], blocks.at(-1));
 }
 
 /** Where each node answers: a port that no other node of its host has, and a token. */

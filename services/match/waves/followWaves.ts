@@ -1,4 +1,3 @@
-import { readHead } from "@ngpu/queries/fleet";
 import { readWave, readWaves, type WaveRow } from "@ngpu/queries/waves";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { SendRequest } from "@ngpu/tx-sender/send";
@@ -16,12 +15,16 @@ const seenBlocks = 250;
 /**
  * Advances the waves in progress, each by what the chain lacks of it.
  *
- * @param tried times of earlier attempts
+ * @param head The newest exported block.
+ * @param tried Times of earlier attempts.
  */
-export async function followWaves(options: WaveOptions, tried: Map<string, number>): Promise<void> {
+export async function followWaves(
+  options: WaveOptions,
+  head: number,
+  tried: Map<string, number>,
+): Promise<void> {
   const { pool, deployment } = options;
   const terms = deployment.parameters.waves;
-  const head = Number((await readHead(pool)).number);
   const { revealed: length } = blocksOf(0, terms);
   for (const wave of await store.servedWaves(pool, head - length - seenBlocks)) {
     const blocks = blocksOf(wave.fillBlock, terms);

@@ -1,4 +1,5 @@
 import { holdLeadership } from "@ngpu/db/leader";
+import { readHead } from "@ngpu/queries/fleet";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import { beginWaves } from "./beginWaves.ts";
 import { followWaves } from "./followWaves.ts";
@@ -19,8 +20,9 @@ export function startWaves(options: WaveOptions & { databaseUrl: string }): { wa
     const tried = new Map<string, number>();
     loop = startLoop({ name: "waves", logger: context.logger, signal, interval: 1_000 }, async () => {
       for (const [key, at] of tried) if (performance.now() - at > exportTimeoutMs) tried.delete(key);
-      await beginWaves(options);
-      await followWaves(options, tried);
+      const head = Number((await readHead(options.pool)).number);
+      await beginWaves(options, head);
+      await followWaves(options, head, tried);
     });
     await loop.done;
     loop = undefined;
