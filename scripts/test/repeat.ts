@@ -7,8 +7,8 @@ const MOST_FILES = 8;
 
 /**
  * Runs the files of failed tests once more, with nothing beside them. A failure that does not occur again becomes flaky: the
- * deadlines of tests suit a machine with two free cores, which a whole run does not have. A flaky test is a defect to be mended,
- * of the test or of what it tests, so the summary lists it with its reason.
+ * deadlines of tests suit a machine with two free cores, which a whole run does not have. A flaky test is a defect of the
+ * test or of what it tests, so the summary lists it with its reason.
  *
  * @param runs The stages that ran.
  * @param run Runs files of a stage.

@@ -66,7 +66,7 @@ function failuresOf({ name, outcome }: StageRun, deep: boolean): string[] {
   const unknown = [{ title: "", message: outcome.note ?? "see above" }];
   const failures: readonly Failure[] = known.length > 0 ? known : outcome.failed > 0 ? unknown : [];
   return [
-    ...listed(outcome.flaky ?? [], `⚠ ${name}`, () => "Passed when its file was run again. Mend it."),
+    ...listed(outcome.flaky ?? [], `⚠ ${name}`, () => "Passed when its file was run again. Fix it."),
     ...listed(failures, `✘ ${name}`, (file = `--only ${name}`) => {
       return `Run it again: npm test -- ${deep ? "--deep " : ""}${file}`;
     }),

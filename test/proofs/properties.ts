@@ -9,7 +9,7 @@ export type Stated = Property & {
   isOpen: boolean;
 };
 
-/** docs/contracts/proofs.md says what stands in the way. */
+/** docs/contracts/proofs.md says why these are not proven. */
 const open = new Set(["SettlementProof", "EarningsProof"]);
 
 export const TOKEN = 0x3000n;

@@ -34,7 +34,7 @@ describe("files of failed tests, run again", () => {
     expect(outcomes[0]).to.include({ passed: 6, failed: 0 });
     const text = summaryOf(result, { slowest: 0, deep: false, ms: 0, cpuMs: 0 }).join("\n");
     expect(text).to.include(
-      "⚠ services: a\n    match waits\n      late\n    Passed when its file was run again. Mend it.",
+      "⚠ services: a\n    match waits\n      late\n    Passed when its file was run again. Fix it.",
     );
     expect(text).to.include("6 passed, 0 failed; 1 of those that passed failed at first");
   });

@@ -1664,7 +1664,7 @@ export interface components {
         NewSecret: {
             /**
              * Format: base64
-             * @description The value as any bytes, in base64; such a value may be a file only
+             * @description The value as bytes, in base64. Only a file can have such a value.
              */
             base64?: string;
             /**

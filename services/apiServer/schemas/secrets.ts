@@ -19,7 +19,7 @@ const newSecret = z
       .base64("is not base64")
       .max(Math.ceil(secretLimits.value / 3) * 4, tooLong)
       .optional()
-      .meta({ description: "The value as any bytes, in base64; such a value may be a file only" }),
+      .meta({ description: "The value as bytes, in base64. Only a file can have such a value." }),
   })
   .refine(
     ({ value, base64 }) => (value === undefined) !== (base64 === undefined),

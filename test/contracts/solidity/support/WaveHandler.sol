@@ -70,7 +70,7 @@ contract WaveHandler is WaveActs {
         for (uint32 id = 1; id <= MEASURERS; ++id) _reveal(revealOf(waveId, id));
     }
 
-    /// @notice Hashes of blocks of a recent wave.
+    /// @notice Hashes of blocks of a recent wave. It may be too early or too late for them: the invariants hold after a refusal, too.
     function record(uint256 seed) external {
         try waves.record(_recent(mixed(seed))) {} catch {}
     }
