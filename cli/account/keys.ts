@@ -2,7 +2,7 @@ import type { InputOf } from "@ngpu/api-client/routes";
 import { json, note, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
-import { parseSeconds, parseTokens } from "../shared/units.ts";
+import { minute, parseSeconds, parseTokens } from "../shared/units.ts";
 
 type Scopes = NonNullable<NonNullable<InputOf<"POST /v1/keys">["body"]>["scopes"]>;
 type CreateOptions = GlobalOptions & {
@@ -20,7 +20,7 @@ const columns = [
   { title: "LAST USED" },
   { title: "EXPIRES" },
 ];
-const minute = (time: string | null) => (time === null ? "never" : time.slice(0, 16).replace("T", " "));
+const minuteOrNever = (time: string | null) => (time === null ? "never" : minute(time));
 
 /** Lists the account's keys. */
 export async function listKeys(options: GlobalOptions): Promise<void> {
@@ -29,7 +29,7 @@ export async function listKeys(options: GlobalOptions): Promise<void> {
   if (settings.json) return print(json(keys));
   const rows = keys.map((key) => [
     ...[key.id, key.name, key.scopes?.join(" ") ?? "all"],
-    ...[minute(key.createdAt), minute(key.lastUsedAt), minute(key.expiresAt)],
+    ...[minute(key.createdAt), minuteOrNever(key.lastUsedAt), minuteOrNever(key.expiresAt)],
   ]);
   print(table(columns, rows));
 }

@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { InputError } from "@ngpu/runtime/errors";
+import { readBytes } from "../shared/files.ts";
 import { json, note, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
+import { minute } from "../shared/units.ts";
 
 type SetOptions = GlobalOptions & { file?: string };
 type NewSecret = { name: string; value: string } | { name: string; base64: string };
@@ -21,7 +22,7 @@ export async function listSecrets(options: GlobalOptions): Promise<void> {
   const { secrets } = await partnerApi(settings).call("GET /v1/secrets", {});
   if (settings.json) return print(json(secrets));
   const rows = secrets.map(({ name, bytes, version, updatedAt }) => [
-    ...[name, String(bytes), String(version), updatedAt.slice(0, 16).replace("T", " ")],
+    ...[name, String(bytes), String(version), minute(updatedAt)],
   ]);
   print(table(columns, rows));
 }
@@ -56,7 +57,7 @@ export async function deleteSecrets(names: string[], options: GlobalOptions): Pr
 async function secretsOf(given: readonly string[], file: string | undefined): Promise<NewSecret[]> {
   const [first = ""] = given;
   if (given.length === 1 && !first.includes("=")) {
-    const bytes = file === undefined ? await input() : read(file);
+    const bytes = file === undefined ? await input() : readBytes(file);
     return [{ name: first, base64: bytes.toString("base64") }];
   }
   if (file !== undefined)
@@ -78,18 +79,6 @@ async function input(): Promise<Buffer> {
   const bytes = await buffer(process.stdin);
   const end = bytes.at(-1) === 10 ? (bytes.at(-2) === 13 ? 2 : 1) : 0;
   return bytes.subarray(0, bytes.length - end);
-}
-
-function read(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new InputError(`${path} cannot be read.`, {
-      code: "file_unreadable",
-      hint: "Check the path and its permissions.",
-      cause,
-    });
-  }
 }
 
 const invalid = (message: string, hint: string) => new InputError(message, { code: "option_invalid", hint });

@@ -5,9 +5,12 @@ import { InputError, messageOf } from "@ngpu/runtime/errors";
 export const fileName = (file: string) => (file === "-" ? "The input on stdin" : file);
 
 /** Reads a text file; `-` is stdin. @throws InputError `file_unreadable`. */
-export function readText(file: string): string {
+export const readText = (file: string): string => readBytes(file).toString("utf8");
+
+/** Reads a file; `-` is stdin. @throws InputError `file_unreadable`. */
+export function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return readFileSync(file === "-" ? 0 : file);
   } catch (cause) {
     throw new InputError(`${fileName(file)} cannot be read: ${messageOf(cause)}.`, {
       code: "file_unreadable",

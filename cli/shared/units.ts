@@ -63,3 +63,6 @@ export function ago(seconds: number): string {
   const found = Object.entries(periods).findLast(([, length]) => seconds >= length);
   return found === undefined ? "0s" : `${Math.floor(seconds / found[1])}${found[0]}`;
 }
+
+/** A time of the API, to the minute. */
+export const minute = (time: string): string => time.slice(0, 16).replace("T", " ");

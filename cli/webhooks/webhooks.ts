@@ -3,7 +3,7 @@ import type { InputOf } from "@ngpu/api-client/routes";
 import { json, note, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
-import { parseSeconds } from "../shared/units.ts";
+import { minute, parseSeconds } from "../shared/units.ts";
 
 export type EventTypes = NonNullable<InputOf<"POST /v1/webhooks">["body"]["events"]>;
 
@@ -16,7 +16,7 @@ const columns = [
 
 function stateOf({ disabledReason, failingSince }: Schema<"Webhook">): string {
   if (disabledReason !== null) return `disabled (${disabledReason})`;
-  return failingSince === null ? "ok" : `failing since ${failingSince.slice(0, 16).replace("T", " ")}`;
+  return failingSince === null ? "ok" : `failing since ${minute(failingSince)}`;
 }
 
 /** Lists the account's webhooks. */
