@@ -2,6 +2,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request } from "n
 import { isIP } from "node:net";
 import { FatalError, InputError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { isPublicAddress, publicLookup } from "@ngpu/runtime/publicAddress";
+import { readWithin } from "@ngpu/runtime/readWithin";
 
 /** A probe and the connections to it. */
 export type Probe = {
@@ -57,23 +58,13 @@ export async function open(
 }
 
 export async function answerOf(response: IncomingMessage): Promise<string> {
-  const body = await boundedText(response);
+  const tooLong = (what: string) => failed(`answered with ${what}`);
+  const body = (await readWithin(response, maxAnswerBytes, tooLong)).toString("utf8");
   if (response.statusCode === 200) return body;
   throw new RetryableError(`The probe responded with status ${response.statusCode}: ${body.slice(0, 200)}`, {
     code: "probe_failed",
     hint: "See the log of the node's probe container.",
   });
-}
-
-async function boundedText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.byteLength;
-    if (bytes > maxAnswerBytes) throw failed(`answered with more than ${maxAnswerBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 export function failed(what: string, cause?: unknown): RetryableError {

@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { FatalError, messageOf, RetryableError } from "@ngpu/runtime/errors";
 import { isPublicAddress, publicLookup } from "@ngpu/runtime/publicAddress";
+import { readWithin } from "@ngpu/runtime/readWithin";
 import { z } from "zod";
 
 /** What an image's manifest says. `sizeBytes` is the compressed size of its configuration and layers. */
@@ -150,14 +151,8 @@ async function get(
       outgoing.once("error", reject);
       outgoing.end();
     });
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      bytes += chunk.byteLength;
-      if (bytes > maxBytes) throw new RangeError(`more than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+    const body = await readWithin(response, maxBytes);
+    return { status: response.statusCode ?? 0, headers: response.headers, body };
   } catch (error) {
     throw unreachable(url, messageOf(error), error);
   }

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { InputError, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
 import type { ForwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { acceptedHeaderBytes, idleTimes } from "@ngpu/runtime/httpLimits";
+import { readWithin } from "@ngpu/runtime/readWithin";
 import { z } from "zod";
 
 export type GatewayRequest = {
@@ -173,15 +174,7 @@ export async function nodeJson(
 
 /** @throws Error when a body breaks off, is longer than a node may answer, or is no JSON. */
 async function jsonOf(message: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  // An iteration that ends early closes the connection.
-  for await (const part of message as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > maxJsonBytes) throw new RangeError(`more than ${maxJsonBytes} bytes`);
-    parts.push(part);
-  }
-  return JSON.parse(Buffer.concat(parts).toString());
+  return JSON.parse((await readWithin(message, maxJsonBytes)).toString());
 }
 
 export function invalidAnswer(nodeId: number, cause?: unknown): InputError {

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import { type WavePartName, wavePartBytes } from "@ngpu/protocol/waves";
 import { rest } from "@ngpu/runtime/loop";
-import { failed, open, type Probe, requirePublic } from "../probeClient.ts";
+import { readWithin } from "@ngpu/runtime/readWithin";
+import { open, type Probe, requirePublic } from "../probeClient.ts";
 
 /** Milliseconds between two tries to reach a node. */
 const retryInterval = 500;
@@ -19,7 +19,7 @@ export async function readPart(
   while (!probe.signal.aborted) {
     try {
       const response = await open(probe, "GET", `/wave/${device}/${part}`);
-      if (response.statusCode === 200) return await boundedBytes(response, wavePartBytes[part]);
+      if (response.statusCode === 200) return await readWithin(response, wavePartBytes[part]);
       response.resume();
     } catch {
       // A node may be unreachable for a moment: what counts is whether the part comes in time.
@@ -27,18 +27,4 @@ export async function readPart(
     await rest(retryInterval, probe.signal);
   }
   return undefined;
-}
-
-async function boundedBytes(response: IncomingMessage, limit: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.byteLength;
-    if (bytes > limit) {
-      response.destroy();
-      throw failed(`answered with more than ${limit} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { FatalError, messageOf, type NgpuError, RetryableError } from "@ngpu/runtime/errors";
+import { readWithin } from "@ngpu/runtime/readWithin";
 import { endpointError, refusalError } from "./endpointError.ts";
 import { refusalOf } from "./providerErrors.ts";
 
@@ -157,18 +158,11 @@ const maxResponseBytes = 256 << 20;
 
 async function read(response: IncomingMessage): Promise<string> {
   const packed = response.headers["content-encoding"] === "gzip";
-  const chunks: Buffer[] = [];
   // Unlike `pipe`, it ends the reader when the connection breaks or the deadline passes.
   const source = packed ? pipeline(response, createGunzip(), () => undefined) : response;
-  let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > maxResponseBytes)
-      throw endpointError("rpc_limit", new Error(`more than ${maxResponseBytes} bytes`));
-    chunks.push(chunk);
-  }
+  const tooLong = (what: string) => endpointError("rpc_limit", new Error(what));
   // For a truncated body Node's stream throws, with or without a content-length.
-  const body = Buffer.concat(chunks);
+  const body = await readWithin(source, maxResponseBytes, tooLong);
   // Responses are nearly always ASCII, which latin1 decodes faster.
   return body.toString(isAscii(body) ? "latin1" : "utf8");
 }
