@@ -2,7 +2,7 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { domainOf } from "@ngpu/contracts-sdk/typedData";
 import { type Address, type Hex, type LocalAccount, recoverTypedDataAddress } from "viem";
 import { nodesOfWord, wordIndexOf, wordsOf } from "./heartbeatWords.ts";
-import { type ProvenWords, rootOfWords, type WordTree, wordTreeOf } from "./heartbeatWordTree.ts";
+import { areUnderRoot, type ProvenWords, type WordTree, wordTreeOf } from "./heartbeatWordTree.ts";
 
 /**
  * A signed statement of match that it received the heartbeats of nodes in a slot. A receipts' signer signs a root over
@@ -99,7 +99,7 @@ export async function ackSignerOf(
 ): Promise<Address | undefined> {
   if (!/^0x[0-9a-f]{64}$/i.test(ack.bits)) return undefined;
   const proven = provenWordOf(ack);
-  if (rootOfWords(proven) !== ack.root.toLowerCase()) return undefined;
+  if (!areUnderRoot(ack.root, proven)) return undefined;
   const isNamed = proven.words.some((word) => nodesOfWord(word).includes(ack.nodeId));
   return isNamed ? rootSignerOf(deployment, ack) : undefined;
 }

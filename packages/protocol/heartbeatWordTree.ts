@@ -56,18 +56,13 @@ export function wordTreeOf(words: readonly HeartbeatWord[]): WordTree {
   };
 }
 
-/** The root that words and their proof lead to; undefined if the proof is none for them. */
-export function rootOfWords({ words, proof, proofFlags }: ProvenWords): Hex | undefined {
-  const siblings = proofFlags.filter((flag) => !flag).length;
-  const isWhole = words.length + proof.length === proofFlags.length + 1 && siblings === proof.length;
-  if (words.length === 0 || !isWhole) return undefined;
-  const queue = words.map(leafOfWord);
-  const rest = [...proof];
-  for (const flag of proofFlags) {
-    const [one, other] = [queue.shift(), flag ? queue.shift() : rest.shift()];
-    if (one === undefined || other === undefined) return undefined;
-    const [first, second] = one.toLowerCase() < other.toLowerCase() ? [one, other] : [other, one];
-    queue.push(keccak256(`0x${first.slice(2)}${second.slice(2)}`));
+/** Whether words and their proof lead to a root. Without words a proof could be the root itself. */
+export function areUnderRoot(root: Hex, { words, proof, proofFlags }: ProvenWords): boolean {
+  if (words.length === 0) return false;
+  try {
+    return SimpleMerkleTree.verifyMultiProof(root, { leaves: words.map(leafOfWord), proof, proofFlags });
+  } catch {
+    // The lengths are those of no proof.
+    return false;
   }
-  return queue[0];
 }

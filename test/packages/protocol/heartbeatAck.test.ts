@@ -3,7 +3,7 @@ import { ackSignerOf, provenWordOf, signHeartbeats } from "@ngpu/protocol/heartb
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { needsCosignature } from "@ngpu/protocol/heartbeatCosign";
 import { nodesOfWord, wordIndexOf, wordsOf } from "@ngpu/protocol/heartbeatWords";
-import { rootOfWords, wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
+import { areUnderRoot, leafOfWord, wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
 import { expect } from "chai";
 import fc from "fast-check";
 import type { Hex } from "viem";
@@ -67,21 +67,24 @@ describe("Words of a slot", () => {
         const indexes = tree.words.map(({ index }) => index);
         const part = indexes.filter((_, place) => (seed >> place) & 1);
         for (const chosen of [indexes, part, ...indexes.map((one) => [one])]) {
-          if (chosen.length > 0) expect(rootOfWords(tree.prove(chosen))).to.equal(tree.root);
+          if (chosen.length > 0) expect(areUnderRoot(tree.root, tree.prove(chosen))).to.equal(true);
         }
         const [nodeId = 1] = nodeIds;
         const { words, proof } = tree.prove([wordIndexOf(nodeId)]);
         const ack = { nodeId, bits: words[0]?.bits as Hex, proof };
-        expect(rootOfWords(provenWordOf(ack))).to.equal(tree.root);
+        expect(areUnderRoot(tree.root as Hex, provenWordOf(ack))).to.equal(true);
       }),
     );
   });
 
   it("have no root with a proof that is none", () => {
-    const { words, proof } = wordTreeOf(wordsOf([1, 300])).prove([0]);
-    expect(rootOfWords({ words: [], proof, proofFlags: [] })).to.equal(undefined);
-    expect(rootOfWords({ words, proof, proofFlags: [] })).to.equal(undefined);
-    expect(rootOfWords({ words, proof, proofFlags: [true] })).to.equal(undefined);
+    const tree = wordTreeOf(wordsOf([1, 300]));
+    const { words, proof } = tree.prove([0]);
+    for (const root of [tree.root, ...proof, ...words.map(leafOfWord)]) {
+      expect(areUnderRoot(root, { words: [], proof, proofFlags: [] })).to.equal(false);
+      expect(areUnderRoot(root, { words, proof, proofFlags: [] })).to.equal(false);
+      expect(areUnderRoot(root, { words, proof, proofFlags: [true] })).to.equal(false);
+    }
   });
 });
 
