@@ -76,7 +76,7 @@ describe("why a container does not run on a real engine", function () {
   });
 
   it("says that the container used too much memory", async () => {
-    const script = "console.log('loading'); const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1))";
+    const script = "console.log('loading'); const all = []; for (;;) all.push(Buffer.alloc(1 << 25, 1))";
     const { code, details } = await first(
       registry.publicationOf("chat", { config: running(script) }),
       "out_of_memory",

@@ -145,6 +145,8 @@ const invariantFaults: Seeded[] = [
     removed,
   ),
   of("invariant_generationsMintWithinTheSchedule", "Token.sol", "minted > minter.limit", "false"),
+  of("test_wordsHoldTheirNodes", "libraries/HeartbeatWords.sol", "place >> 8", "place >> 7"),
+  of("test_wordsHoldTheirNodes", "libraries/HeartbeatWords.sol", "| place & 7", "| place & 3"),
   of("invariant_aWaveBeginsWhereItsBlockIsDrawn", "waves/WaveClock.sol", "% _chance == 0", "% _chance != 0"),
   of("invariant_aWaveBeginsWhereItsBlockIsDrawn", "waves/WaveClock.sol", "next > from", "next <= from"),
   of("invariant_rootsAreInTimeInOrderAndOnce", "ProofWaves.sol", "stage != next", "stage == next"),
