@@ -72,13 +72,13 @@ async function runStages(
   return failed || !passed || context.signal.aborted ? 1 : 0;
 }
 
-/** Runs some files of a stage again. */
+/** Runs some files of a stage again, one after the other. */
 function repeat(selected: readonly Selected[], context: StageContext) {
   return async (name: string, files: string[]): Promise<Outcome> => {
     const stage = selected.find(({ stage }) => stage.name === name)?.stage;
     if (stage === undefined || context.signal.aborted) return { passed: 0, failed: 1 };
     print(`▶ ${name} again: ${files.join(", ")}`);
-    return (await runStage({ stage, files }, context)).outcome;
+    return (await runStage({ stage, files }, { ...context, workers: 1 })).outcome;
   };
 }
 

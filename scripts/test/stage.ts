@@ -25,6 +25,8 @@ export type StageContext = {
   grep?: string | undefined;
   /** Runs only these of the stage's files. */
   files?: readonly string[];
+  /** Files that run at the same time at most; without it, as many as suits the machine. */
+  workers?: number;
   parts: TestParts;
   /** False: another stage prints at the same time, so output is printed at the end. */
   live: boolean;

@@ -77,7 +77,7 @@ export const stages: Stage[] = [
     command: mocha,
     processes: "apart",
     env: ({ parts }) => parts.databases(),
-    workerEnv: ({ parts }, worker) => parts.chain(worker),
+    workerEnv: ({ parts }) => parts.chain(),
   }),
   {
     ...tests("docker", true, {

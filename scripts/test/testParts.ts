@@ -10,8 +10,8 @@ import { startRedis } from "../embedded/redis.ts";
 export type TestParts = {
   /** Postgres and Redis, as TEST_DATABASE_URL and TEST_REDIS_URL; the user's values are kept. */
   databases: () => Promise<Record<string, string>>;
-  /** A worker's own chain, as TEST_CHAIN_URL, and a directory for what its tests keep about it, as TEST_CHAIN_DIR. */
-  chain: (worker: number) => Promise<Record<string, string>>;
+  /** A new chain for a worker, as TEST_CHAIN_URL, and a directory for what its tests keep about it, as TEST_CHAIN_DIR. */
+  chain: () => Promise<Record<string, string>>;
   /** The Docker engine, as DOCKER_HOST. */
   docker: () => Promise<Record<string, string>>;
   stop: () => Promise<void>;
@@ -27,6 +27,7 @@ export function createTestParts(options: {
   const stops: (() => Promise<void>)[] = [];
   let databases: Promise<Record<string, string>> | undefined;
   let docker: Promise<Record<string, string>> | undefined;
+  let chains = 0;
   const keep = <Part extends { stop: () => Promise<void> }>(part: Part): Part => {
     stops.push(part.stop);
     return part;
@@ -43,8 +44,9 @@ export function createTestParts(options: {
       databases ??= startDatabases();
       return databases;
     },
-    chain: async (worker) => {
-      const stateDir = join(options.stateDir, `chain-${worker}`);
+    chain: async () => {
+      chains += 1;
+      const stateDir = join(options.stateDir, `chain-${chains}`);
       mkdirSync(stateDir, { recursive: true });
       const { url } = keep(await startChain({ ...options, stateDir }));
       return { TEST_CHAIN_URL: url, TEST_CHAIN_DIR: stateDir };

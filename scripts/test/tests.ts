@@ -12,7 +12,7 @@ export type TestRun = {
   /** Environment of the tests. */
   env: (context: StageContext) => Promise<Record<string, string>>;
   /** Environment of the files that one worker runs, one after the other. */
-  workerEnv?: (context: StageContext, worker: number) => Promise<Record<string, string>>;
+  workerEnv?: (context: StageContext) => Promise<Record<string, string>>;
   /** `together`: in one process. `apart`: each file in its own, several concurrently. */
   processes: "together" | "apart";
   /** True suppresses the tests' output. */
@@ -45,8 +45,8 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const together = run.processes === "together";
   const batches = (together ? [files] : files.map((file) => [file])).entries();
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
-  const worker = async (_: unknown, number: number) => {
-    const workerEnv = await run.workerEnv?.(context, number);
+  const worker = async () => {
+    const workerEnv = await run.workerEnv?.(context);
     // All workers take files from the same queue.
     for (const [, batch] of batches) {
       if (context.signal.aborted) return;
@@ -62,7 +62,7 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
       add(total, outcome, batch.length === 1 ? batch[0] : undefined);
     }
   };
-  const workers = together ? 1 : Math.min(CONCURRENCY, files.length);
+  const workers = together ? 1 : Math.min(context.workers ?? CONCURRENCY, files.length);
   await Promise.all(Array.from({ length: workers }, worker));
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   const note = `${total.passed} passed, ${total.failed} failed${skipped}`;

@@ -66,3 +66,14 @@ export async function flawsOf({ page, faults }: Visit): Promise<string[]> {
   )) as number;
   return [...faults, ...violations, ...(wide > 0 ? [`The page is ${wide} pixels too wide.`] : [])];
 }
+
+/** Prints what the open pages show, and closes them: a failed test leaves its own open, and its error names one element. */
+export async function closePages(browser: Browser): Promise<void> {
+  for (const context of browser.contexts()) {
+    for (const page of context.pages()) {
+      const text = await page.locator("body").innerText({ timeout: 10_000 }).catch(String);
+      process.stdout.write(`${page.url()} shows:\n${text.slice(0, 2_000)}\n`);
+    }
+    await context.close();
+  }
+}

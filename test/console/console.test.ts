@@ -1,4 +1,4 @@
-import { openBrowser } from "./browser.ts";
+import { closePages, openBrowser } from "./browser.ts";
 import { journeys } from "./journeys.ts";
 import { openConsoleMarket } from "./market.ts";
 import { pages } from "./pages.ts";
@@ -16,6 +16,9 @@ describe("console", function () {
   after(async () => {
     await shared?.browser.close();
     await shared?.market.stop();
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === "failed" && shared !== undefined) await closePages(shared.browser);
   });
   const opened = () => shared as Shared;
 

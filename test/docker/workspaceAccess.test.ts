@@ -125,7 +125,7 @@ describe("lines and commands of a container on a real engine", function () {
       "echo first; sleep 3; n=0; while [ $n -lt 2000 ]; do echo line $n; n=$((n+1)); done; echo last; sleep 600",
       "20k",
     );
-    const [first] = await read("", () => false);
+    const [first] = await read("follow=true", () => true);
     expect(textOf(first as Entry)).to.equal("first");
     const entries = await read(`follow=true&cursor=${first?.cursor}`, (entry) => textOf(entry) === "last");
     const [gap, ...rest] = entries;

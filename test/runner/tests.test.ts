@@ -21,7 +21,7 @@ async function outcomeOf(
     stateDir = "",
     withHooks = false,
     ...asked
-  }: Partial<Pick<StageContext, "quick" | "deep" | "grep" | "files">> & {
+  }: Partial<Pick<StageContext, "quick" | "deep" | "grep" | "files" | "workers">> & {
     processes?: "together" | "apart";
     stateDir?: string;
     /** True makes mocha read the checkout's settings. */
@@ -113,6 +113,15 @@ describe("test runner", () => {
       note: "3 passed, 1 failed",
       failures: [{ file: "test/b.test.ts", ...failure }],
     });
+  });
+
+  it("runs no more files at the same time than it may", async () => {
+    // Each file fails if another runs: a directory is made by one process alone.
+    const only = 'import { mkdirSync, rmdirSync } from "node:fs"; mkdirSync("test/running");';
+    const text = `${only} ${pass} it("takes a while", (done) => setTimeout(done, 300)); after(() => rmdirSync("test/running"));`;
+    const files = { "a.test.ts": text, "b.test.ts": text, "c.test.ts": text };
+    const outcome = await outcomeOf(files, { processes: "apart", workers: 1 });
+    expect(outcome).to.include({ passed: 6, failed: 0 });
   });
 
   it("does not use the counts of an earlier run", async () => {

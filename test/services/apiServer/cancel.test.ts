@@ -44,8 +44,10 @@ describe("apiServer: cancelling tasks", function () {
     client.post<Task & { code: string }>(`/v1/tasks/${id}/cancel`);
   const running = async () => {
     await eventually("the container's request", () => state.requests === 1);
-    const { body } = await partner.get<{ tasks: Task[] }>("/v1/tasks");
-    return body.tasks[0]?.id ?? "";
+    return eventually("a running task", async () => {
+      const { body } = await partner.get<{ tasks: Task[] }>("/v1/tasks");
+      return body.tasks.find(({ status }) => status === "running")?.id;
+    });
   };
 
   it("reaches the container, and the partner that waits", async () => {

@@ -3,8 +3,8 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 /*
- * A program: callers that overload an API by every way that it has. It runs until it is sent a message, and then sends the number of
- * its requests by attack and status.
+ * A program: callers that overload an API by every way that it has. It answers each message by the number of its requests by
+ * attack and status, and ends when its parent kills it.
  */
 
 export type Target = {
@@ -101,6 +101,4 @@ trickle(100, `Authorization: Bearer ${apiKey}\r\n`);
 leaveUnread(50, "/openapi.json");
 leaveUnread(50, `/v1/workspaces/${workspaceId}/events/stream`);
 
-process.once("message", () => {
-  process.send?.(counts, () => process.exit());
-});
+process.on("message", () => process.send?.(counts));

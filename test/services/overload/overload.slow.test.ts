@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { runs } from "../../support/runs.ts";
-import { measureOverload } from "./overload.ts";
+import { limitedAttacks, measureOverload } from "./overload.ts";
 
 /** Most that apiServer's memory may grow under attack, in MiB: the bodies of open requests, and what is made of them. */
 const mostGrowthMib = 1_024;
@@ -13,7 +13,7 @@ describe("callers that overload the API", function () {
     process.stdout.write(`      ${JSON.stringify({ quiet, overloaded, memoryMib, attack })}\n`);
     expect(failed).to.deep.equal([]);
     expect(memoryMib.after - memoryMib.before).to.be.lessThan(mostGrowthMib);
-    for (const name of ["without a key", "with keys that do not exist", "more than a key may"]) {
+    for (const name of limitedAttacks) {
       expect(attack[name]?.["429"], name).to.be.greaterThan(0);
     }
     const statuses = Object.values(attack).flatMap((of) => Object.keys(of));
