@@ -76,6 +76,7 @@ export const stages: Stage[] = [
     files: serviceFiles,
     command: mocha,
     processes: "apart",
+    shares: (file) => !LONGEST.includes(file) && !file.endsWith(".slow.test.ts"),
     env: ({ parts }) => parts.databases(),
     workerEnv: ({ parts }) => parts.chain(),
   }),

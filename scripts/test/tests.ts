@@ -13,8 +13,10 @@ export type TestRun = {
   env: (context: StageContext) => Promise<Record<string, string>>;
   /** Environment of the files that one worker runs, one after the other. */
   workerEnv?: (context: StageContext) => Promise<Record<string, string>>;
-  /** `together`: in one process. `apart`: each file in its own, several concurrently. */
+  /** `together`: in one process. `apart`: in several concurrently, each file in its own but for those that `shares` names. */
   processes: "together" | "apart";
+  /** True for a file that may run in one process with others, which saves the time to start one. */
+  shares?: (file: string) => boolean;
   /** True suppresses the tests' output. */
   silent?: boolean;
 };
@@ -27,6 +29,8 @@ export const hardhat = ["hardhat/dist/src/cli.js", ...config, "test", "mocha"];
 
 // Tests mostly wait: for blocks, deadlines, other processes.
 const CONCURRENCY = availableParallelism() + 1;
+// Files that share a process.
+const SHARED = 6;
 // Time limit of one test with --deep, in ms.
 const DEEP_TIMEOUT_MS = 600_000;
 
@@ -43,12 +47,12 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   if (files.length === 0) return { passed: 0, failed: 0, note: "no files" };
   const env = { ...(await run.env(context)), ...(context.deep ? { NGPU_TEST_DEEP: "1" } : {}) };
   const together = run.processes === "together";
-  const batches = (together ? [files] : files.map((file) => [file])).entries();
+  const batches = together ? [files] : batchesOf(files, context, run.shares);
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   const worker = async () => {
     const workerEnv = await run.workerEnv?.(context);
     // All workers take files from the same queue.
-    for (const [, batch] of batches) {
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
       if (context.signal.aborted) return;
       const outcome = await runProcess({
         rootDir: context.rootDir,
@@ -59,6 +63,11 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
         live: together && context.live && !run.silent,
       });
       if (!run.silent) process.stdout.write(outcome.output);
+      // The tests of a process that crashes say nothing of the file that caused it.
+      if (!together && outcome.failure !== undefined && batch.length > 1) {
+        batches.push(...batch.map((file) => [file]));
+        continue;
+      }
       add(total, outcome, batch.length === 1 ? batch[0] : undefined);
     }
   };
@@ -67,6 +76,23 @@ export async function runTests(run: TestRun, context: StageContext): Promise<Out
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   const note = `${total.passed} passed, ${total.failed} failed${skipped}`;
   return { passed: total.passed, failed: total.failed, note, failures: total.failures, files: total.files };
+}
+
+/** The files of each process. Files that are run again, or that were asked for, have one each. */
+function batchesOf(
+  files: string[],
+  { files: chosen, grep }: StageContext,
+  shares = (_: string) => false,
+): string[][] {
+  if (chosen !== undefined || grep !== undefined) return files.map((file) => [file]);
+  const { true: shared = [], false: alone = [] } = Object.groupBy(
+    files,
+    (file) => String(shares(file)) as "true" | "false",
+  );
+  const batches = Array.from({ length: Math.ceil(shared.length / SHARED) }, (_, index) =>
+    shared.slice(index * SHARED, (index + 1) * SHARED),
+  );
+  return [...alone.map((file) => [file]), ...batches];
 }
 
 /** Adds a process to the sum. A process that did not end normally after its tests is a failure of its own. */

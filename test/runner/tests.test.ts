@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Outcome, StageContext } from "../../scripts/test/stage.ts";
@@ -20,10 +20,15 @@ async function outcomeOf(
     processes = "together" as "together" | "apart",
     stateDir = "",
     withHooks = false,
+    shares,
+    atEnd,
     ...asked
   }: Partial<Pick<StageContext, "quick" | "deep" | "grep" | "files" | "workers">> & {
     processes?: "together" | "apart";
     stateDir?: string;
+    shares?: (file: string) => boolean;
+    /** Is given the directory before it is removed. */
+    atEnd?: (dir: string) => void;
     /** True makes mocha read the checkout's settings. */
     withHooks?: boolean;
   } = {},
@@ -35,9 +40,16 @@ async function outcomeOf(
     symlinkSync(join(rootDir, path), join(dir.path, path));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir.path, "test", name), text);
   const list = (root: string) => globSync("test/*.test.ts", { cwd: root }).sort();
-  const run = { files: list, command: mocha, env: async () => ({}), processes, silent: true };
+  const run = {
+    files: list,
+    command: mocha,
+    env: async () => ({}),
+    processes,
+    silent: true,
+    ...(shares && { shares }),
+  };
   const signal = new AbortController().signal;
-  return await runTests(run, {
+  const outcome = await runTests(run, {
     rootDir: dir.path,
     stateDir: stateDir || dir.path,
     quick: false,
@@ -46,6 +58,8 @@ async function outcomeOf(
     signal,
     ...asked,
   });
+  atEnd?.(dir.path);
+  return outcome;
 }
 
 /** An outcome without the durations of its files. */
@@ -113,6 +127,23 @@ describe("test runner", () => {
       note: "3 passed, 1 failed",
       failures: [{ file: "test/b.test.ts", ...failure }],
     });
+  });
+
+  it("runs files that share a process in one, and each in its own when that one crashes", async () => {
+    const pid = 'import { appendFileSync } from "node:fs"; appendFileSync("test/pids", process.pid + " ");';
+    const count = 'it("runs", () => undefined);';
+    const shares = (file: string) => !file.endsWith("alone.test.ts");
+    const seen: string[] = [];
+    const files = { "a.test.ts": pid + count, "b.test.ts": pid + count, "alone.test.ts": pid + count };
+    const read = (dir: string) =>
+      seen.push(...readFileSync(join(dir, "test/pids"), "utf8").trim().split(" "));
+    expect(await outcomeOf(files, { processes: "apart", shares, atEnd: read })).to.include({ passed: 3 });
+    expect(new Set(seen).size).to.equal(2);
+    const crash = "after(() => { process.kill(process.pid, 'SIGKILL'); });";
+    const crashed = await outcomeOf({ ...files, "c.test.ts": pass + crash }, { processes: "apart", shares });
+    expect(crashed).to.include({ failed: 1 });
+    expect(crashed.failures?.map(({ file }) => file)).to.deep.equal(["test/c.test.ts"]);
+    expect(crashed.passed).to.be.at.least(3);
   });
 
   it("runs no more files at the same time than it may", async () => {
