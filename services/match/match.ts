@@ -36,7 +36,7 @@ export type MatchOptions = {
   context: ServiceContext;
   env: Pick<
     MatchEnv,
-    | "RECEIPTS_KEY"
+    | "ACKNOWLEDGER_KEY"
     | "WITNESS_KEY"
     | "COSIGNER_KEY"
     | "DATABASE_URL"
@@ -94,7 +94,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
   const presence = createPresence({ redis, deployment });
   const serving = startServing(options, shared, presence);
-  const receiptsKey = senders.relayer === undefined ? undefined : env.RECEIPTS_KEY;
+  const receiptsKey = senders.relayer === undefined ? undefined : env.ACKNOWLEDGER_KEY;
   const receipts =
     receiptsKey && createReceiptPublisher({ ...shared, account: privateKeyToAccount(receiptsKey) });
   startHeartbeats({ ...shared, sender: senders.committer, presence, receipts });
@@ -125,10 +125,10 @@ function startServing(
   presence: Presence,
 ): Partial<Omit<Parameters<typeof createNotice>[0], "measure" | "failover" | "offline">> {
   const { context, env, pool, redis, senders, fleetNow } = options;
-  if (env.RECEIPTS_KEY === undefined || senders.relayer === undefined) return {};
+  if (env.ACKNOWLEDGER_KEY === undefined || senders.relayer === undefined) return {};
   const relay = startRelay({ ...shared, sender: senders.relayer });
   startRestore({ ...shared, sender: senders.relayer });
-  const account = privateKeyToAccount(env.RECEIPTS_KEY);
+  const account = privateKeyToAccount(env.ACKNOWLEDGER_KEY);
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
   const { deployment } = shared;
   const orderDispatch = startOrderDispatch({
