@@ -16,11 +16,11 @@ type ServiceName = Exclude<keyof Ports, "apiServerInternal" | "config">;
 
 /** The variables of each service's keys, and whose key each has. */
 const signers: Partial<Record<ServiceName, Record<string, KeyName>>> = {
-  match: { RELAYER_KEY: "match", ACKNOWLEDGER_KEY: "receipts" },
+  match: { RELAYER_KEY: "match", ACKNOWLEDGER_KEY: "acknowledger" },
   workspace: { SIGNER_KEY: "workspace" },
   dispense: { SIGNER_KEY: "dispense" },
   // One process has both keys on one machine.
-  pomc: { POSTER_KEY: "pomc", RECEIPTS_POSTER_KEY: "taskReceipts" },
+  pomc: { POSTER_KEY: "pomc", RECEIPTS_POSTER_KEY: "receiptsPoster" },
   apiServer: { SIGNER_KEY: "api" },
 };
 

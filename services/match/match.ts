@@ -18,7 +18,7 @@ import { startAcknowledging } from "./presence/acknowledgeHeartbeats.ts";
 import { startCosigner } from "./presence/cosigner.ts";
 import { startHeartbeats } from "./presence/heartbeats.ts";
 import { createPresence, type Presence } from "./presence/presence.ts";
-import { createReceiptPublisher } from "./presence/publishReceipts.ts";
+import { createAckPublisher } from "./presence/publishAcks.ts";
 import { startRestore } from "./presence/restore.ts";
 import { type Relay, startRelay } from "./relay/relayBatches.ts";
 import type { IndexedFleet } from "./scheduling/fleetSync.ts";
@@ -94,10 +94,10 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
   const presence = createPresence({ redis, deployment });
   const serving = startServing(options, shared, presence);
-  const receiptsKey = senders.relayer === undefined ? undefined : env.ACKNOWLEDGER_KEY;
-  const receipts =
-    receiptsKey && createReceiptPublisher({ ...shared, account: privateKeyToAccount(receiptsKey) });
-  startHeartbeats({ ...shared, sender: senders.committer, presence, receipts });
+  const acknowledgerKey = senders.relayer === undefined ? undefined : env.ACKNOWLEDGER_KEY;
+  const acks =
+    acknowledgerKey && createAckPublisher({ ...shared, account: privateKeyToAccount(acknowledgerKey) });
+  startHeartbeats({ ...shared, sender: senders.committer, presence, acks });
   const measure =
     senders.measureKeeper &&
     startMeasure({ ...shared, sender: senders.measureKeeper, client, ports: env.PROBE_PORTS });
@@ -118,7 +118,7 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
 }
 
-/** Serves nodes and services: sessions, relays, placements, prefetches. Nothing without the key that signs receipts. */
+/** Serves nodes and services: sessions, relays, placements, prefetches. Nothing without the key that signs acknowledgements. */
 function startServing(
   options: MatchOptions,
   shared: Shared,

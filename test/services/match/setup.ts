@@ -141,7 +141,7 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
 /** The variables of match with a key of each power. */
 const powerVariables: Record<Power, string> = {
   relayer: "RELAYER_KEY",
-  receipts: "ACKNOWLEDGER_KEY",
+  acknowledger: "ACKNOWLEDGER_KEY",
   committer: "COMMITTER_KEY",
   keeper: "KEEPER_KEY",
   witness: "WITNESS_KEY",
