@@ -49,11 +49,11 @@ export function createHeartbeatAcks(options: HeartbeatAckOptions): HeartbeatAcks
 
 async function store(
   { deployment, journal, logger, nodeId: idOf }: HeartbeatAckOptions,
-  { slot, receipt }: Ack,
+  { slot, signed }: Ack,
 ) {
   const nodeId = idOf();
-  if (receipt === undefined || nodeId === undefined) return;
-  const ack = { ...receipt, slot, nodeId };
+  if (signed === undefined || nodeId === undefined) return;
+  const ack = { ...signed, slot, nodeId };
   // Drop one that proves nothing. The contract decides whether its signer may commit.
   if ((await ackSignerOf(deployment, ack)) === undefined) {
     logger.warn({ event: "heartbeat_ack_invalid", slot });

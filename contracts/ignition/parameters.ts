@@ -43,7 +43,7 @@ const givenSchema = z.strictObject({
   guardian: address,
   /** Unpauses functions, after its delay; default: the admin. */
   unpauser: address.optional(),
-  /** Sets committers, receipts' signers, keepers, witnesses and posters, and dismisses them at once; default: the admin alone. */
+  /** Sets committers, acknowledgers, keepers, witnesses and posters, and dismisses them at once; default: the admin alone. */
   operations: address.optional(),
   /** Delay between scheduling and executing a call, by role; the guardian may cancel the call in between. */
   delays: z
@@ -55,7 +55,7 @@ const givenSchema = z.strictObject({
     .prefault({}),
   committers: z.array(address),
   /** Accounts whose acknowledgements of heartbeats count; none of them may be a committer. */
-  receiptSigners: z.array(address),
+  acknowledgers: z.array(address),
   /** Accounts that cosign slots without many nodes; none of them may be a committer or sign receipts. */
   cosigners: z.array(address).default([]),
   keepers: z.array(address),

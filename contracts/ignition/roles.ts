@@ -37,7 +37,7 @@ const operations = {
   may: {
     ComputeNode: [
       "setHeartbeatCommitter(address,bool)",
-      "setReceiptSigner(address,bool)",
+      "setHeartbeatAcknowledger(address,bool)",
       "setHeartbeatCosigner(address,bool)",
       "setUptimePoster(address,bool)",
     ],

@@ -68,7 +68,7 @@ function connect<Contract, Call, Deployer>(
     m.call(Pomc, "setTerms", [packTerms(rewardTermsOf(parameters))]),
     ...allow(Pomc, "setWatcher", "watcher", parameters.watchers),
     ...allow(ComputeNode, "setHeartbeatCommitter", "committer", parameters.committers),
-    ...allow(ComputeNode, "setReceiptSigner", "receipt_signer", parameters.receiptSigners),
+    ...allow(ComputeNode, "setHeartbeatAcknowledger", "acknowledger", parameters.acknowledgers),
     ...allow(ComputeNode, "setHeartbeatCosigner", "cosigner", parameters.cosigners),
     ...allow(DockerContract, "setKeeper", "keeper", parameters.keepers),
     ...allow(DockerContract, "setWitness", "witness", parameters.witnesses),

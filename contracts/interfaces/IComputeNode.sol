@@ -110,7 +110,7 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
         bytes32 bits;
     }
 
-    /// @notice Acknowledged heartbeats: a receipts' signer signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
+    /// @notice Acknowledged heartbeats: an acknowledger signed `HeartbeatAck(uint64 slot,bytes32 root)`, and the root's tree
     /// contains the words. With all of its words it restores the slot, with one it restores a node and its neighbours.
     struct HeartbeatDispute {
         uint64 slot;
@@ -169,7 +169,7 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// a hash of them in a ring of slots.
     event HeartbeatsCommitted(uint64 indexed slot, HeartbeatEncoding encoding, uint32 nodeCount, bytes bits);
     event HeartbeatCommitterSet(address indexed account, bool allowed);
-    event ReceiptSignerSet(address indexed account, bool allowed);
+    event HeartbeatAcknowledgerSet(address indexed account, bool allowed);
     event HeartbeatCosignerSet(address indexed account, bool allowed);
     event DockerAdded(address indexed docker);
 
@@ -228,7 +228,7 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @notice The proof is none for these words.
     error HeartbeatProofInvalid(uint256 words, uint256 proof, uint256 flags);
 
-    /// @notice The words and their proof lead to no root that a receipts' signer signed for the slot.
+    /// @notice The words and their proof lead to no root that an acknowledger signed for the slot.
     error HeartbeatAckUnsigned(address signer);
 
     /// @notice The wallet has reached its limit of nodes for the current period.
@@ -257,9 +257,9 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     function setHeartbeatCommitter(address account, bool allowed) external;
 
     /// @notice Lets `account` acknowledge heartbeats, or stops it. Restricted. It must not commit them.
-    /// @param account The signer of receipts.
-    /// @param allowed Whether its receipts count.
-    function setReceiptSigner(address account, bool allowed) external;
+    /// @param account The signer of acknowledgements.
+    /// @param allowed Whether its acknowledgements count.
+    function setHeartbeatAcknowledger(address account, bool allowed) external;
 
     /// @notice Lets `account` cosign what takes presence from many nodes, or stops it. Restricted. It must neither commit nor
     /// acknowledge heartbeats.
@@ -407,10 +407,10 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @return Whether it may.
     function isHeartbeatCosigner(address account) external view returns (bool);
 
-    /// @notice Whether receipts that the account signed count.
+    /// @notice Whether acknowledgements that the account signed count.
     /// @param account The account.
     /// @return Whether they do.
-    function isReceiptSigner(address account) external view returns (bool);
+    function isHeartbeatAcknowledger(address account) external view returns (bool);
 
     /// @notice Whether an account may commit heartbeats.
     /// @param account The account.
@@ -482,7 +482,7 @@ interface IComputeNode is IBatch, IDismissals, IPauses {
     /// @notice The corrections of a node's bit.
     /// @param slot The slot.
     /// @param nodeId The node.
-    /// @return isDisputed Whether a receipt set it.
+    /// @return isDisputed Whether an acknowledgement set it.
     /// @return isChallenged Whether measurers cleared it.
     function correctionOf(uint64 slot, uint32 nodeId) external view returns (bool isDisputed, bool isChallenged);
 

@@ -14,10 +14,10 @@ interface IDisproofs is IDockerTypes {
     }
 
     /// @notice Disables a witness that stated the silence of a node that was present: in a slot that, with its two neighbours, is
-    /// within the stated silence, its heartbeat was committed, or a receipt of it recorded (ComputeNode.disputeHeartbeats), and
+    /// within the stated silence, its heartbeat was committed, or an acknowledgement of it recorded (ComputeNode.disputeHeartbeats), and
     /// measurers did not find it absent. Anyone.
     /// @param loss The statement, however old.
     /// @param slot The slot.
-    /// @param committed The slot's heartbeats as committed; ignored where a receipt was recorded.
+    /// @param committed The slot's heartbeats as committed; ignored where an acknowledgement was recorded.
     function disproveWitness(SignedLoss calldata loss, uint64 slot, CommittedSlot calldata committed) external;
 }

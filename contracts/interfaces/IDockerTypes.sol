@@ -275,7 +275,7 @@ interface IDockerTypes is IBatch, IPauses {
     /// @notice The slot is not within the stated silence: it begins and ends at least a slot from its limits.
     error SlotNotInSilence(uint64 slot, uint40 lastHeard, uint40 statedAt);
 
-    /// @notice Neither the committed heartbeats nor a recorded receipt show the node in the slot.
+    /// @notice Neither the committed heartbeats nor a recorded acknowledgement show the node in the slot.
     error PresenceUnproven(uint64 slot, uint32 nodeId);
     error ReplicaOutOfRange(uint64 workspaceId, uint16 replica, uint16 replicas);
     error ReplicaAssigned(uint64 workspaceId, uint16 replica, uint32 nodeId, uint32 lease);

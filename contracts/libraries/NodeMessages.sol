@@ -62,8 +62,8 @@ library NodeMessages {
         return keccak256(abi.encode(NODE_OFFLINE_TYPEHASH, nodeId, deadline));
     }
 
-    /// @notice The message that a receipts' signer signs for the nodes whose heartbeats it acknowledged in a slot.
-    function hashReceipt(uint64 slot, bytes32 root) internal pure returns (bytes32) {
+    /// @notice The message that an acknowledger signs for the nodes whose heartbeats it acknowledged in a slot.
+    function hashHeartbeatAck(uint64 slot, bytes32 root) internal pure returns (bytes32) {
         return keccak256(abi.encode(HEARTBEAT_ACK_TYPEHASH, slot, root));
     }
 

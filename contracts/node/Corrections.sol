@@ -10,7 +10,7 @@ import {Heartbeats} from "./Heartbeats.sol";
 /// @title Corrections of committed heartbeat bits
 /// @notice A node was present in a slot when its bit was committed or disputed, and the slot was not challenged. This holds
 /// in whatever order the three arrive, so a challenge overrides the others: it is the statement of measurers of several
-/// operators, while a receipt is one signer's statement, as the bit is one committer's.
+/// operators, while an acknowledgement is one signer's statement, as the bit is one committer's.
 abstract contract Corrections is Heartbeats {
     using HeartbeatWords for *;
     using SlotSets for SlotSets.Set;
@@ -70,7 +70,7 @@ abstract contract Corrections is Heartbeats {
         }
         bytes32 root = words.rootOf(dispute.proof, dispute.proofFlags);
         (bool isSigned, address signer) =
-            _isSignedWith(Power.ReceiptSigner, NodeMessages.hashReceipt(slot, root), dispute.signature);
+            _isSignedWith(Power.Acknowledger, NodeMessages.hashHeartbeatAck(slot, root), dispute.signature);
         if (!isSigned) return abi.encodeWithSelector(HeartbeatAckUnsigned.selector, signer);
         if (!_restore(slot, words)) return abi.encodeWithSelector(HeartbeatsAlreadyDisputed.selector, slot);
     }

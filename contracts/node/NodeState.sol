@@ -24,7 +24,7 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     enum Power {
         None,
         Committer,
-        ReceiptSigner,
+        Acknowledger,
         Cosigner
     }
 
@@ -43,8 +43,8 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     }
 
     /// @inheritdoc IComputeNode
-    function setReceiptSigner(address account, bool allowed) external restricted {
-        _setPower(account, Power.ReceiptSigner, allowed);
+    function setHeartbeatAcknowledger(address account, bool allowed) external restricted {
+        _setPower(account, Power.Acknowledger, allowed);
     }
 
     /// @inheritdoc IComputeNode
@@ -58,8 +58,8 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
     }
 
     /// @inheritdoc IComputeNode
-    function isReceiptSigner(address account) external view returns (bool) {
-        return _powers[account] == Power.ReceiptSigner;
+    function isHeartbeatAcknowledger(address account) external view returns (bool) {
+        return _powers[account] == Power.Acknowledger;
     }
 
     /// @inheritdoc IComputeNode
@@ -150,7 +150,7 @@ abstract contract NodeState is IComputeNode, SignedBatch, Pauses {
         if (held == Power.None || held == power) _powers[account] = allowed ? power : Power.None;
         else if (allowed) revert AccountHasOtherPower(account);
         if (power == Power.Committer) emit HeartbeatCommitterSet(account, allowed);
-        else if (power == Power.ReceiptSigner) emit ReceiptSignerSet(account, allowed);
+        else if (power == Power.Acknowledger) emit HeartbeatAcknowledgerSet(account, allowed);
         else emit HeartbeatCosignerSet(account, allowed);
     }
 

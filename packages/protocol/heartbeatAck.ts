@@ -5,7 +5,7 @@ import { nodesOfWord, wordIndexOf, wordsOf } from "./heartbeatWords.ts";
 import { areUnderRoot, type ProvenWords, type WordTree, wordTreeOf } from "./heartbeatWordTree.ts";
 
 /**
- * A signed statement of match that it received the heartbeats of nodes in a slot. A receipts' signer signs a root over
+ * A signed statement of match that it received the heartbeats of nodes in a slot. An acknowledger signs a root over
  * words of 256 nodes: one for all nodes acknowledged within a second, and one for the slot when it has ended. Each node
  * keeps the root, the signature and the proof of its word. With them anyone can make ComputeNode set the word's bits
  * (`disputeHeartbeats`), and with all words those of the whole slot.
@@ -19,7 +19,7 @@ export const heartbeatAckTypes = {
   ],
 } as const;
 
-/** An acknowledgement, signed by a receipts' signer of ComputeNode. */
+/** An acknowledgement, signed by an acknowledger of ComputeNode. */
 export type HeartbeatAck = { slot: bigint; root: Hex; signature: Hex };
 
 /** The acknowledgement of one node: the bits of its word, and the siblings of the word's leaf from the leaves up. */
@@ -41,7 +41,7 @@ export type SignedHeartbeats = HeartbeatAck &
 /**
  * Signs the acknowledgement of nodes in a slot.
  *
- * @param account A receipts' signer.
+ * @param account An acknowledger.
  * @param nodeIds At least one.
  * @throws RangeError if there is no node.
  */
@@ -91,7 +91,7 @@ export async function rootSignerOf(deployment: Deployment, ack: HeartbeatAck): P
 
 /**
  * The signer of a node's acknowledgement, or undefined if it does not name the node or its proof or signature is invalid.
- * ComputeNode's `isReceiptSigner` says whether the signer is authorized.
+ * ComputeNode's `isHeartbeatAcknowledger` says whether the signer is authorized.
  */
 export async function ackSignerOf(
   deployment: Deployment,

@@ -26,24 +26,24 @@ export function leafOfWord({ index, bits }: HeartbeatWord): Hex {
 export type WordTree = { root: Hex; words: HeartbeatWord[]; prove(indexes: Iterable<number>): ProvenWords };
 
 /**
- * The tree over the words of a receipt.
+ * The tree over the words of an acknowledgement.
  *
  * @param words At least one, without duplicates.
  * @throws RangeError if there is no word, or none with an index that is to be proven.
  */
 export function wordTreeOf(words: readonly HeartbeatWord[]): WordTree {
-  if (words.length === 0) throw new RangeError("A receipt has at least one word.");
+  if (words.length === 0) throw new RangeError("An acknowledgement has at least one word.");
   const tree = SimpleMerkleTree.of(words.map(leafOfWord), { sortLeaves: false });
   const places = new Map(words.map(({ index }, place) => [index, place]));
   const byLeaf = new Map(words.map((word) => [leafOfWord(word), word]));
-  if (places.size !== words.length) throw new RangeError("A receipt has each word once.");
+  if (places.size !== words.length) throw new RangeError("An acknowledgement has each word once.");
   return {
     root: tree.root as Hex,
     words: [...words],
     prove(indexes) {
       const wanted = [...new Set(indexes)].map((index) => {
         const place = places.get(index);
-        if (place === undefined) throw new RangeError(`The receipt has no word ${index}.`);
+        if (place === undefined) throw new RangeError(`The acknowledgement has no word ${index}.`);
         return place;
       });
       const { leaves: proven, proof, proofFlags } = tree.getMultiProof(wanted);

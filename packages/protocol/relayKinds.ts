@@ -166,7 +166,7 @@ export const relayKinds = {
     message: z.strictObject({ ...leaseFields, milestone: small(8), deadline: big(64) }),
     pack: packProgress,
   },
-  /** A heartbeat acknowledgement; the signature is the receipts' signer's. */
+  /** A heartbeat acknowledgement; the signature is the acknowledger's. */
   dispute: {
     contract: "ComputeNode",
     functionName: "disputeHeartbeats",

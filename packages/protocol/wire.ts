@@ -137,7 +137,7 @@ export const serverMessage = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("ack"),
     slot: decimal,
-    receipt: z.strictObject({ root: hex, signature: hex, bits: hex, proof: z.array(hex).max(32) }).optional(),
+    signed: z.strictObject({ root: hex, signature: hex, bits: hex, proof: z.array(hex).max(32) }).optional(),
   }),
   z.strictObject({
     type: z.literal("relayed"),

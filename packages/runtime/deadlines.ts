@@ -2,13 +2,13 @@ import type { z } from "zod";
 import { envTypes } from "./env.ts";
 
 type Seconds = z.ZodDefault<ReturnType<typeof envTypes.seconds>>;
-type Variables<Name extends string> = { [Part in Name as `DEADLINE_${Uppercase<Part>}`]: Seconds };
-type Settings<Name extends string> = { [Part in Name as `DEADLINE_${Uppercase<Part>}`]: number };
+type Variables<Name extends string> = { [Part in Name as `DEADLINE_${Uppercase<Part>}_SECONDS`]: Seconds };
+type Settings<Name extends string> = { [Part in Name as `DEADLINE_${Uppercase<Part>}_SECONDS`]: number };
 
-const variableOf = (name: string) => `DEADLINE_${name.toUpperCase()}`;
+const variableOf = (name: string) => `DEADLINE_${name.toUpperCase()}_SECONDS`;
 
 /**
- * Schemas of the variables `DEADLINE_<NAME>`, one for each part of a service's work.
+ * Schemas of the variables `DEADLINE_<NAME>_SECONDS`, one for each part of a service's work.
  *
  * @param parts Default in seconds and description of each part.
  */

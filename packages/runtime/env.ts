@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { FatalError } from "./errors.ts";
+import { renamedVariables } from "./renamedVariables.ts";
 
 /**
  * Reads a service's settings from the environment and reports all errors together.
  * An empty variable counts as unset: `NAME=` in an env file selects the default.
  *
  * @param shape One zod schema for each variable; `.describe()` sets its description.
- * @throws FatalError `env_invalid`, listing each variable that is missing or invalid.
+ * @throws FatalError `env_invalid`, listing each variable that is missing, invalid or set by a former name.
  */
 export function readEnv<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -18,18 +19,30 @@ export function readEnv<Shape extends z.ZodRawShape>(
     if (value !== undefined && value !== "") given[name] = value;
   }
   const parsed = z.object(shape).safeParse(given);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => {
+  const renamed = outdatedNames(shape, source);
+  if (parsed.success && renamed.length === 0) return parsed.data;
+  const errors = (parsed.error?.issues ?? []).map((issue) => {
     const name = String(issue.path[0]);
     const meaning = (shape[name] as z.ZodType | undefined)?.description;
     const failure = name in given ? issue.message : "is not set";
     return `  ${name} ${failure}${meaning === undefined ? "" : ` (${meaning})`}`;
   });
-  throw new FatalError(`The environment is not valid:\n${[...new Set(errors)].join("\n")}`, {
+  const list = [...new Set(errors), ...renamed.map(({ old, name }) => `  ${old} is now ${name}`)].join("\n");
+  throw new FatalError(`The environment is not valid:\n${list}`, {
     code: "env_invalid",
     hint: "Set these variables; .env.example describes every variable.",
     details: { variables: Object.keys(shape).filter((name) => errors.some((f) => f.includes(` ${name} `))) },
   });
+}
+
+/** Variables of the shape that are set by a former name, which would be ignored. */
+function outdatedNames(
+  shape: z.ZodRawShape,
+  source: Record<string, string | undefined>,
+): { old: string; name: string }[] {
+  return Object.entries(renamedVariables)
+    .map(([old, name]) => ({ old, name }))
+    .filter(({ old, name }) => name in shape && !(old in shape) && Boolean(source[old]));
 }
 
 /** Schemas of values that several services read. */

@@ -65,7 +65,7 @@ export function translateChainError(error: unknown, kind: string): unknown {
 export function unfundedError(cause?: unknown, details: Record<string, unknown> = {}): FatalError {
   return new FatalError("The account that sends transactions has insufficient ETH.", {
     code: "signer_unfunded",
-    hint: "Send ETH to the address of SIGNER_KEY.",
+    hint: "Send ETH to that account.",
     details,
     cause,
   });

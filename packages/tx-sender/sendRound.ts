@@ -116,7 +116,7 @@ async function settleMined(
   logger.error({ event: "nonce_used", kind: row.kind, nonce: row.nonce, hash: row.hashes[0] });
   const error = new RetryableError(`Nonce ${row.nonce} of ${address} was used by another program.`, {
     code: "nonce_used",
-    hint: "Use SIGNER_KEY for this market only.",
+    hint: "Use the key of this account for this market only.",
   });
   settle(tracked, row.id, (waiter) => waiter.reject(error));
 }
@@ -151,7 +151,7 @@ async function settleFromStore(tracked: Tracked): Promise<void> {
     if (row.status === "failed") {
       const error = new RetryableError(`Nonce ${row.nonce} was taken.`, {
         code: "nonce_used",
-        hint: "Send the transaction again. Use SIGNER_KEY for this market only.",
+        hint: "Send the transaction again. Use the key of this account for this market only.",
       });
       settle(tracked, row.id, (waiter) => waiter.reject(error));
       continue;

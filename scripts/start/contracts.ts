@@ -154,13 +154,13 @@ function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {
     treasury: address("treasury"),
     guardian: address("guardian"),
     committers: [address("committer")],
-    receiptSigners: [address("receipts")],
+    acknowledgers: [address("acknowledger")],
     cosigners: [address("cosigner")],
     keepers: [address("keeper"), address("workspace"), address("dispense")],
     witnesses: [address("witness")],
     measureKeepers: [address("measureKeeper")],
     poster: address("pomc"),
-    receiptsPoster: address("taskReceipts"),
+    receiptsPoster: address("receiptsPoster"),
   };
 }
 

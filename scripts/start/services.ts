@@ -14,13 +14,14 @@ import { supervise } from "./supervise/supervisor.ts";
 
 type ServiceName = Exclude<keyof Ports, "apiServerInternal" | "config">;
 
-/** The account each service sends transactions from. */
-const signers: Partial<Record<ServiceName, KeyName>> = {
-  match: "match",
-  workspace: "workspace",
-  dispense: "dispense",
-  pomc: "pomc",
-  apiServer: "api",
+/** The variables of each service's keys, and whose key each has. */
+const signers: Partial<Record<ServiceName, Record<string, KeyName>>> = {
+  match: { RELAYER_KEY: "match", ACKNOWLEDGER_KEY: "acknowledger" },
+  workspace: { SIGNER_KEY: "workspace" },
+  dispense: { SIGNER_KEY: "dispense" },
+  // One process has both keys on one machine.
+  pomc: { POSTER_KEY: "pomc", RECEIPTS_POSTER_KEY: "receiptsPoster" },
+  apiServer: { SIGNER_KEY: "api" },
 };
 
 /**
@@ -137,8 +138,7 @@ function environments(
     workspace: {},
     registry: { IMAGE_STORE: join(market.stateDir, "images") },
     dispense: {},
-    // One process has both keys on one machine.
-    pomc: { RECEIPTS_SIGNER_KEY: market.keys.taskReceipts.key },
+    pomc: {},
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
     apiServer: {
       HOST: market.options.host,
@@ -206,10 +206,8 @@ function databaseOf(
 }
 
 function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
-  const holder = signers[name];
-  if (holder === undefined) return {};
-  const receipts = name === "match" ? { RECEIPTS_KEY: keys.receipts.key } : {};
-  return { SIGNER_KEY: keys[holder].key, ...receipts };
+  const own = Object.entries(signers[name] ?? {});
+  return Object.fromEntries(own.map(([variable, holder]) => [variable, keys[holder].key]));
 }
 
 /** Starts a program of this checkout, waits for its /healthz, and restarts it when it ends, until the market stops. */

@@ -25,8 +25,8 @@ export type MissingReplica = {
 };
 
 export type PlacementLimits = {
-  /** Replicas of one workspace that are distributed concurrently; further ones follow in waves. */
-  wave: number;
+  /** Replicas of one workspace that are distributed concurrently; further ones wait. */
+  replicas: number;
   /** Concurrent image transfers of one partner from one registry. */
   source: number;
   /** Consecutive refusals before a pause. */
@@ -67,8 +67,11 @@ export type PlacementStep = { type: "request"; replica: number; excluded: number
 export function decidePlacements(facts: PlacementFacts): PlacementStep[] {
   if (!facts.open) return [];
   const inProgress = facts.missing.filter((replica) => isInProgress(replica, facts.head)).length;
-  const { wave, source } = facts.limits;
-  const available = Math.max(0, Math.min(wave - facts.distributing, source - facts.fromSource) - inProgress);
+  const { replicas, source } = facts.limits;
+  const available = Math.max(
+    0,
+    Math.min(replicas - facts.distributing, source - facts.fromSource) - inProgress,
+  );
   return facts.missing
     .filter((replica) => !isInProgress(replica, facts.head) && canRequest(replica, facts))
     .slice(0, available)

@@ -112,7 +112,7 @@ function startWork({ settings, context, pool, sender, runner, deployment, regist
     onBatchReleased: () => {
       for (const assigning of onAnswer) assigning.wake();
     },
-    placementDeadline: settings.PLACEMENT_DEADLINE,
+    placementDeadline: settings.PLACEMENT_DEADLINE_SECONDS,
     enqueuePlacement,
     requeue,
   });

@@ -36,17 +36,26 @@ export const dispenseVariables = {
     .max(50)
     .default(50)
     .describe("Maximum number of assignments in one transaction"),
-  WAVE: count(64, "Replicas of one workspace that are distributed concurrently"),
+  WORKSPACE_REPLICAS: count(64, "Replicas of one workspace that are distributed concurrently"),
   NODE_TRANSFERS: count(4, "Concurrent image transfers to one node; further leases wait"),
   SOURCE_TRANSFERS: count(
     512,
-    "Concurrent image transfers of one partner from one registry; further replicas follow in waves",
+    "Concurrent image transfers of one partner from one registry; further replicas wait",
   ),
   PLACEMENT_ATTEMPTS: count(5, "Consecutive refused assignments of a replica before a pause"),
-  PLACEMENT_PAUSE: seconds(30, "Seconds before an impossible placement is retried"),
-  PLACEMENT_DEADLINE: seconds(15, "Seconds after which a placement without an answer counts as stuck"),
-  AVOID_REFUSED: seconds(30, "Seconds for which a node is excluded after the chain refused its assignment"),
-  AVOID_REPLACED: seconds(600, "Seconds for which a node is excluded after it failed to run a replica"),
+  PLACEMENT_PAUSE_SECONDS: seconds(30, "Seconds before an impossible placement is retried"),
+  PLACEMENT_DEADLINE_SECONDS: seconds(
+    15,
+    "Seconds after which a placement without an answer counts as stuck",
+  ),
+  AVOID_REFUSED_SECONDS: seconds(
+    30,
+    "Seconds for which a node is excluded after the chain refused its assignment",
+  ),
+  AVOID_REPLACED_SECONDS: seconds(
+    600,
+    "Seconds for which a node is excluded after it failed to run a replica",
+  ),
   ...deadlineVariables(deadlines),
 };
 
@@ -59,13 +68,13 @@ export function readDispenseEnv(source?: Record<string, string | undefined>) {
 
 export function limitsOf(settings: DispenseSettings): PlacementLimits {
   return {
-    wave: settings.WAVE,
+    replicas: settings.WORKSPACE_REPLICAS,
     source: settings.SOURCE_TRANSFERS,
     attempts: settings.PLACEMENT_ATTEMPTS,
-    attemptsWindow: 10 * settings.PLACEMENT_PAUSE,
-    pause: settings.PLACEMENT_PAUSE,
-    avoidRefused: settings.AVOID_REFUSED,
-    avoidReplaced: settings.AVOID_REPLACED,
+    attemptsWindow: 10 * settings.PLACEMENT_PAUSE_SECONDS,
+    pause: settings.PLACEMENT_PAUSE_SECONDS,
+    avoidRefused: settings.AVOID_REFUSED_SECONDS,
+    avoidReplaced: settings.AVOID_REPLACED_SECONDS,
   };
 }
 

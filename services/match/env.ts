@@ -24,10 +24,10 @@ export const matchVariables = {
   ...chainEnv,
   ...databaseEnv,
   ...redisEnv,
-  SIGNER_KEY: key(
-    "Private key of the account that relays signed messages; it has no power. Needs RECEIPTS_KEY",
+  RELAYER_KEY: key(
+    "Private key of the account that relays signed messages; it has no power. Needs ACKNOWLEDGER_KEY",
   ),
-  RECEIPTS_KEY: key(
+  ACKNOWLEDGER_KEY: key(
     "Private key that acknowledges heartbeats, and commits nothing; default: this instance serves no sessions",
   ),
   COMMITTER_KEY: key(
@@ -92,7 +92,7 @@ export const matchVariables = {
     .transform((value) => value === "1")
     .describe("1: prefetch popular images to the nodes that would be chosen next"),
   PREFETCH_SECONDS: envTypes.seconds().default(30).describe("Seconds between prefetch rounds"),
-  PREFETCH_WINDOW: count(43_200, "Number of recent blocks whose assignments are counted"),
+  PREFETCH_WINDOW_BLOCKS: count(43_200, "Number of recent blocks whose assignments are counted"),
   PREFETCH_IMAGES: count(8, "Number of images that are prefetched, most popular first"),
   PREFETCH_NODES: count(3, "Number of nodes to which each image is prefetched"),
   PREFETCH_NODE_TRANSFERS: count(1, "Maximum number of concurrent transfers to one node for one partner"),

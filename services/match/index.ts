@@ -60,14 +60,14 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
 
 /** @throws FatalError `match_keys_missing` */
 function requireKeys(env: MatchEnv): void {
-  const { SIGNER_KEY, RECEIPTS_KEY, COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY } = env;
-  const serves = SIGNER_KEY !== undefined && RECEIPTS_KEY !== undefined;
-  const isWhole = serves || (SIGNER_KEY === undefined && RECEIPTS_KEY === undefined);
+  const { RELAYER_KEY, ACKNOWLEDGER_KEY, COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY } = env;
+  const serves = RELAYER_KEY !== undefined && ACKNOWLEDGER_KEY !== undefined;
+  const isWhole = serves || (RELAYER_KEY === undefined && ACKNOWLEDGER_KEY === undefined);
   const power = COMMITTER_KEY ?? KEEPER_KEY ?? WITNESS_KEY ?? COSIGNER_KEY ?? env.MEASURE_KEEPER_KEY;
   if (isWhole && (serves || power !== undefined)) return;
   throw new FatalError("The environment has no complete set of keys of a part of match.", {
     code: "match_keys_missing",
-    hint: "Set SIGNER_KEY with RECEIPTS_KEY, or one of COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY and MEASURE_KEEPER_KEY.",
+    hint: "Set RELAYER_KEY with ACKNOWLEDGER_KEY, or one of COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY and MEASURE_KEEPER_KEY.",
   });
 }
 
@@ -79,7 +79,7 @@ async function openSenders(
   { pool, client }: Stores,
 ): Promise<MatchOptions["senders"]> {
   const open = new Map<string, Promise<Sender>>();
-  const senderOf = (key: MatchEnv["SIGNER_KEY"]) => {
+  const senderOf = (key: MatchEnv["RELAYER_KEY"]) => {
     if (key === undefined) return undefined;
     const account = privateKeyToAccount(key);
     const sender = open.get(key) ?? createSender({ pool, client, account, deployment, logger, signal });
@@ -87,7 +87,7 @@ async function openSenders(
     return sender;
   };
   return {
-    relayer: await senderOf(env.SIGNER_KEY),
+    relayer: await senderOf(env.RELAYER_KEY),
     committer: await senderOf(env.COMMITTER_KEY),
     keeper: await senderOf(env.KEEPER_KEY),
     measureKeeper: await senderOf(env.MEASURE_KEEPER_KEY),

@@ -18,7 +18,7 @@ import { startAcknowledging } from "./presence/acknowledgeHeartbeats.ts";
 import { startCosigner } from "./presence/cosigner.ts";
 import { startHeartbeats } from "./presence/heartbeats.ts";
 import { createPresence, type Presence } from "./presence/presence.ts";
-import { createReceiptPublisher } from "./presence/publishReceipts.ts";
+import { createAckPublisher } from "./presence/publishAcks.ts";
 import { startRestore } from "./presence/restore.ts";
 import { type Relay, startRelay } from "./relay/relayBatches.ts";
 import type { IndexedFleet } from "./scheduling/fleetSync.ts";
@@ -36,7 +36,7 @@ export type MatchOptions = {
   context: ServiceContext;
   env: Pick<
     MatchEnv,
-    | "RECEIPTS_KEY"
+    | "ACKNOWLEDGER_KEY"
     | "WITNESS_KEY"
     | "COSIGNER_KEY"
     | "DATABASE_URL"
@@ -94,10 +94,10 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
   const presence = createPresence({ redis, deployment });
   const serving = startServing(options, shared, presence);
-  const receiptsKey = senders.relayer === undefined ? undefined : env.RECEIPTS_KEY;
-  const receipts =
-    receiptsKey && createReceiptPublisher({ ...shared, account: privateKeyToAccount(receiptsKey) });
-  startHeartbeats({ ...shared, sender: senders.committer, presence, receipts });
+  const acknowledgerKey = senders.relayer === undefined ? undefined : env.ACKNOWLEDGER_KEY;
+  const acks =
+    acknowledgerKey && createAckPublisher({ ...shared, account: privateKeyToAccount(acknowledgerKey) });
+  startHeartbeats({ ...shared, sender: senders.committer, presence, acks });
   const measure =
     senders.measureKeeper &&
     startMeasure({ ...shared, sender: senders.measureKeeper, client, ports: env.PROBE_PORTS });
@@ -118,17 +118,17 @@ export async function startMatch(options: MatchOptions): Promise<Match> {
   };
 }
 
-/** Serves nodes and services: sessions, relays, placements, prefetches. Nothing without the key that signs receipts. */
+/** Serves nodes and services: sessions, relays, placements, prefetches. Nothing without the key that signs acknowledgements. */
 function startServing(
   options: MatchOptions,
   shared: Shared,
   presence: Presence,
 ): Partial<Omit<Parameters<typeof createNotice>[0], "measure" | "failover" | "offline">> {
   const { context, env, pool, redis, senders, fleetNow } = options;
-  if (env.RECEIPTS_KEY === undefined || senders.relayer === undefined) return {};
+  if (env.ACKNOWLEDGER_KEY === undefined || senders.relayer === undefined) return {};
   const relay = startRelay({ ...shared, sender: senders.relayer });
   startRestore({ ...shared, sender: senders.relayer });
-  const account = privateKeyToAccount(env.RECEIPTS_KEY);
+  const account = privateKeyToAccount(env.ACKNOWLEDGER_KEY);
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
   const { deployment } = shared;
   const orderDispatch = startOrderDispatch({

@@ -45,9 +45,9 @@ function sessionMetrics(registers: Registry[]) {
       help: "Heartbeat slots that left out nodes that this market acknowledged, and were disputed",
       registers,
     }),
-    receipts: new Counter({
-      name: "ngpu_match_heartbeat_receipts_total",
-      help: "Heartbeats acknowledged with a receipt",
+    acks: new Counter({
+      name: "ngpu_match_heartbeat_acks_total",
+      help: "Heartbeats acknowledged with an acknowledgement",
       registers,
     }),
     relayed: new Counter({

@@ -1,15 +1,17 @@
-import { chainEnv, commonEnv, databaseEnv, readEnv, signerEnv } from "@ngpu/runtime/env";
+import { chainEnv, commonEnv, databaseEnv, envTypes, readEnv } from "@ngpu/runtime/env";
 import { FatalError } from "@ngpu/runtime/errors";
 
-const { SIGNER_KEY } = signerEnv;
-
 const ownEnv = {
-  SIGNER_KEY: SIGNER_KEY.optional().describe(
-    "Private key of the poster of epochs and uptime; without it, this process posts neither",
-  ),
-  RECEIPTS_SIGNER_KEY: SIGNER_KEY.optional().describe(
-    "Private key of the poster of task receipts; without it, this process posts none. A production market runs it in another process",
-  ),
+  POSTER_KEY: envTypes
+    .privateKey()
+    .optional()
+    .describe("Private key of the poster of epochs and uptime; without it, this process posts neither"),
+  RECEIPTS_POSTER_KEY: envTypes
+    .privateKey()
+    .optional()
+    .describe(
+      "Private key of the poster of task receipts; without it, this process posts none. A production market runs it in another process",
+    ),
 };
 
 /** Variables of pomc. */
@@ -19,9 +21,9 @@ export const readPomcEnv = () => readEnv(pomcVariables);
 
 /** @throws FatalError `pomc_key_missing` without any key to post with. */
 export function requireKey(env: ReturnType<typeof readPomcEnv>): void {
-  if (env.SIGNER_KEY !== undefined || env.RECEIPTS_SIGNER_KEY !== undefined) return;
+  if (env.POSTER_KEY !== undefined || env.RECEIPTS_POSTER_KEY !== undefined) return;
   throw new FatalError("pomc has no key to post with.", {
     code: "pomc_key_missing",
-    hint: "Set SIGNER_KEY for epochs and uptime, or RECEIPTS_SIGNER_KEY for task receipts.",
+    hint: "Set POSTER_KEY for epochs and uptime, or RECEIPTS_POSTER_KEY for task receipts.",
   });
 }

@@ -50,7 +50,7 @@ async function sendersOf(
   const senderOf = (key: Hex | undefined) =>
     key === undefined ? undefined : createSender({ ...deps, account: privateKeyToAccount(key) });
   const [epochSender, receiptSender] = await Promise.all(
-    [env.SIGNER_KEY, env.RECEIPTS_SIGNER_KEY].map((key) => senderOf(key)),
+    [env.POSTER_KEY, env.RECEIPTS_POSTER_KEY].map((key) => senderOf(key)),
   );
   return { epochSender, receiptSender };
 }

@@ -9,7 +9,7 @@ import type { Hex } from "viem";
 import { keyOf, loadMarket, type MarketFixture } from "./support/market.ts";
 import { setNodeCount } from "./support/nodeCount.ts";
 import { addNodes } from "./support/nodes.ts";
-import { commitCosigned, cosigner, disputeOf, markOffline, receiptSigner } from "./support/presence.ts";
+import { acknowledger, commitCosigned, cosigner, disputeOf, markOffline } from "./support/presence.ts";
 import { expectRefused, expectRevert } from "./support/reverts.ts";
 
 const slotSeconds = 60;
@@ -71,7 +71,7 @@ describe("Attacks with a committer's key", () => {
     const { slot, computeNode, people, deployment } = market;
     const nobody = without(nodeCount);
     const account = people.committer;
-    for (const signer of [keyOf("committer"), receiptSigner]) {
+    for (const signer of [keyOf("committer"), acknowledger]) {
       const given = commitCosigned(market, slot, nobody, { signer });
       await expectRevert(given, "CosignerUnknown", { signer: signer.address });
     }
@@ -106,7 +106,7 @@ describe("Attacks with a committer's key", () => {
     const { computeNode, people } = market;
     const holders = {
       setHeartbeatCommitter: people.committer,
-      setReceiptSigner: receiptSigner.address,
+      setHeartbeatAcknowledger: acknowledger.address,
       setHeartbeatCosigner: cosigner.address,
     } as const;
     for (const set of Object.keys(holders) as (keyof typeof holders)[]) {
@@ -118,7 +118,7 @@ describe("Attacks with a committer's key", () => {
       }
     }
     expect(await computeNode.read.isHeartbeatCommitter([people.committer])).to.equal(true);
-    expect(await computeNode.read.isReceiptSigner([receiptSigner.address])).to.equal(true);
+    expect(await computeNode.read.isHeartbeatAcknowledger([acknowledger.address])).to.equal(true);
     expect(await computeNode.read.isHeartbeatCosigner([cosigner.address])).to.equal(true);
   });
 
@@ -166,7 +166,7 @@ type Committed = { slot: bigint; encoding: number; nodeCount: number; bits: Hex 
 const hour = { slots: 60, stride: 1n };
 const day = { slots: 96, stride: 15n };
 
-/** Commits slots of a time as a thief, and restores each from one receipt of all nodes where `isWatched`. */
+/** Commits slots of a time as a thief, and restores each from one acknowledgement of all nodes where `isWatched`. */
 async function play(
   { slots, stride }: typeof hour,
   isWatched: boolean,

@@ -11,7 +11,7 @@ import { addNodes } from "./support/nodes.ts";
 import { disputeOf } from "./support/presence.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
 
-const signer = keyOf("receipts");
+const signer = keyOf("acknowledger");
 const slotSeconds = 60;
 
 /** Nodes 1 to 3, and the keeper in the place of Measure. */
@@ -59,7 +59,7 @@ describe("ComputeNode: corrections of heartbeats", () => {
     expect(await market.computeNode.read.correctionOf([slot - 1n, 2])).to.deep.equal([false, false]);
   });
 
-  it("refuses receipts of other slots, words and markets, and of accounts that are not receipts' signers", async () => {
+  it("refuses acknowledgements of other slots, words and markets, and of accounts that are not acknowledgers", async () => {
     const market = await loadNodes();
     const { slot } = market;
     const good = await disputeOf(market, slot);
@@ -82,13 +82,13 @@ describe("ComputeNode: corrections of heartbeats", () => {
         signer: stranger.address,
       },
     );
-    await market.computeNode.write.setReceiptSigner([signer.address, false]);
+    await market.computeNode.write.setHeartbeatAcknowledger([signer.address, false]);
     expect(await refused(good)).to.equal("HeartbeatAckUnsigned");
   });
 
-  it("counts a malformed signature for nobody, even where the zero address is a receipts' signer", async () => {
+  it("counts a malformed signature for nobody, even where the zero address is an acknowledger", async () => {
     const market = await loadNodes();
-    await market.computeNode.write.setReceiptSigner([zeroAddress, true]);
+    await market.computeNode.write.setHeartbeatAcknowledger([zeroAddress, true]);
     const good = await disputeOf(market, market.slot);
     expectRefused(await send(market, { ...good, signature: "0x1234" }), "HeartbeatAckUnsigned");
   });
@@ -127,7 +127,7 @@ describe("ComputeNode: corrections of heartbeats", () => {
     }
   });
 
-  it("restores one word of a receipt of many, or all of them, by the words and the tree of the services", async () => {
+  it("restores one word of an acknowledgement of many, or all of them, by the words and the tree of the services", async () => {
     const market = await loadNodes();
     await setNodeCount(market, 1_300);
     const { slot } = market;
@@ -162,9 +162,13 @@ describe("ComputeNode: corrections of heartbeats", () => {
 
   it("gives no account the power to commit heartbeats and to acknowledge them", async () => {
     const { computeNode, people } = await loadMarket();
-    await expectRevert(computeNode.write.setReceiptSigner([people.committer, true]), "AccountHasOtherPower", {
-      account: people.committer,
-    });
+    await expectRevert(
+      computeNode.write.setHeartbeatAcknowledger([people.committer, true]),
+      "AccountHasOtherPower",
+      {
+        account: people.committer,
+      },
+    );
     await expectRevert(
       computeNode.write.setHeartbeatCommitter([signer.address, true]),
       "AccountHasOtherPower",
@@ -172,9 +176,9 @@ describe("ComputeNode: corrections of heartbeats", () => {
         account: signer.address,
       },
     );
-    await computeNode.write.setReceiptSigner([signer.address, false]);
+    await computeNode.write.setHeartbeatAcknowledger([signer.address, false]);
     await computeNode.write.setHeartbeatCommitter([signer.address, true]);
-    expect(await computeNode.read.isReceiptSigner([signer.address])).to.equal(false);
+    expect(await computeNode.read.isHeartbeatAcknowledger([signer.address])).to.equal(false);
     expect(await computeNode.read.isHeartbeatCommitter([signer.address])).to.equal(true);
   });
 

@@ -181,7 +181,7 @@ describe("Attacks with a witness's key: a statement about a node that was presen
     committed = none,
   ) => mined(docker.write.disproveWitness([loss, slot, committed], { account: people.outsider }));
 
-  it("disables the witness by a recorded receipt, by anyone, and its statements count no more", async () => {
+  it("disables the witness by a recorded acknowledgement, by anyone, and its statements count no more", async () => {
     const market = await load();
     const placed = await serve(market);
     const { loss, lastHeard, slot } = await stated(market);

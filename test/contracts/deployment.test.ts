@@ -45,7 +45,7 @@ describe("Deployment", () => {
     const account = { account: people.outsider };
     const calls = [
       computeNode.write.setHeartbeatCommitter([people.outsider, true], account),
-      computeNode.write.setReceiptSigner([people.outsider, true], account),
+      computeNode.write.setHeartbeatAcknowledger([people.outsider, true], account),
       computeNode.write.addDocker([people.outsider], account),
       computeNode.write.retireDocker([docker.address], account),
       computeNode.write.setMeasure([people.outsider, true], account),

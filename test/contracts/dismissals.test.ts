@@ -16,7 +16,7 @@ type Name = keyof typeof abis;
 /** Each power: its contract, who has it, the view that shows it, and the event of its end. */
 const powers = {
   committer: ["ComputeNode", "isHeartbeatCommitter", "HeartbeatCommitterSet"],
-  "receipts' signer": ["ComputeNode", "isReceiptSigner", "ReceiptSignerSet"],
+  acknowledger: ["ComputeNode", "isHeartbeatAcknowledger", "HeartbeatAcknowledgerSet"],
   cosigner: ["ComputeNode", "isHeartbeatCosigner", "HeartbeatCosignerSet"],
   "uptime poster": ["ComputeNode", "isUptimePoster", "UptimePosterSet"],
   keeper: ["DockerContract", "isKeeper", "KeeperSet"],
@@ -32,7 +32,7 @@ function holderOf({ people }: Governed, power: Power): Address {
   const { poster, measureKeeper, receiptsPoster, ...others } = people;
   const named = {
     ...{ ...others, poster, "uptime poster": poster, "measure keeper": measureKeeper },
-    ...{ "receipts' poster": receiptsPoster, "receipts' signer": keyOf("receipts").address },
+    ...{ "receipts' poster": receiptsPoster, acknowledger: keyOf("acknowledger").address },
     ...{ witness: keyOf("witness").address, cosigner: keyOf("cosigner").address },
   };
   return named[power];

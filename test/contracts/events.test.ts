@@ -36,8 +36,8 @@ describe("Events: an act emits all of its changes, with every value in its field
         { of: "computeNode", name: "HeartbeatCommitterSet", args: { account, allowed } },
       ]);
       const signer = { account: other, allowed };
-      expect(await said(market, computeNode.write.setReceiptSigner([other, allowed]))).to.deep.equal([
-        { of: "computeNode", name: "ReceiptSignerSet", args: signer },
+      expect(await said(market, computeNode.write.setHeartbeatAcknowledger([other, allowed]))).to.deep.equal([
+        { of: "computeNode", name: "HeartbeatAcknowledgerSet", args: signer },
       ]);
       const agreeing = keyOf("a cosigner").address;
       expect(await said(market, computeNode.write.setHeartbeatCosigner([agreeing, allowed]))).to.deep.equal([

@@ -26,7 +26,7 @@ const neverPaused: Partial<Record<Pausing | "every", string[]>> = {
   // Contracts call them; they stop with the calls that lead there.
   ComputeNode: [
     "setHeartbeatCommitter",
-    "setReceiptSigner",
+    "setHeartbeatAcknowledger",
     "setHeartbeatCosigner",
     "setUptimePoster",
     "dismiss",

@@ -82,7 +82,7 @@ describe("a node's heartbeat acknowledgements", () => {
   };
   const acknowledged = async (slot: bigint) => {
     const { ackOf, root, signature } = await signHeartbeats(committer, deployment, slot, [1, nodeId, 5]);
-    return { type: "ack" as const, slot, receipt: { root, signature, ...ackOf(nodeId) } };
+    return { type: "ack" as const, slot, signed: { root, signature, ...ackOf(nodeId) } };
   };
   const at = (slot: bigint) => Number(slot) * slotSeconds * 1_000;
 
@@ -111,13 +111,13 @@ describe("a node's heartbeat acknowledgements", () => {
   it("survive a restart, and are stored only if valid", async () => {
     const acks = createAcks();
     const ack = await acknowledged(400n);
-    await acks.store({ ...ack, receipt: { ...ack.receipt, bits: wordsOf([1, 5])[0]?.bits as Hex } });
-    await acks.store({ ...ack, receipt: { ...ack.receipt, bits: "0x" } });
-    await acks.store({ ...ack, receipt: { ...ack.receipt, proof: [ack.receipt.root] } });
+    await acks.store({ ...ack, signed: { ...ack.signed, bits: wordsOf([1, 5])[0]?.bits as Hex } });
+    await acks.store({ ...ack, signed: { ...ack.signed, bits: "0x" } });
+    await acks.store({ ...ack, signed: { ...ack.signed, proof: [ack.signed.root] } });
     expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([]);
     await acks.store(ack);
     journal.close();
     journal = openJournal(join(dir, "journal.sqlite"));
-    expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([{ ...ack.receipt, slot: 400n, nodeId }]);
+    expect(pendingAcks(journal, 1_000n, 10)).to.deep.equal([{ ...ack.signed, slot: 400n, nodeId }]);
   });
 });

@@ -63,7 +63,7 @@ describe("npm run deploy, on a real node", () => {
         treasury: account(),
         poster: account(),
         committers: [account()],
-        receiptSigners: [account()],
+        acknowledgers: [account()],
         keepers: [account()],
         measureKeepers: [account()],
         delays: { admin: 0, operations: 0, unpauser: 0 },

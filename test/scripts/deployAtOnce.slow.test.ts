@@ -26,7 +26,7 @@ const owned = {
   treasury: newAccount(),
   poster: newAccount(),
   committers: [newAccount()],
-  receiptSigners: [newAccount()],
+  acknowledgers: [newAccount()],
   keepers: [newAccount(), newAccount()],
   measureKeepers: [newAccount()],
   openMeasurers: true,

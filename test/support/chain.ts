@@ -29,7 +29,7 @@ export type TestMarket = {
 
 const powerNames = [
   "relayer",
-  "receipts",
+  "acknowledger",
   "committer",
   "keeper",
   "witness",
@@ -121,7 +121,7 @@ function parametersFor(address: `0x${string}`, addressOf: (power: Power) => `0x$
     operations: address,
     poster: address,
     committers: [address, addressOf("committer")],
-    receiptSigners: [addressOf("receipts")],
+    acknowledgers: [addressOf("acknowledger")],
     cosigners: [addressOf("cosigner")],
     keepers: [address, addressOf("keeper")],
     witnesses: [addressOf("witness")],

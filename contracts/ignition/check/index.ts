@@ -30,7 +30,7 @@ const settingEvents = new Set([
   "WatcherSet",
   "UptimePosterSet",
   "HeartbeatCommitterSet",
-  "ReceiptSignerSet",
+  "HeartbeatAcknowledgerSet",
   "HeartbeatCosignerSet",
   "KeeperSet",
   "WitnessSet",

@@ -13,7 +13,7 @@ export function settingErrors(
   events: readonly PastEvent[],
   generations: readonly Generation[] = [],
 ): string[] {
-  const { poster, receiptsPoster, watchers, committers, receiptSigners, cosigners } = parameters;
+  const { poster, receiptsPoster, watchers, committers, acknowledgers, cosigners } = parameters;
   const { keepers, witnesses, measureKeepers } = parameters;
   const previousOf = (name: ContractName) =>
     generations.flatMap(({ replaced, at }) => (replaced.includes(name) ? [at[name]] : []));
@@ -42,7 +42,7 @@ export function settingErrors(
     ...allowed("Pomc", "WatcherSet", watchers),
     ...allowed("ComputeNode", "UptimePosterSet", [poster]),
     ...allowed("ComputeNode", "HeartbeatCommitterSet", committers),
-    ...allowed("ComputeNode", "ReceiptSignerSet", receiptSigners),
+    ...allowed("ComputeNode", "HeartbeatAcknowledgerSet", acknowledgers),
     ...allowed("ComputeNode", "HeartbeatCosignerSet", cosigners),
     ...allowed("DockerContract", "KeeperSet", keepers),
     ...allowed("DockerContract", "WitnessSet", witnesses),

@@ -959,6 +959,25 @@ export const computeNodeAbi = [
         "type": "bool"
       }
     ],
+    "name": "HeartbeatAcknowledgerSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
     "name": "HeartbeatCommitterSet",
     "type": "event"
   },
@@ -1368,25 +1387,6 @@ export const computeNodeAbi = [
       }
     ],
     "name": "PresenceChallenged",
-    "type": "event"
-  },
-  {
-    "anonymous": false,
-    "inputs": [
-      {
-        "indexed": true,
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      },
-      {
-        "indexed": false,
-        "internalType": "bool",
-        "name": "allowed",
-        "type": "bool"
-      }
-    ],
-    "name": "ReceiptSignerSet",
     "type": "event"
   },
   {
@@ -1921,6 +1921,25 @@ export const computeNodeAbi = [
         "type": "address"
       }
     ],
+    "name": "isHeartbeatAcknowledger",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
     "name": "isHeartbeatCommitter",
     "outputs": [
       {
@@ -1979,25 +1998,6 @@ export const computeNodeAbi = [
       }
     ],
     "name": "isPaused",
-    "outputs": [
-      {
-        "internalType": "bool",
-        "name": "",
-        "type": "bool"
-      }
-    ],
-    "stateMutability": "view",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      }
-    ],
-    "name": "isReceiptSigner",
     "outputs": [
       {
         "internalType": "bool",
@@ -2512,6 +2512,24 @@ export const computeNodeAbi = [
         "type": "bool"
       }
     ],
+    "name": "setHeartbeatAcknowledger",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
     "name": "setHeartbeatCommitter",
     "outputs": [],
     "stateMutability": "nonpayable",
@@ -2594,24 +2612,6 @@ export const computeNodeAbi = [
       }
     ],
     "name": "setMeasure",
-    "outputs": [],
-    "stateMutability": "nonpayable",
-    "type": "function"
-  },
-  {
-    "inputs": [
-      {
-        "internalType": "address",
-        "name": "account",
-        "type": "address"
-      },
-      {
-        "internalType": "bool",
-        "name": "allowed",
-        "type": "bool"
-      }
-    ],
-    "name": "setReceiptSigner",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"

@@ -66,6 +66,8 @@ function apply(
   const [, dropped] = /^drop table (?:if exists )?([\w.]+)/.exec(text) ?? [];
   if (dropped !== undefined)
     return tables.delete(dropped) ? undefined : `drops ${dropped}, which is not there`;
+  const [, from, to] = /^alter table (\w+\.\w+) rename to (\w+)$/.exec(text) ?? [];
+  if (from !== undefined && to !== undefined) return renameTable(tables, from, to);
   const [, altered] = /^alter table (?:only )?([\w.]+)/.exec(text) ?? [];
   if (altered !== undefined && given.has(altered)) return undefined;
   if (altered !== undefined) return alter(tables.get(altered), altered, source);
@@ -104,6 +106,15 @@ function addTo(table: Table, { text, comments }: Piece): void {
   const mayBeNull = !/ (not null|primary key)\b/.test(rest);
   table.columns.push({ name, type: type ?? "", mayBeNull, values: [], says: comments.join(" ") });
   limit(table, text);
+}
+
+function renameTable(tables: Map<string, Table>, from: string, to: string): string | undefined {
+  const table = tables.get(from);
+  if (table === undefined) return `renames ${from}, which is not there`;
+  const name = `${from.split(".")[0]}.${to}`;
+  tables.delete(from);
+  tables.set(name, { ...table, name });
+  return undefined;
 }
 
 function rename(table: Table, from: string, to: string): void {

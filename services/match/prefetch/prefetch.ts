@@ -25,7 +25,7 @@ export type PrefetchOptions = {
     MatchEnv,
     | "PREFETCH"
     | "PREFETCH_SECONDS"
-    | "PREFETCH_WINDOW"
+    | "PREFETCH_WINDOW_BLOCKS"
     | "PREFETCH_IMAGES"
     | "PREFETCH_NODES"
     | "PREFETCH_NODE_TRANSFERS"
@@ -69,7 +69,7 @@ async function prefetch(
   const { hits, misses } = await store.countHits(pool, block);
   metrics.prefetchAssignments.inc({ result: "hit" }, hits);
   metrics.prefetchAssignments.inc({ result: "miss" }, misses);
-  const since = block.number - BigInt(env.PREFETCH_WINDOW);
+  const since = block.number - BigInt(env.PREFETCH_WINDOW_BLOCKS);
   const popular = await store.readPopular(pool, since, env.PREFETCH_IMAGES);
   const typicalRequests = await readTypicalRequests(pool, popular, block);
   const steps = decidePrefetch({

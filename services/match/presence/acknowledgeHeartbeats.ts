@@ -18,7 +18,7 @@ export type Heartbeat = Omit<Extract<ClientMessage, { type: "heartbeat" }>, "typ
 export type AcknowledgeOptions = {
   context: ServiceContext;
   deployment: Deployment;
-  /** A receipts' signer: the contract accepts its signatures in a dispute. */
+  /** An acknowledger: the contract accepts its signatures in a dispute. */
   account: LocalAccount;
   presence: Presence;
   sessionMonitor: SessionMonitor;
@@ -113,7 +113,7 @@ async function sign(
       continue;
     }
     if (slot > session.ackSlot) session.ackSlot = slot;
-    session.send({ type: "ack", slot, receipt: { root, signature, ...ackOf(nodeId) } });
-    metrics.receipts.inc();
+    session.send({ type: "ack", slot, signed: { root, signature, ...ackOf(nodeId) } });
+    metrics.acks.inc();
   }
 }

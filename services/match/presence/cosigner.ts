@@ -13,6 +13,7 @@ import { startLoop } from "@ngpu/runtime/loop";
 import type { LocalAccount } from "viem";
 import { createLossView, type LossLimitOptions, type LossView, lossGraceMs } from "../failover/lossView.ts";
 import { slotAt } from "./acknowledgeHeartbeats.ts";
+import { nodesOfAcks, readAcks } from "./ackStore.ts";
 import {
   forgetCosigned,
   openProposals,
@@ -20,8 +21,7 @@ import {
   storeOffline,
   withoutStatement,
 } from "./cosignStore.ts";
-import { nodesOfReceipts, readReceipts } from "./receiptStore.ts";
-import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
+import { ackDelayMs, maxSlotAge } from "./slotTimes.ts";
 
 /** Interval of looking for proposals and lost nodes, ms. */
 const lookMs = 500;
@@ -37,13 +37,13 @@ export type CosignerOptions = LossLimitOptions & {
   deployment: Deployment;
   databaseUrl: string;
   instance: string;
-  /** A cosigner of ComputeNode: another account than any committer's or receipts' signer's. */
+  /** A cosigner of ComputeNode: another account than any committer's or acknowledger's. */
   account: LocalAccount;
 };
 
 /**
  * Cosigns what takes presence from many nodes, on the instance that leads. It believes no committer: it adds the nodes of
- * the signed receipts to the slot that a committer proposes, and signs nothing while it has no receipt of the slot. Which
+ * the signed acknowledgements to the slot that a committer proposes, and signs nothing while it has no acknowledgement of the slot. Which
  * nodes are offline it decides by itself. It sends nothing to the chain.
  */
 export function startCosigner(options: CosignerOptions): void {
@@ -70,12 +70,12 @@ export function startCosigner(options: CosignerOptions): void {
 async function cosignSlots(options: CosignerOptions, from: bigint): Promise<void> {
   const { pool, deployment, account, context } = options;
   for (const { slot, ...proposed } of await openProposals(pool, from)) {
-    // Every instance has published its receipt by then, and an empty one if it heard nobody.
-    if (Date.now() < receiptDelayMs(slot, deployment)) continue;
-    const receipts = await readReceipts(pool, deployment, slot);
-    const agreed = receipts.length === 0 ? undefined : unionOf(proposed, nodesOfReceipts(receipts));
+    // Every instance has published its acknowledgement by then, and an empty one if it heard nobody.
+    if (Date.now() < ackDelayMs(slot, deployment)) continue;
+    const acks = await readAcks(pool, deployment, slot);
+    const agreed = acks.length === 0 ? undefined : unionOf(proposed, nodesOfAcks(acks));
     if (agreed === undefined) {
-      context.logger.warn({ event: "slot_not_cosigned", slot, receipts: receipts.length });
+      context.logger.warn({ event: "slot_not_cosigned", slot, acks: acks.length });
       continue;
     }
     const { bits, added } = agreed;
@@ -86,7 +86,7 @@ async function cosignSlots(options: CosignerOptions, from: bigint): Promise<void
 }
 
 /**
- * The slot with the nodes of the receipts added: whoever has heard of a node is believed, since measurers challenge
+ * The slot with the nodes of the acknowledgements added: whoever has heard of a node is believed, since measurers challenge
  * presence that was not.
  *
  * @returns undefined if the proposal cannot be read

@@ -11,11 +11,11 @@ import { startLoop } from "@ngpu/runtime/loop";
 import type { Sender } from "@ngpu/tx-sender/send";
 import type { MatchMetrics } from "../metrics.ts";
 import { slotAt } from "./acknowledgeHeartbeats.ts";
+import { forgetAcks } from "./ackStore.ts";
 import { type CosignedSlot, proposeSlot, readCosigned } from "./cosignStore.ts";
 import type { Presence } from "./presence.ts";
 import { createReadings } from "./presenceReadings.ts";
-import type { ReceiptPublisher } from "./publishReceipts.ts";
-import { forgetReceipts } from "./receiptStore.ts";
+import type { AckPublisher } from "./publishAcks.ts";
 import { lateMs, maxSlotAge } from "./slotTimes.ts";
 
 export type HeartbeatOptions = {
@@ -27,7 +27,7 @@ export type HeartbeatOptions = {
   sender: Sender | undefined;
   presence: Presence;
   /** Undefined: this instance serves no nodes. */
-  receipts?: ReceiptPublisher | undefined;
+  acks?: AckPublisher | undefined;
   metrics: MatchMetrics;
 };
 
@@ -36,7 +36,7 @@ export type HeartbeatOptions = {
  * leader also commits each slot that has ended, once.
  */
 export function startHeartbeats(options: HeartbeatOptions): void {
-  const { context, presence, deployment, pool, databaseUrl, sender, receipts } = options;
+  const { context, presence, deployment, pool, databaseUrl, sender, acks } = options;
   const { logger, signal } = context;
   const slotMs = deployment.parameters.slotSeconds * 1_000;
   const startedAt = Date.now();
@@ -44,7 +44,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
   startLoop({ name: "presence", logger, signal, interval }, async () => {
     const now = slotAt(Date.now(), deployment);
     // Before anything is forgotten.
-    if (receipts !== undefined) await publishEnded(options, receipts, startedAt);
+    if (acks !== undefined) await publishEnded(options, acks, startedAt);
     const committed = await committedSlots(pool, now - maxSlotAge);
     for (const slot of presence.slots()) {
       if (committed.has(slot) || slot < now - maxSlotAge) presence.forget(slot);
@@ -71,27 +71,27 @@ export function startHeartbeats(options: HeartbeatOptions): void {
         if (bits === undefined || (await commitWhole({ ...options, sender }, slot, bits))) done.add(slot);
       }
       readings.retain(open);
-      await forgetReceipts(pool, ended - BigInt(heartbeatWindowSlots(deployment.parameters)));
+      await forgetAcks(pool, ended - BigInt(heartbeatWindowSlots(deployment.parameters)));
     });
     await loop.done;
   };
   void holdLeadership({ url: databaseUrl, leadership: "heartbeats", logger, signal, lead });
 }
 
-/** Publishes receipts of the slots that ended while this instance was running. */
+/** Publishes acknowledgements of the slots that ended while this instance was running. */
 async function publishEnded(
   { presence, deployment }: HeartbeatOptions,
-  receipts: ReceiptPublisher,
+  acks: AckPublisher,
   startedAt: number,
 ): Promise<void> {
   const closed = slotAt(Date.now() - lateMs(deployment), deployment) - 1n;
   const own = new Set(presence.slots());
   for (let slot = closed - maxSlotAge; slot <= closed; slot += 1n) {
     if (own.has(slot) || slot >= slotAt(startedAt, deployment)) {
-      await receipts.publish(slot, presence.seen(slot));
+      await acks.publish(slot, presence.seen(slot));
     }
   }
-  receipts.forget(closed - maxSlotAge);
+  acks.forget(closed - maxSlotAge);
 }
 
 /**

@@ -12,10 +12,10 @@ import type { Sender } from "@ngpu/tx-sender/send";
 import type { Hex } from "viem";
 import type { MatchMetrics } from "../metrics.ts";
 import { slotAt } from "./acknowledgeHeartbeats.ts";
-import { readReceipts, type SlotReceipt } from "./receiptStore.ts";
-import { maxSlotAge, receiptDelayMs } from "./slotTimes.ts";
+import { readAcks, type SlotAck } from "./ackStore.ts";
+import { ackDelayMs, maxSlotAge } from "./slotTimes.ts";
 
-/** Interval of comparing committed slots with receipts, ms. */
+/** Interval of comparing committed slots with acknowledgements, ms. */
 const lookMs = 1_000;
 /** Time after which a slot is compared again after a dispute, ms: it must be exported first. */
 const retryAfterMs = 30_000;
@@ -31,7 +31,7 @@ export type RestoreOptions = {
 };
 
 /**
- * Compares each slot on the chain with the signed receipts, and disputes what it leaves out, on the instance that leads:
+ * Compares each slot on the chain with the signed acknowledgements, and disputes what it leaves out, on the instance that leads:
  * one transaction restores the slot. A slot that no committer committed is restored in the same way.
  */
 export function startRestore(options: RestoreOptions): void {
@@ -57,27 +57,27 @@ export function startRestore(options: RestoreOptions): void {
   void holdLeadership({ url: databaseUrl, leadership: "restore", logger, signal, lead });
 }
 
-/** Slots with receipts that are committed, or too old to be committed. */
+/** Slots with acknowledgements that are committed, or too old to be committed. */
 async function dueSlots({ pool, deployment }: RestoreOptions, from: bigint, now: bigint): Promise<bigint[]> {
   const { rows } = await pool.query<{ slot: bigint; committed: boolean }>(
     `select r.slot::numeric as slot, exists (select from chain.heartbeat_slot h where h.slot = r.slot) as committed
-     from (select distinct slot from app.heartbeat_receipt where slot >= $1) as r order by r.slot`,
+     from (select distinct slot from app.heartbeat_ack where slot >= $1) as r order by r.slot`,
     [from],
   );
   return rows
     .filter(({ slot, committed }) => committed || slot < now - maxSlotAge - 1n)
-    .filter(({ slot }) => Date.now() >= receiptDelayMs(slot, deployment))
+    .filter(({ slot }) => Date.now() >= ackDelayMs(slot, deployment))
     .map(({ slot }) => slot);
 }
 
 /** Disputes what a slot leaves out. False: nothing is missing, or nothing can be done. */
 async function restoreSlot(options: RestoreOptions, slot: bigint): Promise<boolean> {
   const { pool, deployment, sender, context, metrics } = options;
-  const receipts = await readReceipts(pool, deployment, slot);
+  const acks = await readAcks(pool, deployment, slot);
   const present = await presentOnChain(pool, slot);
-  const disputes = receipts.flatMap((receipt) => {
-    const proven = missingWords(receipt, present);
-    return proven === undefined ? [] : [{ slot, ...proven, signature: receipt.signature }];
+  const disputes = acks.flatMap((ack) => {
+    const proven = missingWords(ack, present);
+    return proven === undefined ? [] : [{ slot, ...proven, signature: ack.signature }];
   });
   if (disputes.length === 0) return false;
   try {
@@ -88,7 +88,7 @@ async function restoreSlot(options: RestoreOptions, slot: bigint): Promise<boole
       args: [disputes],
     });
     metrics.slotsRestored.inc();
-    context.logger.warn({ event: "slot_restored", slot, receipts: disputes.length, hash });
+    context.logger.warn({ event: "slot_restored", slot, acks: disputes.length, hash });
   } catch (error) {
     if (!(error instanceof FatalError) || error.code !== "transaction_reverted") throw error;
     context.logger.error({ event: "slot_not_restored", slot, error });
@@ -96,9 +96,9 @@ async function restoreSlot(options: RestoreOptions, slot: bigint): Promise<boole
   return true;
 }
 
-/** The words of a receipt with a node that the chain leaves out, with their proof. Adds their nodes to `present`. */
+/** The words of an acknowledgement with a node that the chain leaves out, with their proof. Adds their nodes to `present`. */
 export function missingWords(
-  { words }: Pick<SlotReceipt, "words">,
+  { words }: Pick<SlotAck, "words">,
   present: Set<number>,
 ): ProvenWords | undefined {
   const missing = words.flatMap(nodesOfWord).filter((nodeId) => !present.has(nodeId));

@@ -11,9 +11,9 @@ export function lateMs({ parameters }: Periods): number {
 }
 
 /**
- * When every running instance has published its receipt of a slot, ms since the epoch: as long after the time of late
+ * When every running instance has published its acknowledgement of a slot, ms since the epoch: as long after the time of late
  * heartbeats as that is long.
  */
-export function receiptDelayMs(slot: bigint, deployment: Periods): number {
+export function ackDelayMs(slot: bigint, deployment: Periods): number {
   return Number(slot + 1n) * deployment.parameters.slotSeconds * 1_000 + 2 * lateMs(deployment);
 }

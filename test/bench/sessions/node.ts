@@ -54,10 +54,10 @@ export async function openNode(options: {
       nodeId = message.id ?? 0;
       welcomed.resolve(message.heartbeatSeconds);
     } else if (message.type === "ack" && message.slot === slot && sentAt > 0) {
-      (message.receipt === undefined ? notes.acks : notes.receipts).push(performance.now() - sentAt);
+      (message.signed === undefined ? notes.acks : notes.receipts).push(performance.now() - sentAt);
       sentAt = 0;
-      if (message.receipt !== undefined && notes.samples.length < 50) {
-        notes.samples.push({ slot, nodeId, ...message.receipt });
+      if (message.signed !== undefined && notes.samples.length < 50) {
+        notes.samples.push({ slot, nodeId, ...message.signed });
       }
     } else if (message.type === "error") welcomed.reject(new Error(message.message));
   });

@@ -43,7 +43,7 @@ export async function governedFixture() {
       receiptsPoster: people.receiptsPoster,
       watchers: [people.watcher],
       committers: [people.committer],
-      receiptSigners: [keyOf("receipts").address],
+      acknowledgers: [keyOf("acknowledger").address],
       cosigners: [keyOf("cosigner").address],
       keepers: [people.keeper],
       witnesses: [keyOf("witness").address],

@@ -115,7 +115,7 @@ export async function marketFixture(changes: Partial<NgpuParametersInput> = {}) 
       unpauser,
       delays: { unpauser: 3_600 },
       committers: [committer],
-      receiptSigners: [keyOf("receipts").address],
+      acknowledgers: [keyOf("acknowledger").address],
       cosigners: [keyOf("cosigner").address],
       keepers: [keeper],
       witnesses: [keyOf("witness").address],

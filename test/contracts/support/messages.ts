@@ -120,7 +120,7 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
   heartbeatAckTypes: async (market) => {
-    const signer = keyOf("receipts");
+    const signer = keyOf("acknowledger");
     const slot = BigInt(Math.floor((await market.time.latest()) / 60));
     await market.time.increase(120);
     const tree = wordTreeOf(wordsOf([1, 2]));

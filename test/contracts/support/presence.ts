@@ -6,7 +6,7 @@ import type { Hex, LocalAccount, TransactionReceipt } from "viem";
 import { keyOf, later, type MarketFixture } from "./market.ts";
 
 export const cosigner = keyOf("cosigner");
-export const receiptSigner = keyOf("receipts");
+export const acknowledger = keyOf("acknowledger");
 
 type Sent = { account?: Hex; signer?: LocalAccount };
 
@@ -33,14 +33,14 @@ export async function markOffline(
   return mined(computeNode.write.markOffline([statements], { account }));
 }
 
-/** What disputes a node's slot, or all of a receipt's words. */
+/** What disputes a node's slot, or all of an acknowledgement's words. */
 export async function disputeOf(
   { deployment }: Pick<MarketFixture, "deployment">,
   slot: bigint,
   {
     nodeIds = [1, 2, 3],
     words,
-    signer = receiptSigner,
+    signer = acknowledger,
   }: {
     nodeIds?: readonly number[];
     /** Indexes of the words; default: all. */

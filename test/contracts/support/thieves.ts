@@ -21,7 +21,7 @@ const addresses = ["admin", "operations", "guardian", "unpauser", "treasury", "p
 const lists = [
   "watchers",
   "committers",
-  "receiptSigners",
+  "acknowledgers",
   "cosigners",
   "keepers",
   "witnesses",

@@ -13,7 +13,7 @@ import {
 import { stateLoss, witness } from "./losses.ts";
 import { keyOf } from "./market.ts";
 import { bindWallet } from "./nodes.ts";
-import { commitCosigned, cosigner, disputeOf, markOffline, receiptSigner } from "./presence.ts";
+import { acknowledger, commitCosigned, cosigner, disputeOf, markOffline } from "./presence.ts";
 import { expectRefused, expectRevert } from "./reverts.ts";
 import { asManager, honestLeases, type Robbed, refOf } from "./thieves.ts";
 import { partner } from "./workspaces.ts";
@@ -75,10 +75,10 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     return market.people.committer;
   },
   // It gives its node presence that was not, which waves and measurers judge.
-  "receipts' signer": async (market) => {
+  acknowledger: async (market) => {
     const dispute = await disputeOf(market, await endedSlot(market), { nodeIds: [market.thief.id] });
     await market.computeNode.write.disputeHeartbeats([[dispute]]);
-    return receiptSigner.address;
+    return acknowledger.address;
   },
   "receipts' poster": async ({ people, pomc, escrow, honest }) => {
     const account = people.receiptsPoster;

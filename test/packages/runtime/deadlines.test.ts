@@ -13,11 +13,18 @@ describe("deadlines from the environment", () => {
 
   it("have the value of their variable, or their default", () => {
     expect(read({})).to.deep.equal({ start: 60, stop: 30 });
-    expect(read({ DEADLINE_STOP: "2.5" })).to.deep.equal({ start: 60, stop: 2.5 });
+    expect(read({ DEADLINE_STOP_SECONDS: "2.5" })).to.deep.equal({ start: 60, stop: 2.5 });
   });
 
   it("are rejected with name and description when they are not positive", () => {
-    expect(() => read({ DEADLINE_START: "0" })).to.throw(/DEADLINE_START .*Seconds that a start may take/);
+    expect(() => read({ DEADLINE_START_SECONDS: "0" })).to.throw(
+      /DEADLINE_START_SECONDS .*Seconds that a start may take/,
+    );
+  });
+
+  it("are rejected under the name that they had without a unit", () => {
+    expect(() => read({ DEADLINE_START: "90" })).to.throw(/DEADLINE_START is now DEADLINE_START_SECONDS/);
+    expect(read({ DEADLINE_START: "", PLACEMENT_PAUSE: "1" })).to.deep.equal({ start: 60, stop: 30 });
   });
 });
 

@@ -223,7 +223,7 @@ async function deploy(rpcUrl: string, folder: string): Promise<NgpuDeployment> {
         treasury: address,
         guardian: address,
         committers: [address],
-        receiptSigners: [],
+        acknowledgers: [],
         keepers: [address],
         measureKeepers: [address],
         poster: address,

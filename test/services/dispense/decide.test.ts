@@ -10,7 +10,7 @@ import {
 import { runs } from "../../support/runs.ts";
 
 const limits: PlacementFacts["limits"] = {
-  wave: 4,
+  replicas: 4,
   source: 10,
   attempts: 3,
   attemptsWindow: 300,
@@ -105,7 +105,7 @@ describe("dispense: which placements to request", () => {
     expect(refusalReason("WorkspaceNotOpen")).to.equal(null);
   });
 
-  it("distributes in waves", () => {
+  it("distributes a limited number of replicas at once", () => {
     expect(asks(facts([{}, {}, {}, {}, {}, {}]))).to.deep.equal([0, 1, 2, 3]);
     expect(asks(facts([{}, {}], { distributing: 3 }))).to.deep.equal([0]);
     const last = placement({ status: "requested" });
@@ -135,8 +135,8 @@ describe("dispense: which placements to request", () => {
           );
           const again = asks({ ...before, missing: after });
           expect(again.filter((replica) => requested.has(replica))).to.deep.equal([]);
-          expect(requested.size + distributing).to.be.at.most(Math.max(limits.wave, distributing));
-          // The first round requests up to the limit of the wave, so a second round requests nothing.
+          expect(requested.size + distributing).to.be.at.most(Math.max(limits.replicas, distributing));
+          // The first round requests up to the limit, so a second round requests nothing.
           expect(again).to.deep.equal([]);
         },
       ),

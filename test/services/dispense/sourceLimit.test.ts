@@ -4,7 +4,7 @@ import { loadPlacementFacts } from "../../../services/dispense/store.ts";
 import { insertAssignment, insertNode, insertRow, openChainTables } from "../support/chainTables.ts";
 
 const limits = {
-  wave: 64,
+  replicas: 64,
   source: 2,
   attempts: 5,
   attemptsWindow: 60,

@@ -38,7 +38,7 @@ describe("match: acknowledgements of heartbeats", () => {
       account: { ...signer, signTypedData },
       presence: { mark: async () => {} },
       sessionMonitor: { recordHeartbeat: () => {} },
-      metrics: { receipts: { inc: () => {} } },
+      metrics: { acks: { inc: () => {} } },
     } as unknown as AcknowledgeOptions);
     const sent: ServerMessage[] = [];
     const session = {
@@ -58,7 +58,7 @@ describe("match: acknowledgements of heartbeats", () => {
     await eventually("the second is being signed too", () => signings === 2);
     release();
     await eventually("both are acknowledged", () => sent.length === 2);
-    expect(sent.filter((message) => message.type === "ack" && message.receipt !== undefined)).to.have.length(
+    expect(sent.filter((message) => message.type === "ack" && message.signed !== undefined)).to.have.length(
       1,
     );
     for (const stop of stops) stop();

@@ -75,11 +75,11 @@ describe("match: heartbeats", function () {
     if (a === undefined) throw new Error("Two instances were started.");
     const { peer, nodeId } = await joinNode(a.url, deployment);
     peer.beat(deployment.parameters.slotSeconds);
-    const { slot, receipt } = await peer.next("ack", (ack) => ack.receipt !== undefined);
-    if (receipt === undefined) throw new Error("It was waited for.");
-    const own = { ...receipt, slot, nodeId };
+    const { slot, signed } = await peer.next("ack", (ack) => ack.signed !== undefined);
+    if (signed === undefined) throw new Error("It was waited for.");
+    const own = { ...signed, slot, nodeId };
     expect(await ackSignerOf(deployment, own)).to.equal(
-      privateKeyToAccount(test.market.powers.receipts).address,
+      privateKeyToAccount(test.market.powers.acknowledger).address,
     );
     // The chain's clock may be behind.
     await eventually(
@@ -90,7 +90,7 @@ describe("match: heartbeats", function () {
       },
       60_000,
     );
-    const ofSlot = peer.received.filter((one) => one.type === "ack" && one.slot === slot && one.receipt);
+    const ofSlot = peer.received.filter((one) => one.type === "ack" && one.slot === slot && one.signed);
     expect(ofSlot).to.have.length(1);
     const { signature, ...message } = own;
     const dispute = { ...message, deadline: soon() };

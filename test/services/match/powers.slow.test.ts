@@ -15,7 +15,7 @@ describe("match, one process for each power", function () {
 
   before(async () => {
     test = await setupMatch();
-    serving = await test.startMatch("serving", {}, ["relayer", "receipts"]);
+    serving = await test.startMatch("serving", {}, ["relayer", "acknowledger"]);
     ({ peer, nodeId } = await joinNode(serving.url, test.market.deployment));
     // A loss of all nodes would be suspected to be match's own outage.
     const other = await joinNode(serving.url, test.market.deployment);
@@ -42,8 +42,8 @@ describe("match, one process for each power", function () {
 
   it("relays and acknowledges without any power on the chain", async () => {
     expect(await sendersOf("NodeRegistered")).to.deep.equal([addressOf("relayer").toLowerCase()]);
-    const { receipt } = await peer.next("ack", (ack) => ack.receipt !== undefined, 30_000);
-    expect(receipt).to.not.equal(undefined);
+    const { signed } = await peer.next("ack", (ack) => ack.signed !== undefined, 30_000);
+    expect(signed).to.not.equal(undefined);
     expect(await sendersOf("HeartbeatsCommitted")).to.deep.equal([]);
   });
 

@@ -140,8 +140,8 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
 
 /** The variables of match with a key of each power. */
 const powerVariables: Record<Power, string> = {
-  relayer: "SIGNER_KEY",
-  receipts: "RECEIPTS_KEY",
+  relayer: "RELAYER_KEY",
+  acknowledger: "ACKNOWLEDGER_KEY",
   committer: "COMMITTER_KEY",
   keeper: "KEEPER_KEY",
   witness: "WITNESS_KEY",

@@ -15,7 +15,7 @@ describe("match: the witness of lost nodes, in a process of its own", function (
   before(async () => {
     // Long slots, and no committer: a lost node stays online on the chain.
     test = await setupMatch({ slotSeconds: 30 });
-    const serving = await test.startMatch("serving", {}, ["relayer", "receipts"]);
+    const serving = await test.startMatch("serving", {}, ["relayer", "acknowledger"]);
     await test.startMatch("keeper", {}, ["keeper"]);
     nodes = [];
     for (const pricePerSecond of [10n, 11n, 12n]) {

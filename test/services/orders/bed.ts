@@ -122,7 +122,7 @@ async function environments(
       DATABASE_URL: market.urlAs("ngpu_dispense"),
       SIGNER_KEY: privateKeyOf("dispense"),
       NODE_TRANSFERS: "50",
-      PLACEMENT_PAUSE: "2",
+      PLACEMENT_PAUSE_SECONDS: "2",
     },
     apiServer: {
       ...shared,

@@ -32,7 +32,7 @@ const people = [
   "owner",
   "relayer",
   "match",
-  "receipts",
+  "receiptsPoster",
   "witness",
 ] as const;
 type Person = (typeof people)[number];
@@ -170,12 +170,12 @@ const parameters: NgpuParametersInput = {
   treasury: address("treasury"),
   guardian: address("deployer"),
   committers: [],
-  receiptSigners: [],
+  acknowledgers: [],
   keepers: [address("workspace"), address("dispense"), address("match")],
   witnesses: [address("witness")],
   measureKeepers: [],
   poster: address("deployer"),
-  receiptsPoster: address("receipts"),
+  receiptsPoster: address("receiptsPoster"),
   quorum: 1,
   slotSeconds: 60,
   heartbeatWindowSeconds: 600,

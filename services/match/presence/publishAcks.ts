@@ -2,35 +2,30 @@ import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { signHeartbeats, signRoot } from "@ngpu/protocol/heartbeatAck";
 import type { LocalAccount } from "viem";
-import { noRoot, storeReceipt } from "./receiptStore.ts";
+import { noRoot, storeAck } from "./ackStore.ts";
 
 export type PublishOptions = {
   pool: Database;
   deployment: Deployment;
   instance: string;
-  /** A receipts' signer. */
+  /** An acknowledger. */
   account: LocalAccount;
 };
 
 /** Publishes what this instance heard in slots that ended, again when it heard more. */
-export type ReceiptPublisher = {
+export type AckPublisher = {
   publish(slot: bigint, nodeIds: ReadonlySet<number>): Promise<void>;
   /** Forgets what was published for slots before this one. */
   forget(before: bigint): void;
 };
 
-export function createReceiptPublisher({
-  pool,
-  deployment,
-  instance,
-  account,
-}: PublishOptions): ReceiptPublisher {
+export function createAckPublisher({ pool, deployment, instance, account }: PublishOptions): AckPublisher {
   const published = new Map<bigint, number>();
   return {
     async publish(slot, nodeIds) {
       if (published.get(slot) === nodeIds.size) return;
       const size = nodeIds.size;
-      const receipt =
+      const ack =
         size === 0
           ? {
               words: [],
@@ -38,8 +33,8 @@ export function createReceiptPublisher({
               signature: await signRoot(account, deployment, { slot, root: noRoot }),
             }
           : await signHeartbeats(account, deployment, slot, nodeIds);
-      const { words, root, signature } = receipt;
-      await storeReceipt(pool, instance, { slot, words, root, signature });
+      const { words, root, signature } = ack;
+      await storeAck(pool, instance, { slot, words, root, signature });
       published.set(slot, size);
     },
     forget(before) {
