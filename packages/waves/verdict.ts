@@ -43,8 +43,8 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
   const seen = facts.evidence?.get(key);
   const shares = seen ?? agreed(stated, rules.spare);
   const contested = seen === undefined && stated.some((own) => !isAtLeast(shares, own));
-  const passed = isAtLeast(shares, rules.least);
-  const outcome = passed ? "passed" : leased && isSilent(shares) ? "kept" : "failed";
+  const isDisputed = contested && stated.some((own) => isAtLeast(own, rules.least));
+  const outcome = outcomeOf(shares, { least: rules.least, isDisputed, isKept: leased && isSilent(shares) });
   const measurers = judges.map(({ measurerId }) => measurerId);
   return {
     nodeId,
@@ -55,6 +55,19 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
     contested,
     measurers,
   };
+}
+
+/**
+ * Measurers who omit an answer, or pass a lie, decide nothing against one who states the opposite: only evidence does. So
+ * a pass takes all but the spare ones, and a failure all of them.
+ */
+function outcomeOf(
+  shares: Shares,
+  given: { least: Shares; isDisputed: boolean; isKept: boolean },
+): DeviceVerdict["outcome"] {
+  if (isAtLeast(shares, given.least)) return "passed";
+  if (given.isDisputed) return "undecided";
+  return given.isKept ? "kept" : "failed";
 }
 
 /** Without a judge nothing is proven. One statement of two or fewer is never spare. */
@@ -70,7 +83,8 @@ function isSilent(shares: Shares): boolean {
 
 /** Whether so many nodes fail that the wave itself is the likely reason. A node fails when one of its devices does. */
 function isLoss(devices: readonly DeviceVerdict[], { lossPermille }: Rules): boolean {
-  const challenged = new Set(devices.filter(({ outcome }) => outcome !== "kept").map(({ nodeId }) => nodeId));
-  const failed = new Set(devices.filter(({ outcome }) => outcome === "failed").map(({ nodeId }) => nodeId));
+  const judged = devices.filter(({ outcome }) => outcome === "passed" || outcome === "failed");
+  const challenged = new Set(judged.map(({ nodeId }) => nodeId));
+  const failed = new Set(judged.filter(({ outcome }) => outcome === "failed").map(({ nodeId }) => nodeId));
   return failed.size * 1_000 > challenged.size * lossPermille;
 }
