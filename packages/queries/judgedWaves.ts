@@ -1,13 +1,44 @@
 import type { Queryable } from "@ngpu/db/pool";
-import { countedWaves, type WaveOutcome } from "@ngpu/waves/history";
+import { countedWaves, type JudgedWave, knownNodes, type WaveOutcome } from "@ngpu/waves/history";
 import { type Proofs, proofsOf } from "@ngpu/waves/proofs";
+import type { Rules } from "@ngpu/waves/rules";
 import { blocksOf, type WaveTerms } from "@ngpu/waves/schedule";
-import { waveVerdict } from "@ngpu/waves/verdict";
+import { passedNodes, waveVerdict } from "@ngpu/waves/verdict";
 import { readWave, readWaves, type WaveRow } from "./waves.ts";
 
-/** Waves that are read at once, and verdicts that are kept in memory. A verdict never changes on one chain. */
+/** Waves that are read at once, and that are kept in memory. A verdict never changes on one chain. */
 const page = 60;
-const keptVerdicts = 128;
+const keptWaves = 128;
+
+/** Judges waves whose reveals have ended, from the exported chain. */
+export type WaveJudge = (db: Queryable, row: WaveRow) => Promise<JudgedWave>;
+
+/** Reads what each wave needs of those before once. */
+export function createWaveJudge(terms: WaveTerms): WaveJudge {
+  const passed = new Map<string, ReadonlySet<number>>();
+  return async (db, row) => {
+    const wave = await readWave(db, row, terms);
+    const verdict = waveVerdict({ ...wave, known: await knownBefore(db, row, wave.rules) }, wave.rules);
+    note(passed, keyOf(row), passedNodes(verdict));
+    return { ...wave, verdict };
+  };
+
+  /** Whether a node passed does not depend on whether the wave was held, so earlier waves need none before them. */
+  async function knownBefore(db: Queryable, { waveId, fillBlock }: WaveRow, rules: Rules) {
+    const rows = await readWaves(db, BigInt(fillBlock), { before: waveId, limit: rules.counted });
+    const before = await Promise.all(
+      rows.reverse().map(async (row) => {
+        const known = passed.get(keyOf(row));
+        if (known !== undefined) return known;
+        const wave = await readWave(db, row, terms);
+        const nodes = passedNodes(waveVerdict(wave, wave.rules));
+        note(passed, keyOf(row), nodes);
+        return nodes;
+      }),
+    );
+    return knownNodes(before, rules);
+  }
+}
 
 /** What waves proved, by blocks. */
 export type WaveProofs = {
@@ -17,6 +48,7 @@ export type WaveProofs = {
 
 /** Reads what waves proved from the exported chain. Each wave is judged once. */
 export function createWaveProofs(terms: WaveTerms): WaveProofs {
+  const judge = createWaveJudge(terms);
   const judged = new Map<string, WaveOutcome>();
   let last: { key: string; proofs: Proofs } | undefined;
   const { revealed: length } = blocksOf(0, terms);
@@ -42,7 +74,7 @@ export function createWaveProofs(terms: WaveTerms): WaveProofs {
       const rows = await readWaves(db, until, { before, limit: page });
       for (const row of rows) {
         const known = judged.get(keyOf(row)) ?? slim(await judge(db, row));
-        judged.set(keyOf(row), known);
+        note(judged, keyOf(row), known);
         found.push(known);
         held += known.verdict.held ? 1 : 0;
       }
@@ -50,13 +82,7 @@ export function createWaveProofs(terms: WaveTerms): WaveProofs {
       if (oldest === undefined) break;
       before = oldest.waveId;
     }
-    for (const key of judged.keys()) if (judged.size > keptVerdicts) judged.delete(key);
     return found.reverse();
-  }
-
-  async function judge(db: Queryable, row: WaveRow): Promise<WaveOutcome> {
-    const wave = await readWave(db, row, terms);
-    return { ...wave, verdict: waveVerdict(wave, wave.rules) };
   }
 }
 
@@ -69,4 +95,10 @@ function slim({ waveId, blocks, rules, verdict }: WaveOutcome): WaveOutcome {
     return { nodeId, device, outcome, proven };
   });
   return { waveId, blocks, rules, challenged: [], verdict: { held: verdict.held, devices } };
+}
+
+function note<Value>(known: Map<string, Value>, key: string, value: Value): void {
+  known.set(key, value);
+  const [oldest] = known.keys();
+  if (known.size > keptWaves && oldest !== undefined) known.delete(oldest);
 }

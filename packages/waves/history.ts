@@ -9,7 +9,7 @@ import {
   type WaveLog,
   type WaveVerdict,
 } from "./types.ts";
-import { waveVerdict } from "./verdict.ts";
+import { passedNodes, waveVerdict } from "./verdict.ts";
 import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
@@ -33,17 +33,26 @@ export function judgedWaves(
   until: bigint,
   evidence: EvidenceByWave = new Map(),
 ): JudgedWave[] {
+  const passed: Set<number>[] = [];
   return wavesIn(logs).flatMap((waveId) => {
     const wave = waveOf(logs, waveId, terms);
     if (wave === undefined || BigInt(wave.blocks.revealed) > until) return [];
+    const known = knownNodes(passed, wave.rules);
     const shown = evidence.get(waveId);
-    return [
-      {
-        ...wave,
-        verdict: waveVerdict(shown === undefined ? wave : { ...wave, evidence: shown }, wave.rules),
-      },
-    ];
+    const facts = shown === undefined ? { ...wave, known } : { ...wave, known, evidence: shown };
+    const verdict = waveVerdict(facts, wave.rules);
+    passed.push(passedNodes(verdict));
+    return [{ ...wave, verdict }];
   });
+}
+
+/**
+ * The nodes whose failures tell a lost wave.
+ *
+ * @param passed The nodes that passed each of the waves before, oldest first.
+ */
+export function knownNodes(passed: readonly ReadonlySet<number>[], { counted }: Rules): Set<number> {
+  return new Set(passed.slice(-counted).flatMap((nodes) => [...nodes]));
 }
 
 /** Held waves that standings look back on: older verdicts have expired. */
