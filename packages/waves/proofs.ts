@@ -17,8 +17,8 @@ export type ProvenDevice = {
 };
 
 /**
- * What a market's waves proved. A node is `judged` once enough waves were held since it registered for it to have passed.
- * Until then it is a newcomer, about which nothing is known.
+ * What a market's waves proved. A node is `judged` once enough waves that some device passed were held since it registered for
+ * it to have passed. Until then it is a newcomer, about which nothing is known.
  */
 export type Proofs = {
   devicesOf: (nodeId: number) => readonly ProvenDevice[];
@@ -42,7 +42,10 @@ export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
     });
   }
   const { passes } = waves.at(-1)?.rules ?? defaultRules;
-  const held = waves.filter(({ verdict }) => verdict.held).map(({ blocks }) => blocks.fill);
+  // A wave that no device passes shows nothing about those that did not.
+  const isPassed = ({ verdict: { held, devices } }: WaveOutcome) =>
+    held && devices.some(({ outcome }) => outcome === "passed");
+  const held = waves.filter(isPassed).map(({ blocks }) => blocks.fill);
   const needed = held.at(-passes);
   return {
     devicesOf: (nodeId) => devices.get(nodeId) ?? [],

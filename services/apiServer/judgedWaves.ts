@@ -1,6 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Queryable } from "@ngpu/db/pool";
-import { createWaveJudge } from "@ngpu/queries/judgedWaves";
+import { createWaveJudge, type WaveJudge } from "@ngpu/queries/judgedWaves";
 import { readWaves, type WaveRow } from "@ngpu/queries/waves";
 import type { JudgedWave } from "@ngpu/waves/history";
 import { blocksOf } from "@ngpu/waves/schedule";
@@ -14,7 +14,7 @@ const mostWaves = 60;
 /** The waves whose reveals have ended, with their verdicts: newest first, each computed once. */
 export function createJudgedWaves({ db, deployment }: { db: Queryable; deployment: Deployment }) {
   const judged = new Map<string, Promise<JudgedWave>>();
-  const judgeWave = createWaveJudge(deployment.parameters.waves);
+  let judgeWave: WaveJudge | undefined;
 
   return {
     /** Newest first, until each device of the node has as many verdicts as count. */
@@ -36,6 +36,7 @@ export function createJudgedWaves({ db, deployment }: { db: Queryable; deploymen
     const key = `${row.waveId} ${row.fillHash}`;
     const known = judged.get(key);
     if (known !== undefined) return known;
+    judgeWave ??= createWaveJudge(deployment.parameters.waves);
     const made = judgeWave(db, row);
     judged.set(key, made);
     made.catch(() => judged.delete(key));
