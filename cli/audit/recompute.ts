@@ -1,4 +1,5 @@
 import { type BlockClock, createBlockClock, readRewardLogs } from "@ngpu/audit/chainHistory";
+import { readJudgedWaves } from "@ngpu/audit/waveHistory";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
@@ -8,6 +9,7 @@ import { finalDays, windowOf } from "@ngpu/rewards/epochs";
 import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
 import { rewardContractOf } from "@ngpu/rewards/rewardContracts";
 import { FatalError, InputError } from "@ngpu/runtime/errors";
+import type { JudgedWave } from "@ngpu/waves/history";
 import type { Address } from "viem";
 import { readNetwork } from "../shared/network.ts";
 import { apiOf, settingsOf } from "../shared/settings.ts";
@@ -15,7 +17,12 @@ import { apiOf, settingsOf } from "../shared/settings.ts";
 export type SourceOptions = { api: string; rpcUrl?: string; deployment?: string };
 
 /** A market's chain: its deployment, its logs and the epochs that its poster posted. */
-type History = { deployment: Deployment; logs: RewardLogs; clock: BlockClock };
+type History = {
+  deployment: Deployment;
+  logs: RewardLogs;
+  waves: readonly JudgedWave[];
+  clock: BlockClock;
+};
 
 /** The root that the chain has for an epoch. */
 export type PostedEpoch = { root: string; total: bigint; dataHash: string };
@@ -61,11 +68,12 @@ export async function recomputeEpoch(number: number, options: SourceOptions): Pr
   const { number: latest } = await readHeader(client, "latest");
   const clock = createBlockClock(client, latest);
   const logs = await readRewardLogs(client, deployment, { upTo: latest, clock });
+  const waves = await readJudgedWaves(client, deployment, { upTo: latest, clock });
   const posted = postedEpoch(logs, deployment, number);
   let before: Closed = { number: 0, granted: new Map(), bonds: new Map(), throughDay: null };
   let found: ClosedEpoch | undefined;
   for (let next = 1; next <= number; next++) {
-    found = await closeNext({ deployment, logs, clock }, next, before);
+    found = await closeNext({ deployment, logs, waves, clock }, next, before);
     before = found.closed;
   }
   const recomputed = found as ClosedEpoch;
@@ -93,7 +101,7 @@ function postedEpoch(logs: RewardLogs, deployment: Deployment, number: number): 
 }
 
 async function closeNext(
-  { deployment, logs, clock }: History,
+  { deployment, logs, waves, clock }: History,
   number: number,
   before: Closed,
 ): Promise<ClosedEpoch> {
@@ -117,7 +125,7 @@ async function closeNext(
   // Nothing was counted before the first epoch.
   const counted = number === 1 ? undefined : await clock.lastBefore(windowOf(number - 1, periods).settledAt);
   const facts = factsOfLogs(logs, {
-    ...{ window, periods, terms, throughDay: before.throughDay, firstTime },
+    ...{ waves, window, periods, terms, throughDay: before.throughDay, firstTime },
     asOf: await clock.lastBefore(window.settledAt),
     after: counted?.block ?? 0n,
     blockBefore: (time) => dayBlocks.get(time) ?? 0n,

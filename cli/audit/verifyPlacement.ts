@@ -1,3 +1,4 @@
+import { waveTerms } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { type PlacementRecord, placementRecord } from "@ngpu/protocol/placement/response";
 import { defaultStrategy } from "@ngpu/protocol/placement/strategies";
@@ -5,10 +6,11 @@ import { findPlacement } from "@ngpu/queries/placements";
 import { type Replay, replayPlacement } from "@ngpu/queries/replay";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
+import type { WaveTerms } from "@ngpu/waves/schedule";
 import { endWith } from "../shared/exitCodes.ts";
 import { apiOf, type GlobalOptions, namedApi, settingsOf } from "../shared/settings.ts";
 import { withDatabase } from "./database.ts";
-import type { SourceOptions } from "./recompute.ts";
+import { type SourceOptions, sourceOf } from "./recompute.ts";
 import { isLease, verifyAssignment } from "./verifyAssignment.ts";
 
 type Options = SourceOptions & GlobalOptions & { api: string; json: boolean; databaseUrl?: string };
@@ -29,10 +31,17 @@ export async function verifyPlacement(id: string, options: Options): Promise<voi
     );
   }
   await withDatabase(options.databaseUrl, async (pool) => {
-    const replay = await replayPlacement(pool, await readPlacement(pool, id, options));
+    const placement = await readPlacement(pool, id, options);
+    const replay = await replayPlacement(pool, placement, await waveTermsOf(pool, options));
     process.stdout.write(options.json === true ? `${toJson(replay)}\n` : formatText(replay));
     endWith(replay.same ? "success" : "no");
   });
+}
+
+/** The terms of waves, from the deployment; the default ones where the chain has no wave. */
+async function waveTermsOf(pool: Database, options: Options): Promise<WaveTerms> {
+  const { rowCount } = await pool.query("select from chain.wave limit 1");
+  return rowCount === 0 ? waveTerms.parse({}) : (await sourceOf(options)).deployment.parameters.waves;
 }
 
 /**

@@ -32,7 +32,8 @@ export async function verifyWave(number: string, options: Options): Promise<void
     [
       `Wave ${wave.waveId} began at block ${wave.blocks.fill}. Drawn measurers: ${idsOf(wave.drawn)}.`,
       verdict.held
-        ? `Held: ${of("passed")} devices passed, ${of("failed")} failed, ${of("kept")} keep their last proof.`
+        ? `Held: ${of("passed")} devices passed, ${of("failed")} failed, ${of("kept")} keep their last proof, ` +
+          `about ${of("undecided")} measurers differ.`
         : `Not held (${verdict.reason}), so it counts for no device.`,
       ...verdict.devices.filter(({ contested }) => contested).map(contestedText),
       ...evidence.flatMap(({ file, verdict: own }) => (own.accepted ? [] : [`${file}: ${own.message}`])),

@@ -1,7 +1,8 @@
 import { type EvidenceVerdict, judgeEvidence, type WaveChain } from "@ngpu/waves/evidence";
+import { judgedWaves, knownNodes } from "@ngpu/waves/history";
 import { beginsAt, type WaveTerms, windowOf } from "@ngpu/waves/schedule";
 import { keyOf, type Shares, type WaveLog, type WaveVerdict } from "@ngpu/waves/types";
-import { waveVerdict } from "@ngpu/waves/verdict";
+import { passedNodes, waveVerdict } from "@ngpu/waves/verdict";
 import type { Wave } from "@ngpu/waves/waveLogs";
 import type { Hex } from "viem";
 import type { EvidenceFile } from "./evidenceFiles.ts";
@@ -38,6 +39,12 @@ export function auditWave(given: {
   const shown = new Map<string, Shares>();
   for (const { verdict, ...own } of judged) if (verdict.accepted) shown.set(keyOf(own), verdict.shares);
   const outliers = outliersOf(wave, shown);
+  const ended = judgedWaves(logs, terms, BigInt(wave.blocks.revealed));
+  const before = ended.filter(({ waveId }) => waveId < wave.waveId);
+  const known = knownNodes(
+    before.map(({ verdict }) => passedNodes(verdict)),
+    wave.rules,
+  );
   return {
     checks: {
       firstBlockDrawn: beginsAt({ number: wave.blocks.fill, hash: wave.fillHash }, terms),
@@ -47,7 +54,7 @@ export function auditWave(given: {
       evidenceAccepted: judged.every(({ verdict }) => verdict.accepted),
       statementsAgreeWithEvidence: !outliers.some((id) => !wave.withheld.includes(id)),
     },
-    verdict: waveVerdict({ ...wave, evidence: shown }, wave.rules),
+    verdict: waveVerdict({ ...wave, known, evidence: shown }, wave.rules),
     evidence: judged,
     outliers,
   };

@@ -6,6 +6,7 @@ import { strategyOf } from "@ngpu/placement/preferences";
 import { maxListedNodes, unpackNodes } from "@ngpu/protocol/placement/nodeList";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
 import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
+import type { WaveOutcome } from "@ngpu/waves/history";
 import type { Hex } from "viem";
 import { exclusionReason, logsBefore } from "./exclusionReasons.ts";
 import { fleetOfLogs } from "./fleetLogs.ts";
@@ -41,6 +42,8 @@ type Given = {
   /** The times of the blocks of decision of the workspace's assignments. */
   timesOf: ReadonlyMap<bigint, number>;
   slotSeconds: number;
+  /** The waves that the chain has judged, oldest first. */
+  waves: readonly WaveOutcome[];
 };
 
 /**
@@ -54,7 +57,7 @@ type Given = {
 export function auditAssignment(
   logs: readonly ChainLog[],
   assigned: ChainLog,
-  { decided, assignedAt, timesOf, slotSeconds }: Given,
+  { decided, assignedAt, timesOf, slotSeconds, waves }: Given,
 ): AssignmentAudit {
   const { args, block } = assigned;
   const named = {
@@ -72,7 +75,7 @@ export function auditAssignment(
   const listed = unpackNodes(args.excluded as Hex);
   const wanted = requestAt(logs, assigned, { decided, excluded: listed ?? [], position: named.position });
   if (wanted === undefined) return { ...none, checks: { block: isRecent, place, ...failed } };
-  const nodes = fleetOfLogs(logs, decided);
+  const nodes = fleetOfLogs(logs, decided, waves);
   const { request, strategy } = wanted;
   const reasonOf = (nodeId: number) =>
     exclusionReason(logs, { assigned, time: decided.time, slotSeconds }, nodeId);
@@ -81,7 +84,7 @@ export function auditAssignment(
   const decision = decide({ block: decided, nodes }, complete, strategyOf(strategy));
   const ranking = decision.type === "placed" ? decision.ranking.map(({ nodeId }) => nodeId) : [];
   const chosen = nodes.find(({ nodeId }) => nodeId === named.nodeId);
-  const later = fleetOfLogs(logsBefore(logs, assigned), { ...decided, number: block });
+  const later = fleetOfLogs(logsBefore(logs, assigned), { ...decided, number: block }, waves);
   const priceNow = later.find(({ nodeId }) => nodeId === named.nodeId)?.pricePerSecond;
   const counted = countedExclusions((nodeId) => nodes.find((node) => node.nodeId === nodeId), request);
   return {

@@ -7,6 +7,7 @@ import { type AssignmentAudit, auditAssignment } from "./assignmentAudit.ts";
 import { type BlockClock, createBlockClock, readMarketLogs } from "./chainHistory.ts";
 import { placementEvents } from "./fleetLogs.ts";
 import { othersPending } from "./placeBounds.ts";
+import { readJudgedWaves } from "./waveHistory.ts";
 
 /** What names an assignment: its lease, or the decision that led to it. */
 export type AssignmentName = { lease: string } | { workspaceId: bigint; replica: number; decidedAt: bigint };
@@ -56,6 +57,7 @@ export async function verifyAssignmentOf(
     assignedAt: await clock.timeOf(assigned.block),
     timesOf: await decisionTimes([assigned, ...othersPending(logs, assigned)], latest, clock),
     slotSeconds: deployment.parameters.slotSeconds,
+    waves: await readJudgedWaves(client, deployment, { upTo: latest, clock }),
   });
   const lease = leaseKey(assigned.args);
   return { lease, assignedAt: assigned.block, decidedHash: decided?.hash, ...audit };

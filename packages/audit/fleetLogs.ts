@@ -1,12 +1,15 @@
 import { assignmentStates, nodeStatuses } from "@ngpu/contracts-sdk/enumNames";
 import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
-import { provenCapacity } from "@ngpu/placement/provenCapacity";
+import { provenCapacity, provenHardware } from "@ngpu/placement/provenCapacity";
 import { implausiblePart, type measurementBounds } from "@ngpu/protocol/measurementBounds";
 import { countPresence, uptimeSlots } from "@ngpu/protocol/presence";
 import { amount, by, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { presenceOf } from "@ngpu/rewards/logFacts";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
+import type { WaveOutcome } from "@ngpu/waves/history";
+import { type Proofs, proofsOf } from "@ngpu/waves/proofs";
+import { hardwareLimit } from "@ngpu/waves/provenHardware";
 import type { Hex } from "viem";
 import { capacityOf, noteSpec, regionOf, unlessZero, type WorkspaceSpec } from "./workspaceLogs.ts";
 
@@ -35,27 +38,38 @@ type Held = {
 type Measured = Record<keyof typeof measurementBounds | "portsReachable", number> & { block: bigint };
 
 /** Every node as of a block, as match reads it from the exported chain. */
-export function fleetOfLogs(logs: readonly ChainLog[], block: FleetBlock): FleetNode[] {
+export function fleetOfLogs(
+  logs: readonly ChainLog[],
+  block: FleetBlock,
+  waves: readonly WaveOutcome[],
+): FleetNode[] {
   const known = logs.filter(by(block.number));
   const held = Map.groupBy(heldBy(known), ({ nodeId }) => nodeId);
   const measured = measurementsBy(known, block.time);
   const uptimes = uptimesBy(known);
+  const proofs = proofsOf(waves.filter(({ blocks: { revealed } }) => BigInt(revealed) <= block.number));
   return [...nodesBy(known)].map(([nodeId, node]) =>
     fleetNode(nodeId, node, held.get(nodeId) ?? [], {
       measured: measured.get(nodeId),
       uptimePermille: uptimes.get(nodeId) ?? 0,
+      proofs,
     }),
   );
 }
 
 function fleetNode(
   nodeId: number,
-  { spec, price, status }: NodeState,
+  { spec, price, status, registered }: NodeState,
   own: Held[],
-  { measured, uptimePermille }: { measured: Measured | undefined; uptimePermille: number },
+  given: { measured: Measured | undefined; uptimePermille: number; proofs: Proofs },
 ): FleetNode {
+  const { measured, uptimePermille, proofs } = given;
   const total = capacityOf(spec.total);
   const free = own.reduce((left, { spec: { resources } }) => without(left, resources), total);
+  const gpuModel = unlessZero(spec.gpuModel);
+  const declared = { gpus: total.gpus, gpuModel, vramMib: number(spec.vramMib) };
+  const limit = hardwareLimit(proofs, nodeId, registered, declared);
+  const { vramMib, ...proven } = provenHardware({ total, free, vramMib: declared.vramMib }, limit);
   const found = measured && {
     ...{ diskGib: measured.diskFreeGib, ports: measured.portsReachable, block: measured.block },
   };
@@ -63,9 +77,9 @@ function fleetNode(
     ...{ diskGib: resources.diskGib, assignedBlock },
   }));
   return {
-    ...{ nodeId, status, vramMib: number(spec.vramMib), computeCapability: number(spec.computeCapability) },
-    ...{ gpuModel: unlessZero(spec.gpuModel), region: regionOf(spec.region), pricePerSecond: price },
-    ...provenCapacity({ total, free }, found, leases),
+    ...{ nodeId, status, vramMib, computeCapability: number(spec.computeCapability) },
+    ...{ gpuModel, region: regionOf(spec.region), pricePerSecond: price },
+    ...provenCapacity(proven, found, leases),
     ...{ measured: measured !== undefined, uptimePermille, latencyTenthMs: measured?.latencyTenthMs ?? null },
     ...{ downMbps: measured?.downMbps ?? 0, upMbps: measured?.upMbps ?? 0 },
     images: new Set(own.filter(({ hasImage }) => hasImage).map(({ spec: { image } }) => image)),
@@ -73,15 +87,20 @@ function fleetNode(
   };
 }
 
-type NodeState = { spec: NodeSpec; price: bigint; status: (typeof nodeStatuses)[number] };
+type NodeState = {
+  spec: NodeSpec;
+  price: bigint;
+  status: (typeof nodeStatuses)[number];
+  registered: bigint;
+};
 
 function nodesBy(logs: readonly ChainLog[]): Map<number, NodeState> {
   const nodes = new Map<number, NodeState>();
-  for (const { name, args } of logs) {
+  for (const { name, args, block } of logs) {
     const nodeId = number(args.nodeId);
     const before = nodes.get(nodeId);
     const declared = () => ({ spec: args.spec as NodeSpec, price: amount(args.pricePerSecond) });
-    if (name === "NodeRegistered") nodes.set(nodeId, { ...declared(), status: "online" });
+    if (name === "NodeRegistered") nodes.set(nodeId, { ...declared(), status: "online", registered: block });
     if (before === undefined) continue;
     if (name === "NodeSpecUpdated") nodes.set(nodeId, { ...before, ...declared() });
     if (name === "NodeStatusChanged")

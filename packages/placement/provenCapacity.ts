@@ -9,6 +9,28 @@ export type MeasuredCapacity = { diskGib: number; ports: number; block: bigint }
 /** Disk space of a lease on the node. */
 type LeaseDisk = { diskGib: number; assignedBlock: bigint };
 
+/** The most of a node's declared hardware that is proven. */
+export type HardwareLimit = { gpus: number; vramMib: number; cpuMilli: number; memoryMib: number };
+
+/**
+ * A node's hardware as far as waves proved it. What leases already hold beyond that is not free.
+ *
+ * @param limit undefined: a newcomer, which counts as it declares
+ */
+export function provenHardware<Spec extends { total: Capacity; free: Capacity; vramMib: number }>(
+  spec: Spec,
+  limit: HardwareLimit | undefined,
+): Spec {
+  if (limit === undefined) return spec;
+  const total = { ...spec.total };
+  const free = { ...spec.free };
+  for (const name of ["gpus", "cpuMilli", "memoryMib"] as const) {
+    total[name] = Math.min(total[name], limit[name]);
+    free[name] = Math.max(0, free[name] - (spec.total[name] - total[name]));
+  }
+  return { ...spec, total, free, vramMib: Math.min(spec.vramMib, limit.vramMib) };
+}
+
 /**
  * The part of a node's capacity that counts. Disk space is limited to the free space that the valid measurement found,
  * less the leases assigned since. Ports count only if the measurement reached one. The declared capacity counts until the

@@ -153,9 +153,8 @@ const intel: Row[] = [
 ];
 
 /**
- * The models whose figures are known, one GPU as the driver lists it. A card of two dies has the figures of one. A proof
- * is contradicted by these figures, and never replaced by them. Until hardware is proven, a node's units are the smaller
- * of what it declares and what is stated here.
+ * The models whose figures are known, one GPU as the driver lists it. A card of two dies has the figures of one. They
+ * contradict a proof, and never replace one.
  */
 export const gpuModels: readonly GpuModel[] = [
   ...from("NVIDIA GeForce specifications", "NVIDIA GeForce ", geforce),

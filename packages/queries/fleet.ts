@@ -2,9 +2,12 @@ import type { NodeStatus } from "@ngpu/contracts-sdk/enumNames";
 import type { Queryable } from "@ngpu/db/pool";
 import { without } from "@ngpu/placement/filters";
 import type { Capacity, FleetBlock, FleetNode } from "@ngpu/placement/fleet";
-import { provenCapacity } from "@ngpu/placement/provenCapacity";
+import { provenCapacity, provenHardware } from "@ngpu/placement/provenCapacity";
 import { countPresence, uptimeSlots } from "@ngpu/protocol/presence";
 import { RetryableError } from "@ngpu/runtime/errors";
+import type { Proofs } from "@ngpu/waves/proofs";
+import { hardwareLimit } from "@ngpu/waves/provenHardware";
+import { blocksOf, type WaveTerms } from "@ngpu/waves/schedule";
 import { isGood } from "./measurements.ts";
 import { newestSlots, readPresence } from "./presence.ts";
 
@@ -44,6 +47,7 @@ type NodeRow = Capacity & {
   compute_capability: number;
   region: string | null;
   price: bigint;
+  registered: bigint;
 };
 type HeldRow = Capacity & {
   node_id: number;
@@ -75,18 +79,19 @@ const ofNodes = "($2::int[] is null or node_id = any($2::int[]))";
  * Reads nodes as of a block.
  *
  * @param nodeIds null: all nodes
- * @param uptimes permille by node id, from `readUptimes`
+ * @param known permille of uptime by node id, from `readUptimes`, and what waves proved by the block
  */
 export async function readNodes(
   db: Queryable,
   block: FleetBlock,
   nodeIds: readonly number[] | null,
-  uptimes: ReadonlyMap<number, number>,
+  known: { uptimes: ReadonlyMap<number, number>; proofs: Proofs },
 ): Promise<FleetNode[]> {
   const given = [block.number, nodeIds];
   const nodes = await db.query<NodeRow>(
     `select node_id::int, status, gpu_model, vram_mib::int, compute_capability::int, region,
-       price_per_second::numeric as price, ${resourceColumns("gpu_count")}
+       price_per_second::numeric as price, registered_block::bigint as registered,
+       ${resourceColumns("gpu_count")}
      from chain.node_history where ${asOf} and ${ofNodes} order by node_id`,
     given,
   );
@@ -106,14 +111,14 @@ export async function readNodes(
      order by node_id, round_id desc`,
     [...given, block.time],
   );
-  return assemble(nodes.rows, held.rows, measured.rows, uptimes);
+  return assemble(nodes.rows, held.rows, measured.rows, known);
 }
 
 function assemble(
   rows: NodeRow[],
   held: HeldRow[],
   measured: MeasuredRow[],
-  uptimes: ReadonlyMap<number, number>,
+  { uptimes, proofs }: { uptimes: ReadonlyMap<number, number>; proofs: Proofs },
 ): FleetNode[] {
   const byNode = Map.groupBy(held, (row) => row.node_id);
   const measurements = new Map(measured.map((row) => [row.node_id, row]));
@@ -122,14 +127,19 @@ function assemble(
     const total = { gpus, cpuMilli, memoryMib, diskGib, ports };
     const own = byNode.get(row.node_id) ?? [];
     const measurement = measurements.get(row.node_id);
+    const gpuModel = nullIfUnset(row.gpu_model);
+    const declared = { gpus, gpuModel, vramMib: row.vram_mib };
+    const { vramMib, ...proven } = provenHardware(
+      { total, free: own.reduce(without, total), vramMib: row.vram_mib },
+      hardwareLimit(proofs, row.node_id, row.registered, declared),
+    );
     return {
       nodeId: row.node_id,
       status: row.status,
-      gpuModel: nullIfUnset(row.gpu_model),
-      vramMib: row.vram_mib,
+      ...{ gpuModel, vramMib },
       computeCapability: row.compute_capability,
       region: nullIfUnset(row.region),
-      ...provenCapacity({ total, free: own.reduce(without, total) }, measurement, own),
+      ...provenCapacity(proven, measurement, own),
       pricePerSecond: row.price,
       measured: measurement !== undefined,
       downMbps: measurement?.down ?? 0,
@@ -159,7 +169,7 @@ export async function readUptimes(db: Queryable, block: FleetBlock): Promise<Map
 }
 
 /**
- * The changes between two blocks of one fork.
+ * The changes between two blocks of one fork. Each node may change where a wave's reveals end.
  *
  * @returns the nodes that changed, and in `slots` whether heartbeat slots were committed, disputed or challenged
  */
@@ -167,11 +177,14 @@ export async function readChanges(
   db: Queryable,
   from: FleetBlock,
   to: FleetBlock,
+  waves: WaveTerms,
 ): Promise<{ nodeIds: number[]; slots: boolean }> {
   const nodes = await db.query<{ node_id: number }>(
     `${["node", "assignment", "measurement"].map(nodesChanged).join(" union ")}
-     union select node_id::int from chain.measurement where expires_at > $2 and expires_at <= $3`,
-    [from.number, from.time, to.time],
+     union select node_id::int from chain.measurement where expires_at > $2 and expires_at <= $3
+     union select node_id::int from chain.node where exists (
+       select from chain.wave where fill_block > $1::bigint - $4 and fill_block <= $5::bigint - $4)`,
+    [from.number, from.time, to.time, blocksOf(0, waves).revealed, to.number],
   );
   const slots = await db.query<{ changed: boolean }>(
     `select exists (select from chain.heartbeat_slot where block_number > $1)

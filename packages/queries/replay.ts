@@ -6,7 +6,9 @@ import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences"
 import type { PlacementRecord } from "@ngpu/protocol/placement/response";
 import { InputError } from "@ngpu/runtime/errors";
 import { toJson } from "@ngpu/runtime/json";
+import type { WaveTerms } from "@ngpu/waves/schedule";
 import { readBlock, readNodes, readUptimes } from "./fleet.ts";
+import { createWaveProofs } from "./judgedWaves.ts";
 import { type PriceLimit, readWanted } from "./wanted.ts";
 
 /** The part of a placement that can be recomputed. */
@@ -35,16 +37,24 @@ export type Replay = {
  * position and excluded nodes) is taken from the stored placement.
  *
  * @param pool any Postgres into which autoExport exports this chain; only schema `chain` is read
+ * @param waves the terms of waves, from the deployment
  * @throws InputError `placement_pending` (not answered yet) or `placement_block_not_found` (reverted by a reorg, or not exported).
  */
-export function replayPlacement(pool: Database, placement: PlacementRecord): Promise<Replay> {
+export function replayPlacement(
+  pool: Database,
+  placement: PlacementRecord,
+  waves: WaveTerms,
+): Promise<Replay> {
   return transaction(pool, async (db) => {
     await db.query("set transaction isolation level repeatable read, read only");
     const { block, position } = await readBasis(db, placement);
     const { replica, excluded } = placement;
     const workspaceId = BigInt(placement.workspaceId);
     const wanted = await readWanted(db, { workspace_id: workspaceId, excluded, replica }, block);
-    const nodes = await readNodes(db, block, null, await readUptimes(db, block));
+    const nodes = await readNodes(db, block, null, {
+      uptimes: await readUptimes(db, block),
+      proofs: await createWaveProofs(waves).upTo(db, block.number),
+    });
     const decision: Decision =
       wanted === undefined
         ? { type: "impossible", refusals: {}, nearest: null }

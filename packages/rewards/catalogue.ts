@@ -1,58 +1,65 @@
-import { type GpuModel, gpuModels } from "@ngpu/proof/models";
+import type { Proven } from "@ngpu/proof/proven";
 import { FatalError } from "@ngpu/runtime/errors";
 import { canonicalJson } from "@ngpu/runtime/json";
-import { type Hex, keccak256, slice, stringToHex } from "viem";
+import { perCore } from "@ngpu/waves/provenHardware";
+import { type Hex, keccak256, stringToHex } from "viem";
 
-/** Classes of hardware, by their place in the terms. A GPU's class follows from the bandwidth of its memory. */
-export const classNames = [
-  "CPU",
-  "GPU below 500 GB/s",
-  "GPU below 1,200 GB/s",
-  "GPU from 1,200 GB/s",
-] as const;
-
-/** GB/s from which a GPU belongs to the next class. */
-const bounds = [500, 1_200] as const;
+/** Classes of hardware, by their place in the terms. A GPU's class follows from the random reads that it proved. */
+export const classNames = ["CPU", "GPU below 250 GB/s", "GPU below 600 GB/s", "GPU from 600 GB/s"] as const;
 
 export const cpuClass = 0;
 
-/** The class of a model. */
-export function classOf({ gbPerSecond }: Pick<GpuModel, "gbPerSecond">): number {
-  return 1 + bounds.filter((bound) => gbPerSecond >= bound).length;
-}
+/** What so many units take of each figure. The scarcest one counts. */
+export type UnitRate = Proven & { units: bigint };
 
-/** Identifies a model on the chain: the first 8 bytes of the hash of its name, as in a node's spec. */
-export function modelIdOf(name: string): Hex {
-  return slice(keccak256(stringToHex(name)), 0, 8);
-}
+/** What counts of proven hardware: docs/rewards.md derives the figures. */
+export type Catalogue = {
+  cpu: UnitRate;
+  gpu: UnitRate;
+  /** Bytes a second of random reads from which a GPU belongs to the next class. */
+  bounds: readonly bigint[];
+  /** Thousandths of a core that a node counts with until waves have judged it. */
+  newcomerMilli: number;
+};
 
-/** What counts of a model, by its id on the chain. */
-export type Catalogue = ReadonlyMap<string, { class: number; memoryMib: number }>;
+const mebibyte = 2n ** 20n;
+const giga = 10n ** 9n;
 
-function catalogueOfModels(models: readonly GpuModel[]): Catalogue {
-  return new Map(
-    models.map((model) => [
-      modelIdOf(model.name),
-      { class: classOf(model), memoryMib: model.memoryGib * 1_024 },
-    ]),
-  );
-}
+/** Nothing counts before it is proven. */
+const proven: Catalogue = {
+  cpu: {
+    units: 1_000n,
+    bytes: 512n * mebibyte,
+    ...perCore,
+  },
+  gpu: {
+    units: 1_024n,
+    bytes: 1_024n * mebibyte,
+    bytesPerSecond: 4n * giga,
+    operationsPerSecond: 30n * giga,
+  },
+  bounds: [250n * giga, 600n * giga],
+  newcomerMilli: 0,
+};
+
+/** For markets whose tokens are worth nothing: a node earns something before the first waves. */
+const trial: Catalogue = { ...proven, newcomerMilli: 250 };
 
 /** Hash of a catalogue: the terms on the chain name it. */
-export function hashOfModels(models: readonly GpuModel[]): Hex {
-  const rows = models.map(({ name, memoryGib, gbPerSecond }) => ({ name, memoryGib, gbPerSecond }));
-  return keccak256(stringToHex(canonicalJson({ bounds, rows })));
+function hashOf(catalogue: Catalogue): Hex {
+  return keccak256(stringToHex(canonicalJson(catalogue)));
 }
 
-/** Every catalogue that terms may name. A changed table is added here, and the earlier one stays: its epochs can be recomputed. */
-const catalogues = new Map<string, Catalogue>([[hashOfModels(gpuModels), catalogueOfModels(gpuModels)]]);
+/** The hash of the catalogue of a market, and of one that is tried out. */
+export const newestCatalogue: Hex = hashOf(proven);
+export const trialCatalogue: Hex = hashOf(trial);
 
-/** The hash of the newest catalogue. */
-export const newestCatalogue: Hex = hashOfModels(gpuModels);
+/** Every catalogue that terms may name. A changed one is added, and the earlier one stays: its epochs can be recomputed. */
+const catalogues = new Map([proven, trial].map((catalogue) => [hashOf(catalogue), catalogue]));
 
 /** @throws FatalError `catalogue_unknown` for a hash that no catalogue of this version has. */
 export function catalogueOf(hash: string): Catalogue {
-  const found = catalogues.get(hash.toLowerCase());
+  const found = catalogues.get(hash.toLowerCase() as Hex);
   if (found !== undefined) return found;
   throw new FatalError(`The reward terms name the catalogue ${hash}, which this version does not have.`, {
     code: "catalogue_unknown",

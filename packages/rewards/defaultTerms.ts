@@ -1,4 +1,4 @@
-import { newestCatalogue } from "./catalogue.ts";
+import { newestCatalogue, trialCatalogue } from "./catalogue.ts";
 import type { ClassTerms, RewardTerms } from "./terms.ts";
 
 const token = 10n ** 18n;
@@ -9,7 +9,7 @@ const hour = 3_600;
  * of a core, or a MiB of GPU memory. docs/rewards.md derives them from idle cost.
  */
 const classes = [
-  { weight: 20_000n, ratePerHour: 500_000_000_000n, ceiling: 300_000_000_000n },
+  { weight: 20_000n, ratePerHour: 25_000_000_000n, ceiling: 300_000_000_000n },
   { weight: 180_000n, ratePerHour: 200_000_000_000n, ceiling: 200_000_000_000n },
   { weight: 400_000n, ratePerHour: 200_000_000_000n, ceiling: 300_000_000_000n },
   { weight: 400_000n, ratePerHour: 200_000_000_000n, ceiling: 400_000_000_000n },
@@ -43,6 +43,7 @@ export function trialTerms(periods: { slotSeconds: number }): RewardTerms {
   const terms = defaultTerms(periods);
   return {
     ...terms,
+    catalogue: trialCatalogue,
     bond: token / 10n,
     bondEpochs: 0,
     bondDays: 1,

@@ -1,9 +1,9 @@
 import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
-import { smaller } from "./amounts.ts";
-import type { Catalogue } from "./catalogue.ts";
+import { smaller, sum } from "./amounts.ts";
+import { type Catalogue, cpuClass } from "./catalogue.ts";
 import type { Claimant } from "./share.ts";
 import type { RewardTerms } from "./terms.ts";
-import { ceilingOf, type Hardware, type Units, unitsOf } from "./units.ts";
+import { ceilingOf, declaredUnits, type Hardware, type NodeProof, type Units, unitsOf } from "./units.ts";
 
 /** A state of a node. Times are Unix seconds of blocks; `to` is null while it lasts. */
 export type NodeVersion = Hardware & {
@@ -19,6 +19,8 @@ export type NodeHistory = {
   account: string;
   /** Whether a valid measurement reached the node at a mapped port. */
   reached: boolean;
+  /** What waves proved of it by the epoch's last block. */
+  proof: NodeProof;
   /** The states that it had within the epoch's slots, in order. */
   versions: NodeVersion[];
 };
@@ -30,6 +32,11 @@ export type CountedNode = {
   reached: boolean;
   present: number;
   counted: number;
+  /** Whether waves have judged it; until then it is a newcomer. */
+  judged: boolean;
+  /** Units that it declared at the end, and that it proved, of its CPU and its GPUs. */
+  declared: { cpu: bigint; gpu: bigint };
+  proven: { cpu: bigint; gpu: bigint };
 };
 
 type Facts = {
@@ -42,7 +49,8 @@ type Facts = {
 
 /**
  * The nodes that earn, with their units and slots. A slot counts if the node was present, and Online at a price at or under
- * the ceiling throughout it. If its hardware changed, the smallest units of the states that count are used.
+ * the ceiling throughout it. If its hardware changed, the smallest units of the states that count are used. A
+ * device that a tenant kept from its last wave earns nothing here: its tenant pays for it.
  */
 export function claimantsOf(facts: Facts): { nodes: CountedNode[]; claimants: Claimant[] } {
   const { histories, presence, terms } = facts;
@@ -55,12 +63,13 @@ export function claimantsOf(facts: Facts): { nodes: CountedNode[]; claimants: Cl
     excluded.length === 0
       ? present
       : countPresence({ ...presence, challenges: [...presence.challenges, ...excluded] });
-  const nodes = histories.map(({ nodeId, account, reached }) => ({
-    nodeId,
-    account,
-    reached,
-    present: present.get(nodeId)?.presentSlots ?? 0,
-    counted: counted.get(nodeId)?.presentSlots ?? 0,
+  const nodes = histories.map((history) => ({
+    nodeId: history.nodeId,
+    account: history.account,
+    reached: history.reached,
+    present: present.get(history.nodeId)?.presentSlots ?? 0,
+    counted: counted.get(history.nodeId)?.presentSlots ?? 0,
+    ...comparedUnits(history, facts.catalogue),
   }));
   const claimants = judged.flatMap(({ history: { nodeId, account, reached }, units }, place): Claimant[] => {
     const slots = nodes[place]?.counted ?? 0;
@@ -74,15 +83,16 @@ type Excluded = PresenceFacts["challenges"][number];
 
 /** The slots in which a node does not earn, and its units in the others. */
 function judge(
-  { nodeId, versions }: NodeHistory,
+  { nodeId, versions, proof }: NodeHistory,
   { presence, slotSeconds, catalogue }: Facts,
   ceilings: readonly bigint[],
 ): { units: Units; excluded: Excluded[] } {
   const excluded: Excluded[] = [];
   let units: Units | undefined;
   for (const version of versions) {
-    const own = unitsOf(version, catalogue);
-    if (version.online && version.pricePerSecond <= ceilingOf(own, ceilings)) {
+    const ceiling = ceilingOf(unitsOf(version, proof, catalogue), ceilings);
+    const own = unitsOf(version, proof, catalogue, ({ kept }) => !kept);
+    if (version.online && version.pricePerSecond <= ceiling) {
       units = units === undefined ? own : smallest(units, own);
       continue;
     }
@@ -92,6 +102,18 @@ function judge(
     if (lastSlot >= firstSlot) excluded.push({ nodeId, firstSlot, lastSlot });
   }
   return { units: units ?? new Map(), excluded };
+}
+
+/** What a node declared in its last state, and what of its devices is proven. */
+function comparedUnits(
+  { versions, proof }: NodeHistory,
+  catalogue: Catalogue,
+): Pick<CountedNode, "judged" | "declared" | "proven"> {
+  const last = versions.at(-1);
+  const declared = last === undefined ? { cpu: 0n, gpu: 0n } : declaredUnits(last);
+  const known = last === undefined ? new Map() : unitsOf(last, { ...proof, judged: true }, catalogue);
+  const cpu: bigint = known.get(cpuClass) ?? 0n;
+  return { judged: proof.judged, declared, proven: { cpu, gpu: sum([...known.values()]) - cpu } };
 }
 
 function smallest(a: Units, b: Units): Units {

@@ -4,6 +4,9 @@ import { sum } from "./amounts.ts";
 import { classNames, cpuClass } from "./catalogue.ts";
 
 const units = z.coerce.bigint();
+const hardwareUnits = z.object({ cpu: units, gpu: units });
+/** Documents of earlier versions do not state what was proven. */
+const unstated = { cpu: 0n, gpu: 0n };
 
 /** The parts of an epoch's document that explain a node's reward, as stored in JSON. */
 export const explainedDocument = z.object({
@@ -22,6 +25,9 @@ export const explainedDocument = z.object({
       reached: z.boolean(),
       present: z.number(),
       counted: z.number(),
+      judged: z.boolean().default(true),
+      declared: hardwareUnits.default(unstated),
+      proven: hardwareUnits.default(unstated),
     }),
   ),
   classes: z.array(z.object({ class: z.number(), pot: units, weight: units, granted: units })),
@@ -58,6 +64,8 @@ export type RewardExplanation = {
   slots: { present: number; counted: number };
   /** Whether a valid measurement reached it at a mapped port. */
   reached: boolean;
+  /** Units that it declared and that waves proved; a newcomer is not judged yet. */
+  hardware: Pick<Document["nodes"][number], "judged" | "declared" | "proven">;
   /** From its proven units to its share, for each class. Amounts in token units. */
   shares: RewardShare[];
   /** Of its leases. */
@@ -95,6 +103,7 @@ export function explainReward(document: Document, nodeId: number): RewardExplana
     ...{ nodeId, epoch: document.number, account: node.account, earned },
     slots: { present: node.present, counted: node.counted },
     reached: node.reached,
+    hardware: { judged: node.judged, declared: node.declared, proven: node.proven },
     shares: shares.flatMap((share) => shareOf(document, share)),
     tasks: tasks.map(({ workspaceId, replica, lease, nodeAmount }) => ({
       ...{ workspaceId, replica, lease },
@@ -107,6 +116,7 @@ export function explainReward(document: Document, nodeId: number): RewardExplana
       node.reached
         ? "A valid measurement reached it at a mapped port."
         : "No valid measurement reached it at a mapped port, so it has no share.",
+      hardwareSentence(node),
       ...shares.flatMap((share) => shareSentences(document, share)),
       ...tasks.map((task) => taskSentence(document, task)),
       ...bondSentences(document, nodeId),
@@ -136,6 +146,15 @@ function bondOf({ number, bonds, bond }: Document, nodeId: number): RewardExplan
   if (own === undefined) return null;
   const { withheld, days, servedIn } = own;
   return { withheld, days, daysNeeded: bond.days, served: servedIn === number };
+}
+
+function hardwareSentence({ judged, declared, proven }: Document["nodes"][number]): string {
+  const text = ({ cpu, gpu }: { cpu: bigint; gpu: bigint }) =>
+    `${cpu} thousandths of a core and ${gpu} MiB of GPU memory`;
+  return (
+    `It declared ${text(declared)}; waves proved ${text(proven)} of that, which is what counts while no tenant has it.` +
+    (judged ? "" : " Fewer waves than a proof takes were held since it registered, so it is a newcomer.")
+  );
 }
 
 function shareSentences(

@@ -1,6 +1,8 @@
 import { nodesOfWord } from "@ngpu/protocol/heartbeatWords";
 import { implausiblePart } from "@ngpu/protocol/measurementBounds";
 import type { PresenceFacts } from "@ngpu/protocol/presence";
+import type { WaveOutcome } from "@ngpu/waves/history";
+import { proofsOf } from "@ngpu/waves/proofs";
 import { nodesThatServed } from "./bonds.ts";
 import {
   amount,
@@ -165,6 +167,8 @@ export function factsOfLogs(
     throughDay: number | null;
     firstTime: number;
     asOf: BlockRef;
+    /** Every wave that the chain has judged, oldest first. */
+    waves: readonly WaveOutcome[];
     /** The last block of the previous epoch's settlement; 0 without one. */
     after: bigint;
     blockBefore: (time: number) => bigint;
@@ -176,7 +180,10 @@ export function factsOfLogs(
   const slots = slotsOfEpoch(window, slotSeconds);
   const nodes = historiesOf(
     nodesOf(logs.ComputeNode, asOf.block),
-    reachedNodes(logs.Measure, asOf.block, window.startsAt),
+    {
+      reached: reachedNodes(logs.Measure, asOf.block, window.startsAt),
+      proofs: proofsOf(options.waves.filter(({ blocks: { revealed } }) => BigInt(revealed) <= asOf.block)),
+    },
     { from: slots.firstSlot * slotSeconds, to: slots.endSlot * slotSeconds },
   );
   const accounts = new Map(nodes.map(({ nodeId, account }) => [nodeId, account]));

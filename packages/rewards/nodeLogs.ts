@@ -1,9 +1,10 @@
+import type { Proofs } from "@ngpu/waves/proofs";
 import { amount, by, type ChainLog, isOnline, number, text, walletOf } from "./chainLogs.ts";
 import type { NodeHistory, NodeVersion } from "./eligible.ts";
 
 type Spec = { gpuModel: unknown; vramMib: unknown; total: { gpus: unknown; cpuMilli: unknown } };
 
-type Node = { key: string; wallet: string | null; versions: NodeVersion[] };
+type Node = { key: string; wallet: string | null; registered: bigint; versions: NodeVersion[] };
 
 /** The nodes as the logs up to a block describe them, with every state that they had. */
 export function nodesOf(logs: readonly ChainLog[], upTo: bigint): ReadonlyMap<number, Node> {
@@ -12,14 +13,14 @@ export function nodesOf(logs: readonly ChainLog[], upTo: bigint): ReadonlyMap<nu
   return nodes;
 }
 
-function apply(nodes: Map<number, Node>, { name, args, time }: ChainLog): void {
+function apply(nodes: Map<number, Node>, { name, args, time, block }: ChainLog): void {
   const nodeId = number(args.nodeId);
   const known = nodes.get(nodeId);
   if (name === "NodeRegistered") {
     const version = { from: time, to: null, online: true, ...offerOf(args) };
     // A wallet that has not consented receives nothing.
     const wallet = args.isBound === true ? walletOf(args.wallet) : null;
-    nodes.set(nodeId, { key: text(args.key), wallet, versions: [version] });
+    nodes.set(nodeId, { key: text(args.key), wallet, registered: block, versions: [version] });
   }
   if (known === undefined) return;
   if (name === "NodeKeySet") known.key = text(args.key);
@@ -46,15 +47,16 @@ function offerOf(args: Record<string, unknown>) {
 /** The histories within the seconds from `from` to before `to`. */
 export function historiesOf(
   nodes: ReadonlyMap<number, Node>,
-  reached: ReadonlySet<number>,
+  { reached, proofs }: { reached: ReadonlySet<number>; proofs: Proofs },
   { from, to }: { from: number; to: number },
 ): NodeHistory[] {
   return [...nodes]
     .sort(([a], [b]) => a - b)
-    .map(([nodeId, { key, wallet, versions }]) => ({
+    .map(([nodeId, { key, wallet, registered, versions }]) => ({
       nodeId,
       account: wallet ?? key,
       reached: reached.has(nodeId),
+      proof: { judged: proofs.isJudged(registered), devices: proofs.devicesOf(nodeId) },
       versions: versions.filter(
         (one) => (one.to === null || (one.to > one.from && one.to > from)) && one.from < to,
       ),

@@ -24,7 +24,7 @@ export type RewardTerms = {
   bondEpochs: number;
   bondDays: number;
   bondUptimePermille: number;
-  /** Hash of the catalogue of models. */
+  /** Hash of the catalogue of units: what counts of proven figures. */
   catalogue: Hex;
   /** By class, CPUs first. */
   classes: ClassTerms[];

@@ -1,7 +1,15 @@
+import type { Rules } from "./rules.ts";
 import type { WaveTerms } from "./schedule.ts";
 import { type Standing, standingOf } from "./standing.ts";
-import { type DeviceVerdict, keyOf, type Shares, type WaveLog, type WaveVerdict } from "./types.ts";
-import { waveVerdict } from "./verdict.ts";
+import {
+  type DeviceRef,
+  type DeviceVerdict,
+  keyOf,
+  type Shares,
+  type WaveLog,
+  type WaveVerdict,
+} from "./types.ts";
+import { passedNodes, waveVerdict } from "./verdict.ts";
 import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
@@ -9,8 +17,14 @@ export type EvidenceByWave = ReadonlyMap<number, ReadonlyMap<string, Shares>>;
 
 export type JudgedWave = Wave & { verdict: WaveVerdict };
 
+/** The part of a judged wave that standings need; only the last one needs its challenged devices. */
+export type WaveOutcome = Pick<JudgedWave, "waveId" | "blocks" | "rules" | "challenged"> & {
+  verdict: { held: boolean; devices: readonly (DeviceRef & Pick<DeviceVerdict, "outcome" | "proven">)[] };
+};
+
 /** A device after waves: what is claimed, its last verdicts in held waves, and what counts. */
-export type DeviceHistory = { claimed: ChallengedDevice; verdicts: DeviceVerdict[]; standing: Standing };
+type Verdict = WaveOutcome["verdict"]["devices"][number];
+export type DeviceHistory = { claimed: ChallengedDevice; verdicts: Verdict[]; standing: Standing };
 
 /** Every wave whose reveals have ended by a block, with its verdict. */
 export function judgedWaves(
@@ -19,26 +33,45 @@ export function judgedWaves(
   until: bigint,
   evidence: EvidenceByWave = new Map(),
 ): JudgedWave[] {
+  const passed: Set<number>[] = [];
   return wavesIn(logs).flatMap((waveId) => {
     const wave = waveOf(logs, waveId, terms);
     if (wave === undefined || BigInt(wave.blocks.revealed) > until) return [];
+    const known = knownNodes(passed, wave.rules);
     const shown = evidence.get(waveId);
-    return [
-      {
-        ...wave,
-        verdict: waveVerdict(shown === undefined ? wave : { ...wave, evidence: shown }, wave.rules),
-      },
-    ];
+    const facts = shown === undefined ? { ...wave, known } : { ...wave, known, evidence: shown };
+    const verdict = waveVerdict(facts, wave.rules);
+    passed.push(passedNodes(verdict));
+    return [{ ...wave, verdict }];
   });
 }
 
-/** What counts of each device that the last wave challenged, by `keyOf`. Waves that were not held are left out. */
-export function historiesOf(waves: readonly JudgedWave[]): Map<string, DeviceHistory> {
+/**
+ * The nodes whose failures tell a lost wave.
+ *
+ * @param passed The nodes that passed each of the waves before, oldest first.
+ */
+export function knownNodes(passed: readonly ReadonlySet<number>[], { counted }: Rules): Set<number> {
+  return new Set(passed.slice(-counted).flatMap((nodes) => [...nodes]));
+}
+
+/** Held waves that standings look back on: older verdicts have expired. */
+export function countedWaves({ counted, keptWaves }: Rules): number {
+  return counted + keptWaves;
+}
+
+/**
+ * What counts of each device that the last wave challenged, by `keyOf`. Waves that were not held are left out, and of the
+ * others all but the last `countedWaves`.
+ *
+ * @param waves Oldest first.
+ */
+export function historiesOf(waves: readonly WaveOutcome[]): Map<string, DeviceHistory> {
   const last = waves.at(-1);
   if (last === undefined) return new Map();
-  const verdicts = new Map<string, DeviceVerdict[]>();
-  for (const { verdict } of waves) {
-    if (!verdict.held) continue;
+  const verdicts = new Map<string, Verdict[]>();
+  const held = waves.filter(({ verdict }) => verdict.held).slice(-countedWaves(last.rules));
+  for (const { verdict } of held) {
     for (const device of verdict.devices)
       verdicts.set(keyOf(device), [...(verdicts.get(keyOf(device)) ?? []), device]);
   }

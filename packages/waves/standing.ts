@@ -13,30 +13,42 @@ export type Standing = {
   passed: number;
   /** Waves that count: fewer than the rules' number for a new device. */
   waves: number;
+  /** Whether it kept its proof in its last wave, since a tenant had it. */
+  kept: boolean;
 };
 
 /** A device's verdicts in held waves, oldest first. Waves before its claim have no verdict on it. */
 export type History = readonly Pick<DeviceVerdict, "outcome" | "proven">[];
 
 /**
- * What counts of a device, by waves and never by time: waves that were not held age nothing. A kept wave does not count,
- * and after too many of them in a row the proof has expired.
+ * What counts of a device, by waves and never by time: waves that were not held age nothing. A kept or undecided wave
+ * does not count, and after too many of them in a row the proof has expired.
  */
 export function standingOf(history: History, claimed: Proven, rules: Rules): Standing {
-  const counted = history.filter(({ outcome }) => outcome !== "kept").slice(-rules.counted);
+  const counted = history.filter(isJudged).slice(-rules.counted);
   const passed = counted.filter(({ outcome }) => outcome === "passed").length;
-  const paid = passed >= rules.passes && keptOf(history) <= rules.keptWaves;
+  const paid = passed >= rules.passes && unjudgedOf(history) <= rules.keptWaves;
   const median = (figure: keyof Proven) => medianOf(counted.map(({ proven }) => proven[figure])) ?? 0n;
   const proven: Proven = {
     bytes: median("bytes"),
     bytesPerSecond: median("bytesPerSecond"),
     operationsPerSecond: median("operationsPerSecond"),
   };
-  return { paid, proven: paid ? countedOf(claimed, proven) : nothing, passed, waves: counted.length };
+  return {
+    paid,
+    proven: paid ? countedOf(claimed, proven) : nothing,
+    passed,
+    waves: counted.length,
+    kept: history.at(-1)?.outcome === "kept",
+  };
 }
 
-/** Kept waves since the last one that the device answered. */
-function keptOf(history: History): number {
-  const last = history.findLastIndex(({ outcome }) => outcome !== "kept");
-  return history.length - 1 - last;
+/** Whether a verdict counts for or against the device. */
+export function isJudged({ outcome }: Pick<DeviceVerdict, "outcome">): boolean {
+  return outcome === "passed" || outcome === "failed";
+}
+
+/** Waves since the last one that counts. */
+function unjudgedOf(history: History): number {
+  return history.length - 1 - history.findLastIndex(isJudged);
 }

@@ -26,9 +26,12 @@ export type Challenged = DeviceClaim & {
   leased: boolean;
 };
 
-/** How a device came out of a wave that is held. */
+/**
+ * How a device came out of a wave that is held. `kept`: a tenant had its node and it did not answer. `undecided`: some
+ * measurer states that it passed, others do not, and no evidence was given. Neither counts for or against it.
+ */
 export type DeviceVerdict = DeviceRef & {
-  outcome: "passed" | "failed" | "kept";
+  outcome: "passed" | "failed" | "kept" | "undecided";
   /** What the measurers state, or the evidence shows. */
   shares: Shares;
   /** What is proven: the shares of the claim. */

@@ -19,6 +19,11 @@ export type WaveFacts = {
    * statement.
    */
   evidence?: ReadonlyMap<string, Shares>;
+  /**
+   * Nodes that passed one of the waves before, as many as count: of them alone so many may fail. Names with nothing behind
+   * them never passed, so they stop no verdict. Undefined: all nodes.
+   */
+  known?: ReadonlySet<number>;
 };
 
 /** The verdict on a wave: a pure function of the chain's logs, and of transcripts where measurers disagree. */
@@ -26,7 +31,7 @@ export function waveVerdict(facts: WaveFacts, rules: Rules): WaveVerdict {
   const devices = facts.challenged.map((challenged) => deviceVerdict(challenged, facts, rules));
   if (devices.length === 0) return { held: false, reason: "nothing_claimed", devices };
   if (facts.statements.length < rules.quorum) return { held: false, reason: "measurers_missing", devices };
-  if (isLoss(devices, rules)) return { held: false, reason: "loss", devices };
+  if (isLoss(devices, facts.known, rules)) return { held: false, reason: "loss", devices };
   return { held: true, devices };
 }
 
@@ -43,8 +48,8 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
   const seen = facts.evidence?.get(key);
   const shares = seen ?? agreed(stated, rules.spare);
   const contested = seen === undefined && stated.some((own) => !isAtLeast(shares, own));
-  const passed = isAtLeast(shares, rules.least);
-  const outcome = passed ? "passed" : leased && isSilent(shares) ? "kept" : "failed";
+  const isDisputed = contested && stated.some((own) => isAtLeast(own, rules.least));
+  const outcome = outcomeOf(shares, { least: rules.least, isDisputed, isKept: leased && isSilent(shares) });
   const measurers = judges.map(({ measurerId }) => measurerId);
   return {
     nodeId,
@@ -55,6 +60,19 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
     contested,
     measurers,
   };
+}
+
+/**
+ * Measurers who omit an answer, or pass a lie, decide nothing against one who states the opposite: only evidence does. So
+ * a pass takes all but the spare ones, and a failure all of them.
+ */
+function outcomeOf(
+  shares: Shares,
+  given: { least: Shares; isDisputed: boolean; isKept: boolean },
+): DeviceVerdict["outcome"] {
+  if (isAtLeast(shares, given.least)) return "passed";
+  if (given.isDisputed) return "undecided";
+  return given.isKept ? "kept" : "failed";
 }
 
 /** Without a judge nothing is proven. One statement of two or fewer is never spare. */
@@ -68,9 +86,25 @@ function isSilent(shares: Shares): boolean {
   return shares.memory === 0 && shares.bandwidth === 0 && shares.arithmetic === 0;
 }
 
-/** Whether so many nodes fail that the wave itself is the likely reason. A node fails when one of its devices does. */
-function isLoss(devices: readonly DeviceVerdict[], { lossPermille }: Rules): boolean {
-  const challenged = new Set(devices.filter(({ outcome }) => outcome !== "kept").map(({ nodeId }) => nodeId));
-  const failed = new Set(devices.filter(({ outcome }) => outcome === "failed").map(({ nodeId }) => nodeId));
-  return failed.size * 1_000 > challenged.size * lossPermille;
+/** The nodes of which a device passed a wave, whether or not it was held. Without a quorum none did. */
+export function passedNodes(verdict: WaveVerdict): Set<number> {
+  if (!verdict.held && verdict.reason === "measurers_missing") return new Set();
+  return new Set(verdict.devices.filter(({ outcome }) => outcome === "passed").map(({ nodeId }) => nodeId));
+}
+
+/**
+ * Whether so many nodes fail that the wave itself is the likely reason. A node fails when one of its devices does. Where no
+ * node is known, one that passes shows that the wave could be passed.
+ */
+function isLoss(
+  devices: readonly DeviceVerdict[],
+  known: ReadonlySet<number> | undefined,
+  { lossPermille }: Rules,
+): boolean {
+  const judged = devices.filter(({ outcome }) => outcome === "passed" || outcome === "failed");
+  const isCounted = ({ nodeId }: DeviceVerdict) => known === undefined || known.has(nodeId);
+  const challenged = new Set(judged.filter(isCounted).map(({ nodeId }) => nodeId));
+  if (challenged.size === 0) return judged.length > 0 && !judged.some(({ outcome }) => outcome === "passed");
+  const failed = judged.filter((device) => device.outcome === "failed" && isCounted(device));
+  return new Set(failed.map(({ nodeId }) => nodeId)).size * 1_000 > challenged.size * lossPermille;
 }

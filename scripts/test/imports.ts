@@ -39,10 +39,14 @@ const RULES: readonly Rule[] = [
     because: "a proof is verified without a chain client and without a database",
   },
   { of: "packages/waves", may: [...BASE, "packages/proof"], because: "verdicts are pure" },
-  { of: "packages/rewards", may: [...BASE, "packages/proof"], because: "the reward formula is pure" },
+  {
+    of: "packages/rewards",
+    may: [...BASE, "packages/proof", "packages/waves"],
+    because: "the reward formula is pure",
+  },
   {
     of: "packages/audit",
-    may: [...BASE, "packages/chain-reader", "packages/placement", "packages/rewards"],
+    may: [...BASE, "packages/chain-reader", "packages/placement", "packages/rewards", "packages/waves"],
     because: "auditors need an RPC endpoint alone",
   },
   { of: "packages/image-store", may: BASE, because: "the image store uses only files" },

@@ -1,10 +1,10 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Queryable } from "@ngpu/db/pool";
-import { readWave, readWaves, type WaveRow } from "@ngpu/queries/waves";
+import { createWaveJudge, type WaveJudge } from "@ngpu/queries/judgedWaves";
+import { readWaves, type WaveRow } from "@ngpu/queries/waves";
 import type { JudgedWave } from "@ngpu/waves/history";
 import { blocksOf } from "@ngpu/waves/schedule";
 import { keyOf } from "@ngpu/waves/types";
-import { waveVerdict } from "@ngpu/waves/verdict";
 
 /** Verdicts that are kept. A verdict is computed for all nodes at once, and never changes on one chain. */
 const keptVerdicts = 64;
@@ -14,6 +14,7 @@ const mostWaves = 60;
 /** The waves whose reveals have ended, with their verdicts: newest first, each computed once. */
 export function createJudgedWaves({ db, deployment }: { db: Queryable; deployment: Deployment }) {
   const judged = new Map<string, Promise<JudgedWave>>();
+  let judgeWave: WaveJudge | undefined;
 
   return {
     /** Newest first, until each device of the node has as many verdicts as count. */
@@ -35,10 +36,8 @@ export function createJudgedWaves({ db, deployment }: { db: Queryable; deploymen
     const key = `${row.waveId} ${row.fillHash}`;
     const known = judged.get(key);
     if (known !== undefined) return known;
-    const made = readWave(db, row, deployment.parameters.waves).then((wave) => ({
-      ...wave,
-      verdict: waveVerdict(wave, wave.rules),
-    }));
+    judgeWave ??= createWaveJudge(deployment.parameters.waves);
+    const made = judgeWave(db, row);
     judged.set(key, made);
     made.catch(() => judged.delete(key));
     const [oldest] = judged.keys();

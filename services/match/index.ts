@@ -30,7 +30,7 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
   const registry = createRegistry("match");
   // The server listens before sessions are served; until then /v1/session gets the status 404.
   let match: Match | undefined;
-  const fleetNow = createFleetSync(pool);
+  const fleetNow = createFleetSync(pool, deployment.parameters.waves);
   const app = createApp({ health: () => healthOf(stores, env.INSTANCE, match), registry });
   serveExplain(app, fleetNow, logger);
   const server = createServer(app);

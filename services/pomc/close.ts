@@ -1,5 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
+import type { WaveProofs } from "@ngpu/queries/judgedWaves";
 import { type Closed, closeEpoch } from "@ngpu/rewards/close";
 import { hashDocument } from "@ngpu/rewards/document";
 import { decideEpoch, windowOf } from "@ngpu/rewards/epochs";
@@ -9,7 +10,12 @@ import { dropSuperseded, lastClosed, saveEpoch } from "./epochStore.ts";
 import { epochFacts } from "./facts/index.ts";
 import { safeTime } from "./store.ts";
 
-type CloseDeps = { database: Database; deployment: Deployment };
+type CloseDeps = {
+  database: Database;
+  deployment: Deployment;
+  /** What waves proved; kept between calls, so that each wave is judged once. */
+  proofs: WaveProofs;
+};
 
 /**
  * Closes every epoch whose settlement has ended by the safe head's time, each from chain data as of its own last block.
@@ -20,7 +26,7 @@ type CloseDeps = { database: Database; deployment: Deployment };
 export async function closeEpochs(
   options: CloseDeps & { logger: Logger; signal: AbortSignal },
 ): Promise<number> {
-  const { database, deployment, logger, signal } = options;
+  const { database, deployment, proofs, logger, signal } = options;
   const time = await safeTime(database);
   if (time === null) return 0;
   const dropped = await dropSuperseded(database, rewardContractsOf(deployment));
@@ -31,17 +37,17 @@ export async function closeEpochs(
   let closed = before;
   for (let number = decision.from; number <= decision.to; number++) {
     signal.throwIfAborted();
-    closed = await closeOne({ database, deployment, number, before: closed });
+    closed = await closeOne({ database, deployment, proofs, number, before: closed });
     logger.info({ event: "epoch_closed", epoch: number, accounts: closed.granted.size });
   }
   return decision.to - decision.from + 1;
 }
 
 async function closeOne(options: CloseDeps & { number: number; before: Closed }): Promise<Closed> {
-  const { database, deployment, number, before } = options;
+  const { database, deployment, proofs, number, before } = options;
   const pomc = rewardContractOf(deployment, number);
   const window = windowOf(number, deployment.parameters);
-  const facts = await epochFacts(database, { deployment, pomc, window, before });
+  const facts = await epochFacts(database, { deployment, proofs, pomc, window, before });
   const { closed, document, root, leaves } = closeEpoch({ window, schedule: pomc, facts, before });
   await saveEpoch(database, {
     generation: pomc.generation,

@@ -1,6 +1,7 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { holdLeadership } from "@ngpu/db/leader";
 import type { Database } from "@ngpu/db/pool";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type Loop, startLoop } from "@ngpu/runtime/loop";
 import type { Sender } from "@ngpu/tx-sender/send";
@@ -65,8 +66,9 @@ type Sending = LeaderOptions & { sender: Sender };
 function startEpochs(options: Sending, { posted, owed }: Metrics, signal: AbortSignal): Loop {
   const { pool, sender, deployment, logger } = options;
   const lastReported = { owed: 0n };
+  const proofs = createWaveProofs(deployment.parameters.waves);
   return startLoop({ name: "epochs", logger, signal, interval: 2_000 }, async () => {
-    await closeEpochs({ database: pool, deployment, logger, signal });
+    await closeEpochs({ database: pool, deployment, proofs, logger, signal });
     const number = await postEpoch({ pool, sender, deployment, logger });
     if (number !== undefined) posted.set(number);
     await watchPrevious({ pool, deployment, logger, gauge: owed, lastReported });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AbiName } from "@ngpu/contracts-sdk/abis";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { trialCatalogue } from "@ngpu/rewards/catalogue";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import { packTerms, type RewardTerms } from "@ngpu/rewards/terms";
 import { type Address, type Hex, numberToHex, pad } from "viem";
@@ -18,10 +19,12 @@ export const account = pad("0xacc0", { size: 20 });
 const key = pad("0xce1", { size: 20 });
 const rate = 10n ** 15n;
 const slots = epochSeconds / slotSeconds;
-export const earned = 8_000n * BigInt(slots) * rate;
+export const earned = 250n * BigInt(slots) * rate;
 
 const terms: RewardTerms = {
   ...defaultTerms({ slotSeconds }),
+  // A newcomer has 250 units.
+  catalogue: trialCatalogue,
   ...{ measurerBasisPoints: 0, taskBasisPoints: 0, bond: 0n, bondEpochs: 0 },
   classes: [{ weight: 1_000_000n, rate, ceiling: 2n ** 63n }],
 };

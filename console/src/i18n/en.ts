@@ -146,6 +146,7 @@ export const en = {
   "proof.passed": "Passed",
   "proof.failed": "Failed",
   "proof.kept": "Kept, leased",
+  "proof.undecided": "Measurers differ",
   "proof.notHeld": "No verdict",
   "proof.measurers": "Measurers",
   "proof.evidence": "Transcripts, by hash",

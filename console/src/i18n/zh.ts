@@ -147,6 +147,7 @@ export const zh: Messages = {
   "proof.passed": "通过",
   "proof.failed": "未通过",
   "proof.kept": "保留(已出租)",
+  "proof.undecided": "测量节点意见不一",
   "proof.notHeld": "无结论",
   "proof.measurers": "测量节点",
   "proof.evidence": "记录(哈希)",

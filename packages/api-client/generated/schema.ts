@@ -1963,10 +1963,10 @@ export interface components {
                     /** @description Ids of the measurers whose statements count */
                     measurers: number[];
                     /**
-                     * @description kept: a tenant had the node and it did not answer, so its last proof is kept
+                     * @description kept: a tenant had the node and it did not answer, so its last proof is kept. undecided: measurers differ about whether it passed, so the wave does not count for it
                      * @enum {string}
                      */
-                    outcome: "passed" | "failed" | "kept";
+                    outcome: "passed" | "failed" | "kept" | "undecided";
                     proven: {
                         /** @description Memory */
                         bytes: string;
@@ -2331,6 +2331,24 @@ export interface components {
              */
             earned: string;
             epoch: number;
+            hardware: {
+                /** @description Units that it declared */
+                declared: {
+                    /** @description Thousandths of a core */
+                    cpu: string;
+                    /** @description MiB of GPU memory */
+                    gpu: string;
+                };
+                /** @description False: fewer waves were held since it registered than a proof takes, so it is a newcomer */
+                judged: boolean;
+                /** @description Units that waves proved of them */
+                proven: {
+                    /** @description Thousandths of a core */
+                    cpu: string;
+                    /** @description MiB of GPU memory */
+                    gpu: string;
+                };
+            };
             nodeId: number;
             /** @description Whether a valid measurement reached it at a mapped port */
             reached: boolean;

@@ -22,7 +22,11 @@ export type Setting = { conditions: Conditions; rules: Rules; terms: WaveTerms; 
 export type Busy = { box: Box; load: number };
 
 /** One wave: what each box proves, who sees it, and the verdict of the market's own code. */
-export function simulateWave(number: number, boxes: readonly Busy[], setting: Setting): WaveVerdict {
+export function simulateWave(
+  number: number,
+  boxes: readonly Busy[],
+  setting: Setting & { known: ReadonlySet<number> },
+): WaveVerdict {
   const { conditions, rules, random } = setting;
   const challenged: Challenged[] = [];
   const exceptions = Array.from({ length: conditions.measurers }, () => new Map<string, Shares>());
@@ -49,7 +53,7 @@ export function simulateWave(number: number, boxes: readonly Busy[], setting: Se
     }
   }
   const statements = statementsOf(exceptions, setting);
-  return waveVerdict({ challenged, statements, evidence }, rules);
+  return waveVerdict({ challenged, statements, evidence, known: setting.known }, rules);
 }
 
 /** The shares of a claim that its device proves in the time that is left of each part. */

@@ -43,9 +43,9 @@ export function joinNode(market: Market, addresses: Addresses): (progress: Progr
         NODE_PRICE: "1000000000000",
         NODE_DOCKER_SOCKET: market.dockerSocket,
         NODE_STOP_CONTAINERS: "1",
-        // The workspace of the journey stays on this machine, so the CPU is proven beside it, with little memory.
+        // The workspace of the journey stays on this machine, so the CPU is proven beside it. What is not proven is not placed.
         NODE_PROOF_BESIDE_TENANTS: "1",
-        NODE_PROOF_MEMORY_MIB: "256",
+        NODE_PROOF_MEMORY_MIB: "2048",
       },
     });
   });

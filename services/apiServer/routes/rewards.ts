@@ -108,9 +108,14 @@ const explanation = ({ db }: ApiDeps) =>
     },
   );
 
-function explanationOf({ shares, tasks, bond, ...found }: RewardExplanation) {
+function explanationOf({ shares, tasks, bond, hardware, ...found }: RewardExplanation) {
   return {
     ...{ ...found, earned: String(found.earned) },
+    hardware: {
+      judged: hardware.judged,
+      declared: digitsOf(hardware.declared),
+      proven: digitsOf(hardware.proven),
+    },
     shares: shares.map(({ units, unitSlots, classUnitSlots, pot, granted, amount, ...share }) => ({
       ...{ ...share, units: String(units), unitSlots: String(unitSlots) },
       ...{ classUnitSlots: String(classUnitSlots), pot: String(pot), granted: String(granted) },
@@ -202,3 +207,5 @@ function epochOf(row: EpochRow) {
     tier: row.tier,
   };
 }
+
+const digitsOf = ({ cpu, gpu }: { cpu: bigint; gpu: bigint }) => ({ cpu: String(cpu), gpu: String(gpu) });

@@ -143,6 +143,14 @@ export const epochAnswer = epochEntry.extend({
     .meta({ description: "Document the root was computed from; null if it is not stored here" }),
 });
 
+const hardwareUnits = (description: string) =>
+  z
+    .object({
+      cpu: z.string().meta({ description: "Thousandths of a core" }),
+      gpu: z.string().meta({ description: "MiB of GPU memory" }),
+    })
+    .meta({ description });
+
 export const rewardExplanation = z
   .object({
     nodeId: z.number().int(),
@@ -153,6 +161,14 @@ export const rewardExplanation = z
       .object({ present: z.number().int(), counted: z.number().int() })
       .meta({ description: "Slots of the epoch in which the node was present, and those that count" }),
     reached: z.boolean().meta({ description: "Whether a valid measurement reached it at a mapped port" }),
+    hardware: z.object({
+      judged: z.boolean().meta({
+        description:
+          "False: fewer waves were held since it registered than a proof takes, so it is a newcomer",
+      }),
+      declared: hardwareUnits("Units that it declared"),
+      proven: hardwareUnits("Units that waves proved of them"),
+    }),
     shares: z.array(
       z.object({
         class: z.string().meta({ description: "The class of its hardware" }),

@@ -34,8 +34,9 @@ const wave = z.object({
   devices: z.array(
     z.object({
       device: count,
-      outcome: z.enum(["passed", "failed", "kept"]).meta({
-        description: "kept: a tenant had the node and it did not answer, so its last proof is kept",
+      outcome: z.enum(["passed", "failed", "kept", "undecided"]).meta({
+        description:
+          "kept: a tenant had the node and it did not answer, so its last proof is kept. undecided: measurers differ about whether it passed, so the wave does not count for it",
       }),
       proven: figures,
       contested: z.boolean().meta({ description: "Measurers differ: the transcript of the device decides" }),

@@ -1,8 +1,8 @@
+import { createWaveJudge } from "@ngpu/queries/judgedWaves";
 import { readWave, readWaves, type WaveRow } from "@ngpu/queries/waves";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { SendRequest } from "@ngpu/tx-sender/send";
 import { blocksOf, type WaveBlocks } from "@ngpu/waves/schedule";
-import { waveVerdict } from "@ngpu/waves/verdict";
 import type { WaveOptions } from "./options.ts";
 import { sendReveals } from "./sendReveals.ts";
 import * as store from "./waveStore.ts";
@@ -113,8 +113,7 @@ async function judge(options: WaveOptions, until: number): Promise<void> {
 }
 
 async function verdictOn({ pool, deployment }: WaveOptions, row: WaveRow): Promise<store.StoredVerdict> {
-  const facts = await readWave(pool, row, deployment.parameters.waves);
-  const verdict = waveVerdict(facts, facts.rules);
+  const { verdict } = await createWaveJudge(deployment.parameters.waves)(pool, row);
   const count = (outcome: string) => verdict.devices.filter((device) => device.outcome === outcome).length;
   const counts = { passed: count("passed"), failed: count("failed"), kept: count("kept") };
   return { verdict: verdict.held ? "held" : verdict.reason, ...counts };

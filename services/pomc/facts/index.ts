@@ -1,5 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
+import type { WaveProofs } from "@ngpu/queries/judgedWaves";
 import { readPresence } from "@ngpu/queries/presence";
 import type { Closed, EpochFacts } from "@ngpu/rewards/close";
 import { type EpochWindow, slotsOfEpoch, windowOf } from "@ngpu/rewards/epochs";
@@ -19,7 +20,13 @@ import { readTerms } from "./terms.ts";
  */
 export async function epochFacts(
   database: Database,
-  options: { deployment: Deployment; pomc: RewardContract; window: EpochWindow; before: Closed },
+  options: {
+    deployment: Deployment;
+    proofs: WaveProofs;
+    pomc: RewardContract;
+    window: EpochWindow;
+    before: Closed;
+  },
 ): Promise<EpochFacts> {
   const { deployment, pomc, window, before } = options;
   const { slotSeconds } = deployment.parameters;
@@ -33,6 +40,7 @@ export async function epochFacts(
   return {
     ...{ asOf, terms, slotSeconds },
     nodes: await nodeHistories(database, window, asOf, {
+      proofs: await options.proofs.upTo(database, asOf.block),
       from: slots.firstSlot * slotSeconds,
       to: slots.endSlot * slotSeconds,
     }),

@@ -2,14 +2,21 @@ import type { Database } from "@ngpu/db/pool";
 import { isSetAside } from "@ngpu/queries/measurements";
 import type { NodeHistory } from "@ngpu/rewards/eligible";
 import type { EpochWindow } from "@ngpu/rewards/epochs";
+import type { Proofs } from "@ngpu/waves/proofs";
 import type { BlockRef } from "../store.ts";
 
-type AccountRow = { node_id: number; account: string; ports_reachable: number | null };
+type AccountRow = {
+  node_id: number;
+  account: string;
+  registered: string;
+  ports_reachable: number | null;
+};
 
 // State as of block $1. A measurement counts if it expires after the start of the epoch ($2, Unix seconds)
 // and no value is above its bound.
 const accountsAsOf = `
-  select node.node_id, coalesce(node.wallet, node.key) as account, measured.ports_reachable
+  select node.node_id, coalesce(node.wallet, node.key) as account, node.registered_block::text as registered,
+         measured.ports_reachable
     from chain.node_history node
     left join lateral (
       select m.ports_reachable
@@ -48,7 +55,7 @@ export async function nodeHistories(
   database: Database,
   window: EpochWindow,
   asOf: BlockRef,
-  slots: { from: number; to: number },
+  { proofs, ...slots }: { from: number; to: number; proofs: Proofs },
 ): Promise<NodeHistory[]> {
   const accounts = await database.query<AccountRow>(accountsAsOf, [asOf.block, window.startsAt]);
   const versions = await database.query<VersionRow>(versionsWithin, [asOf.block, slots.from, slots.to]);
@@ -64,10 +71,14 @@ export async function nodeHistories(
     });
     byNode.set(nodeId, known);
   }
-  return accounts.rows.map(({ node_id, account, ports_reachable }) => ({
+  return accounts.rows.map(({ node_id, account, registered, ports_reachable }) => ({
     nodeId: Number(node_id),
     account,
     reached: ports_reachable !== null && Number(ports_reachable) > 0,
+    proof: {
+      judged: proofs.isJudged(BigInt(registered)),
+      devices: proofs.devicesOf(Number(node_id)),
+    },
     versions: byNode.get(Number(node_id)) ?? [],
   }));
 }

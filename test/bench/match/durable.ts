@@ -82,8 +82,8 @@ async function fill({ chain, exported }: TestMarket, count: number): Promise<Pub
 }
 
 /** Decides placements as match does, one replica after the other. */
-async function choose({ pool }: TestMarket, workspaces: Published[]): Promise<Item[]> {
-  const { block, index } = await createFleetSync(pool)();
+async function choose({ pool, chain }: TestMarket, workspaces: Published[]): Promise<Item[]> {
+  const { block, index } = await createFleetSync(pool, chain.deployment.parameters.waves)();
   const items: Item[] = [];
   for (const { workspaceId, spec } of workspaces) {
     const wanted = await readWanted(pool, { workspace_id: workspaceId, excluded: [] }, block);

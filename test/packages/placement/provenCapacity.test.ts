@@ -1,5 +1,5 @@
 import { capacityDimensions } from "@ngpu/placement/fleet";
-import { provenCapacity } from "@ngpu/placement/provenCapacity";
+import { provenCapacity, provenHardware } from "@ngpu/placement/provenCapacity";
 import { expect } from "chai";
 import fc from "fast-check";
 
@@ -11,6 +11,28 @@ const capacity = (diskGib: number, ports = 16) => ({
   ports,
 });
 const lease = (diskGib: number, assignedBlock: bigint) => ({ diskGib, assignedBlock });
+
+describe("placement: proven hardware", () => {
+  const spec = { total: capacity(500), free: { ...capacity(500), cpuMilli: 5_000 }, vramMib: 24_000 };
+  const limit = { gpus: 1, vramMib: 20_000, cpuMilli: 6_000, memoryMib: 8_192 };
+
+  it("is what a newcomer declares, and the smaller of declared and proven of any other node", () => {
+    expect(provenHardware(spec, undefined)).to.deep.equal(spec);
+    const { total, free, vramMib } = provenHardware(spec, limit);
+    expect(total).to.deep.equal({ ...spec.total, cpuMilli: 6_000 });
+    expect(vramMib).to.equal(20_000);
+    // Leases hold three of eight cores: of six, three are free.
+    expect(free.cpuMilli).to.equal(3_000);
+  });
+
+  it("has nothing free where leases hold more than is proven", () => {
+    const none = { gpus: 0, vramMib: 0, cpuMilli: 0, memoryMib: 0 };
+    expect(provenHardware(spec, none)).to.deep.include({
+      free: { ...spec.free, gpus: 0, cpuMilli: 0, memoryMib: 0 },
+      vramMib: 0,
+    });
+  });
+});
 
 describe("placement: proven capacity", () => {
   it("counts the declared capacity of a node without a measurement", () => {

@@ -78,7 +78,12 @@ describe("the epoch document", () => {
     grantLimit: 10n,
     settledAt: 3,
     terms: defaultTerms({ slotSeconds: 60 }),
-    nodes: [{ nodeId: 1, account: alice, reached: true, present: 2, counted: 2 }],
+    nodes: [
+      {
+        ...{ nodeId: 1, account: alice, reached: true, present: 2, counted: 2, judged: true },
+        ...{ declared: { cpu: 2n, gpu: 0n }, proven: { cpu: 2n, gpu: 0n } },
+      },
+    ],
     classes: [{ class: 0, pot: 10n, weight: 4n, granted: 10n }],
     shares: [{ nodeId: 1, account: alice, class: 0, units: 2n, slots: 2, amount: 10n }],
     measurers: [],

@@ -4,14 +4,14 @@ import { windowOf } from "@ngpu/rewards/epochs";
 import { explainedDocument, explainReward } from "@ngpu/rewards/explain";
 import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
-import { account, plainTerms, token } from "./market.ts";
+import { account, plainTerms, provenCpu, token } from "./market.ts";
 
 const slotSeconds = 60;
 const periods = { genesis: 6_000, epochSeconds: 600, settlementSeconds: 60 };
 const window = windowOf(1, periods);
 const cpu = { gpus: 0, gpuModel: "0x", vramMib: 0, cpuMilli: 2_000, pricePerSecond: 1n };
 const node = (nodeId: number, changes: { reached?: boolean; online?: boolean } = {}) => ({
-  ...{ nodeId, account: account(nodeId), reached: changes.reached ?? true },
+  ...{ nodeId, account: account(nodeId), reached: changes.reached ?? true, proof: provenCpu(2) },
   versions: [{ ...cpu, from: 0, to: null, online: changes.online ?? true }],
 });
 

@@ -1,6 +1,10 @@
+import { gpuModels } from "@ngpu/proof/models";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import type { Claimant } from "@ngpu/rewards/share";
 import type { RewardTerms } from "@ngpu/rewards/terms";
+import type { NodeProof } from "@ngpu/rewards/units";
+import { modelHashOf } from "@ngpu/waves/claims";
+import type { ProvenDevice } from "@ngpu/waves/proofs";
 import fc from "fast-check";
 
 export const token = 10n ** 18n;
@@ -16,6 +20,39 @@ export function plainTerms(changes: Partial<RewardTerms> = {}): RewardTerms {
     ],
     ...changes,
   };
+}
+
+const GiB = 2n ** 30n;
+
+/** The proof of a node whose CPU proved some cores. */
+export function provenCpu(cores: number, changes: Partial<ProvenDevice> = {}): NodeProof {
+  const count = BigInt(cores);
+  const figures = {
+    bytes: (count * GiB) / 2n,
+    bytesPerSecond: count * 400_000_000n,
+    operationsPerSecond: count * 4_000_000_000n,
+  };
+  const device = {
+    kind: "cpu",
+    modelHash: undefined,
+    claimed: figures,
+    proven: figures,
+    kept: false,
+  } as const;
+  return { judged: true, devices: [{ ...device, ...changes }] };
+}
+
+/** GPUs of a model that proved so much of its published figures. */
+export function provenGpus(name: string, count: number, share = 0.5): ProvenDevice[] {
+  const model = gpuModels.find((one) => one.name === name);
+  if (model === undefined) throw new Error(`${name} has no figures.`);
+  const proven = {
+    bytes: BigInt(Math.floor(model.memoryGib * 0.95 * 2 ** 30)),
+    bytesPerSecond: BigInt(Math.floor(model.gbPerSecond * share * 1e9)),
+    operationsPerSecond: BigInt(Math.floor(model.teraflops * 0.25 * 1e12)),
+  };
+  const device = { kind: "gpu", modelHash: modelHashOf(name), claimed: proven, proven, kept: false } as const;
+  return Array.from({ length: count }, () => device);
 }
 
 export const account = (n: number) => `0x${n.toString(16).padStart(40, "0")}`;

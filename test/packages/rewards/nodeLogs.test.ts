@@ -1,5 +1,6 @@
 import type { ChainLog } from "@ngpu/rewards/chainLogs";
 import { historiesOf, nodesOf } from "@ngpu/rewards/nodeLogs";
+import { proofsOf } from "@ngpu/waves/proofs";
 import { expect } from "chai";
 
 const key = `0x${"11".repeat(20)}`;
@@ -27,7 +28,7 @@ const registered = (isBound: boolean) =>
 /** The account that the node's rewards go to after these logs. */
 function payeeOf(logs: ChainLog[]): string | undefined {
   const window = { from: 0, to: Number(block) + 1 };
-  return historiesOf(nodesOf(logs, block), new Set(), window)[0]?.account;
+  return historiesOf(nodesOf(logs, block), { reached: new Set(), proofs: proofsOf([]) }, window)[0]?.account;
 }
 
 describe("the account that a node's rewards go to, from the chain's logs", () => {

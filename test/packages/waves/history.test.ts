@@ -143,6 +143,20 @@ describe("histories of devices", () => {
     ]);
   });
 
+  it("are not stopped by silent names that never passed, and are stopped by known nodes that fail", () => {
+    const failing = (ids: readonly number[]): Script => ({
+      lists: Object.fromEntries(seven.map((id) => [id, ids.map((nodeId) => exception(nodeId, 0))])),
+    });
+    const silentNames = failing([5, 6, 7, 8, 9, 10]);
+    const known = failing([1, 2, 5, 6, 7, 8, 9, 10]);
+    const all = failing([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const judged = judgedWaves(waves([all, silentNames, silentNames, known, silentNames]), terms, 10_000n);
+    expect(judged.map(({ verdict }) => verdict.held)).to.deep.equal([false, true, true, false, true]);
+    const histories = historiesOf(judged);
+    expect(histories.get("1/0")?.standing).to.include({ paid: true, passed: 3 });
+    expect(histories.get("5/0")?.standing).to.include({ paid: false, passed: 0 });
+  });
+
   it("judge no wave before its reveals have ended", () => {
     const logs = waves([pass]);
     const { revealed } = waveOf(logs, 1, terms)?.blocks ?? { revealed: 0 };

@@ -22,9 +22,12 @@ describe("the verdict on a wave", () => {
     expect(device).to.include({ outcome: "passed", contested: false });
   });
 
-  it("fails a device that five of seven measurers collude to pass, unless evidence shows it", () => {
+  it("decides nothing about a device that five of seven measurers pass, unless evidence shows it", () => {
     const stated = [0, 0, ...Array(5).fill(undefined)];
-    expect(verdictOn(stated).device).to.include({ outcome: "failed", contested: true });
+    expect(verdictOn(stated).device).to.include({ outcome: "undecided", contested: true });
+    expect(verdictOn([...Array(6).fill(0), undefined]).device).to.include({ outcome: "undecided" });
+    expect(verdictOn([...Array(6).fill(0), 203]).device).to.include({ outcome: "failed", contested: true });
+    expect(verdictOn(stated, {}, shares(0)).device).to.include({ outcome: "failed", contested: false });
     expect(verdictOn(stated, {}, shares(255)).device).to.include({ outcome: "passed", contested: false });
   });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waveTerms } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import { createApp } from "@ngpu/runtime/http";
 import { toJson } from "@ngpu/runtime/json";
@@ -149,7 +150,7 @@ const startGatewayHere = (log: LogDestination | undefined) => async (env: Gatewa
 /** Starts only the explain route of match. */
 async function startExplainer(db: Database): Promise<{ url: string; stop: () => void }> {
   const app = createApp({ health: () => ({ ok: true }), registry: new Registry() });
-  serveExplain(app, createFleetSync(db), pino({ level: "silent" }));
+  serveExplain(app, createFleetSync(db, waveTerms.parse({})), pino({ level: "silent" }));
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

@@ -60,7 +60,7 @@ describe("match: placement and failover", function () {
   const replay = async (requestId: string) => {
     const placement = await findPlacement(test.db, requestId);
     if (placement === undefined) throw new Error(`There is no placement ${requestId}.`);
-    return replayPlacement(test.db, placement);
+    return replayPlacement(test.db, placement, deployment.parameters.waves);
   };
   const answer = (requestId: string) =>
     eventually("the request is answered", async () => {
@@ -91,7 +91,7 @@ describe("match: placement and failover", function () {
 
   it("follows the chain by changes, with the same result as a rebuilt index", async () => {
     const followed: string[] = [];
-    const follow = createFleetSync(test.db, ({ type }) => followed.push(type));
+    const follow = createFleetSync(test.db, deployment.parameters.waves, ({ type }) => followed.push(type));
     await follow();
     const workspace = await test.chain.publish();
     const node = joinedAt(nodes, 6);
@@ -104,7 +104,7 @@ describe("match: placement and failover", function () {
     expect(followed.slice(1)).to.include("changed").and.not.include("full");
     await eventually("both are at one block", async () => {
       const kept = await follow();
-      const fresh = await createFleetSync(test.db)();
+      const fresh = await createFleetSync(test.db, deployment.parameters.waves)();
       if (kept.block.hash !== fresh.block.hash) return false;
       expect(plain(kept.index)).to.deep.equal(plain(fresh.index));
       return true;

@@ -1,3 +1,4 @@
+import { waveTerms } from "@ngpu/contracts-sdk/deployment";
 import type { Database } from "@ngpu/db/pool";
 import type { FleetBlock } from "@ngpu/placement/fleet";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
@@ -62,7 +63,8 @@ describe("match: uptime for placement", () => {
   });
 
   it("is read again when a slot was committed or corrected", async () => {
-    const changed = async (from: number) => (await readChanges(db, block(from), block(20))).slots;
+    const changed = async (from: number) =>
+      (await readChanges(db, block(from), block(20), waveTerms.parse({}))).slots;
     expect([await changed(9), await changed(10), await changed(11), await changed(12)]).to.deep.equal([
       true,
       true,

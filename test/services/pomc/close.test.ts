@@ -1,5 +1,6 @@
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import { type NodeBond, settleBonds } from "@ngpu/rewards/bonds";
 import { addShares, windowOf } from "@ngpu/rewards/epochs";
 import { currentRewardContract } from "@ngpu/rewards/rewardContracts";
@@ -17,6 +18,7 @@ const deployment = parseDeployment(deploymentDocument);
 const { slotSeconds, emissionPerEpoch, genesis } = deployment.parameters;
 const key = (n: number) => `0x${n.toString(16).padStart(40, "0")}`;
 const hash = (n: number) => `0x${n.toString(16).padStart(64, "0")}`;
+const proofs = createWaveProofs(deployment.parameters.waves);
 const first = windowOf(1, deployment.parameters);
 
 type Chain = pg.Pool;
@@ -85,7 +87,7 @@ async function setup() {
   return {
     chain,
     pool,
-    close: () => closeEpochs({ database: pool, deployment, logger, signal }),
+    close: () => closeEpochs({ database: pool, deployment, proofs, logger, signal }),
     setTerms: (terms: Partial<RewardTerms> & { fromEpoch?: number }) => insertTerms(chain, terms),
     stop: close,
   };
@@ -278,10 +280,7 @@ describe("closing an epoch from the exported chain", () => {
     await market.close();
     const { rows } = await market.pool.query("select total from app.epoch order by number");
     const slots = BigInt(deployment.parameters.epochSeconds / slotSeconds);
-    expect(rows.map(({ total }) => total)).to.deep.equal([
-      emissionPerEpoch,
-      emissionPerEpoch + 8_000n * slots,
-    ]);
+    expect(rows.map(({ total }) => total)).to.deep.equal([emissionPerEpoch, emissionPerEpoch + 250n * slots]);
   });
 
   it("waits for terms that are not exported", async () => {

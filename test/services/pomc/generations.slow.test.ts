@@ -2,6 +2,7 @@ import { retirement, type Succession } from "@ngpu/contracts/ignition/succession
 import { pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { createPool } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import type { EpochDocument } from "@ngpu/rewards/document";
 import { windowOf } from "@ngpu/rewards/epochs";
 import { rewardContractsOf } from "@ngpu/rewards/rewardContracts";
@@ -110,6 +111,7 @@ async function leader({ market, pool }: Setup) {
     signal,
     pollMs: 20,
   });
+  const proofs = createWaveProofs(deployment.parameters.waves);
   return async (epoch: number) => {
     const { timestamp } = await client.getBlock();
     await chain.pass(windowOf(epoch, deployment.parameters).settledAt + 1 - Number(timestamp));
@@ -120,7 +122,7 @@ async function leader({ market, pool }: Setup) {
       );
       return rows.length === 1;
     });
-    await closeEpochs({ database: pool, deployment, logger, signal });
+    await closeEpochs({ database: pool, deployment, proofs, logger, signal });
     await postEpoch({ pool, sender, deployment, logger });
     await market.exported();
   };

@@ -1,4 +1,4 @@
-import { newestCatalogue } from "@ngpu/rewards/catalogue";
+import { trialCatalogue } from "@ngpu/rewards/catalogue";
 import { packTerms, type RewardTerms } from "@ngpu/rewards/terms";
 import type pg from "pg";
 import { insertRow } from "./chainTables.ts";
@@ -10,7 +10,7 @@ export const simpleTerms: RewardTerms = {
   ...{ measurerBasisPoints: 0, taskBasisPoints: 0, nodeTaskBasisPoints: 4_500, payerTaskBasisPoints: 4_500 },
   measurerRate: token,
   ...{ bond: 0n, bondEpochs: 0, bondDays: 1, bondUptimePermille: 900 },
-  catalogue: newestCatalogue,
+  catalogue: trialCatalogue,
   classes: [{ weight: 1_000_000n, rate: token, ceiling: 10n ** 12n }],
 };
 

@@ -9,6 +9,7 @@ import type { FleetNode } from "@ngpu/placement/fleet";
 import { createFleetIndex } from "@ngpu/placement/fleetIndex/fleetIndex";
 import { strategyOf } from "@ngpu/placement/preferences";
 import { readChanges, readHead, readNodes, readUptimes } from "@ngpu/queries/fleet";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import { readWanted } from "@ngpu/queries/wanted";
 import { loadSpecs } from "@ngpu/queries/workspaceSpecs";
 import { closeEpoch } from "@ngpu/rewards/close";
@@ -47,6 +48,7 @@ import { outsider } from "./abiValues.ts";
 // The events are of the second generation.
 const deployment = parseDeployment({ ...deploymentDocument, previous: testGenerations.previous });
 const { parameters } = deployment;
+const waveProofs = createWaveProofs(parameters.waves);
 const silent = createLogger("test", "silent");
 const limits = {
   wave: 8,
@@ -101,9 +103,12 @@ async function stepsOf(db: Database, workspaceId: bigint) {
 /** The fleet index and brute force agree for every workspace. Only healthy nodes are eligible: the others may be cheap. */
 async function placements(db: Database, healthy: Healthy, workspaceIds: readonly bigint[]) {
   const block = await readHead(db);
-  const fleet = await readNodes(db, block, null, await readUptimes(db, block));
-  await readChanges(db, { ...block, number: 0n }, block);
-  const { index } = await createFleetSync(db)();
+  const fleet = await readNodes(db, block, null, {
+    uptimes: await readUptimes(db, block),
+    proofs: await waveProofs.upTo(db, block.number),
+  });
+  await readChanges(db, { ...block, number: 0n }, block, parameters.waves);
+  const { index } = await createFleetSync(db, parameters.waves)();
   const excluded = fleet.map(({ nodeId }) => nodeId).filter((nodeId) => !healthy.nodes.includes(nodeId));
   const answers = [];
   for (const workspace_id of workspaceIds) {
@@ -168,7 +173,7 @@ async function readRewards(db: Database, isHealthy: (nodeId: number) => boolean)
   const contract = currentRewardContract(deployment);
   const window = windowOf(number, parameters);
   const before = { number: number - 1, granted: new Map(), bonds: new Map(), throughDay: null };
-  const facts = await epochFacts(db, { deployment, pomc: contract, window, before });
+  const facts = await epochFacts(db, { deployment, proofs: waveProofs, pomc: contract, window, before });
   closeEpoch({ window, schedule: contract, facts, before });
   await Promise.all([safeTime(db), epochToPost(db, contract), owedByPrevious(db, contract)]);
   await Promise.all([leasesToSettle(db), servedTasks(db, 10)]);

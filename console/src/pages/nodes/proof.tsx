@@ -10,7 +10,7 @@ type Figures = Proof["devices"][number]["claimed"];
 
 const mebibyte = 2 ** 20;
 const giga = 1e9;
-const tones = { passed: "good", kept: "idle", failed: "bad" } as const;
+const tones = { passed: "good", kept: "idle", undecided: "warn", failed: "bad" } as const;
 
 /** What a node claims about its devices, what counts of it, and how the last waves came out. */
 export function HardwareProof({ id }: { id: string }) {

@@ -1,0 +1,54 @@
+import type { Proven } from "@ngpu/proof/proven";
+import type { Hex } from "viem";
+import { historiesOf, type WaveOutcome } from "./history.ts";
+import { defaultRules } from "./rules.ts";
+
+/** A device with what counts of it after the waves that were held. */
+export type ProvenDevice = {
+  kind: "cpu" | "gpu";
+  /** The first 8 bytes of the hash of its model's name; undefined: a CPU. */
+  modelHash: Hex | undefined;
+  /** As the node's key claims it. */
+  claimed: Proven;
+  /** At most the claim; nothing where it passed too few waves. */
+  proven: Proven;
+  /** It kept its proof in its last wave, since a tenant had it. */
+  kept: boolean;
+};
+
+/**
+ * What a market's waves proved. A node is `judged` once enough waves that some device passed were held since it registered for
+ * it to have passed. Until then it is a newcomer, about which nothing is known.
+ */
+export type Proofs = {
+  devicesOf: (nodeId: number) => readonly ProvenDevice[];
+  /** @param registered The block of its registration. */
+  isJudged: (registered: bigint) => boolean;
+};
+
+/** @param waves Those whose reveals have ended, oldest first; the last `countedWaves` held ones are enough. */
+export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
+  const devices = new Map<number, ProvenDevice[]>();
+  for (const { claimed, standing } of historiesOf(waves).values()) {
+    const own = devices.get(claimed.nodeId) ?? [];
+    devices.set(claimed.nodeId, own);
+    const { hardware } = claimed.claimed;
+    own.push({
+      kind: hardware.kind,
+      modelHash: hardware.kind === "gpu" ? hardware.modelHash : undefined,
+      claimed: claimed.figures,
+      proven: standing.proven,
+      kept: standing.kept,
+    });
+  }
+  const { passes } = waves.at(-1)?.rules ?? defaultRules;
+  // A wave that no device passes shows nothing about those that did not.
+  const isPassed = ({ verdict: { held, devices } }: WaveOutcome) =>
+    held && devices.some(({ outcome }) => outcome === "passed");
+  const held = waves.filter(isPassed).map(({ blocks }) => blocks.fill);
+  const needed = held.at(-passes);
+  return {
+    devicesOf: (nodeId) => devices.get(nodeId) ?? [],
+    isJudged: (registered) => needed !== undefined && held.length >= passes && BigInt(needed) > registered,
+  };
+}
