@@ -36,7 +36,12 @@ const invariantFaults: Seeded[] = [
     "desired == Desired.Run && workspace.state == WorkspaceState.Stopped",
     "false",
   ),
-  of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "NoError && _witnesses", "NoError || _witnesses"),
+  of(
+    "invariant_keepersAloneTakeNothing",
+    "docker/Losses.sol",
+    "NoError && _witnesses",
+    "NoError || _witnesses",
+  ),
   of("invariant_keepersAloneTakeNothing", "docker/Losses.sol", "witness.released += 1;", removed),
   of(
     "invariant_keepersAloneTakeNothing",

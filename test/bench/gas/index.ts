@@ -36,7 +36,7 @@ export async function run(args: string[]): Promise<void> {
       goal: goals[act] ?? null,
       l1FeeWeiPerUnit: round(l1Fee),
       l1BytesPerUnit: round(l1Bytes),
-      dollarsPerThousand: round(dollarsOf(cost, prices)),
+      dollarsPerThousand: Number(dollarsOf(cost, prices).toPrecision(3)),
       // The cheapest peer.
       peer: beside[0] ?? null,
       peers: beside,
@@ -63,7 +63,8 @@ function peerLine({ gasPerUnit, name, source }: Peer): string {
 
 function priceOf(text: string): number {
   const price = Number(text);
-  if (text.trim() === "" || !Number.isFinite(price) || price < 0) throw new InvalidArgumentError("Not a price.");
+  if (text.trim() === "" || !Number.isFinite(price) || price < 0)
+    throw new InvalidArgumentError("Not a price.");
   return price;
 }
 
