@@ -19,8 +19,11 @@ library HeartbeatRing {
         }
     }
 
-    function record(Ring storage ring, uint64 slot, bytes32 digest) internal {
-        ring.entries[slot % SLOTS] = (uint256(digest) >> 64 << 64) | slot;
+    /// @return isNew Whether the entry was another slot's. Otherwise nothing changes.
+    function record(Ring storage ring, uint64 slot, bytes32 digest) internal returns (bool isNew) {
+        uint256 place = slot % SLOTS;
+        isNew = uint64(ring.entries[place]) != slot;
+        if (isNew) ring.entries[place] = (uint256(digest) >> 64 << 64) | slot;
     }
 
     /// @return digest The first 192 bits of the hash, or zero when the slot is not in the ring.

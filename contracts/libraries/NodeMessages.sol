@@ -68,23 +68,41 @@ library NodeMessages {
     }
 
     /// @notice The message by which a wallet accepts the node of a key.
-    function hashConsent(address key, address wallet, uint16 sequence) internal pure returns (bytes32) {
-        return keccak256(abi.encode(WALLET_CONSENT_TYPEHASH, key, wallet, sequence));
+    function hashConsent(address key, address wallet, uint16 sequence) internal pure returns (bytes32 digest) {
+        bytes32 typehash = WALLET_CONSENT_TYPEHASH;
+        assembly ("memory-safe") {
+            // Beyond the allocated memory, which is not kept.
+            let words := mload(0x40)
+            mstore(words, typehash)
+            mstore(add(words, 0x20), shr(96, shl(96, key)))
+            mstore(add(words, 0x40), shr(96, shl(96, wallet)))
+            mstore(add(words, 0x60), and(sequence, 0xffff))
+            digest := keccak256(words, 0x80)
+        }
     }
 
-    function hash(IComputeNode.Registration calldata message) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                REGISTRATION_TYPEHASH,
-                message.key,
-                message.wallet,
-                hash(message.spec),
-                message.pricePerSecond,
-                keccak256(bytes(message.gpuName)),
-                keccak256(abi.encodePacked(message.gpuUuids)),
-                message.deadline
-            )
-        );
+    /// @dev In memory that is not kept, since a long batch pays for all that is. The message's words: key, wallet, nine of the spec,
+    /// price, two offsets, deadline, an offset. The caller checks that they fit their types.
+    function hash(IComputeNode.Registration calldata message) internal pure returns (bytes32 digest) {
+        bytes32 typehash = REGISTRATION_TYPEHASH;
+        bytes32 spec = hash(message.spec);
+        (string calldata name, bytes32[] calldata uuids) = (message.gpuName, message.gpuUuids);
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            calldatacopy(words, name.offset, name.length)
+            let nameHash := keccak256(words, name.length)
+            let length := shl(5, uuids.length)
+            calldatacopy(words, uuids.offset, length)
+            let uuidsHash := keccak256(words, length)
+            mstore(words, typehash)
+            calldatacopy(add(words, 0x20), message, 0x40)
+            mstore(add(words, 0x60), spec)
+            calldatacopy(add(words, 0x80), add(message, 0x160), 0x20)
+            mstore(add(words, 0xa0), nameHash)
+            mstore(add(words, 0xc0), uuidsHash)
+            calldatacopy(add(words, 0xe0), add(message, 0x1c0), 0x20)
+            digest := keccak256(words, 0x100)
+        }
     }
 
     function hash(IComputeNode.SpecUpdate calldata message) internal pure returns (bytes32) {

@@ -47,7 +47,7 @@ abstract contract Heartbeats is NodeState {
                 revert HeartbeatsUncosigned(omitted, registered);
             }
         }
-        _commit(slot, encoding, nodeCount_, bits);
+        _commit(slot, encoding, nodeCount_, bits, registered);
     }
 
     /// @inheritdoc IComputeNode
@@ -61,17 +61,44 @@ abstract contract Heartbeats is NodeState {
         bytes32 structHash = NodeMessages.hashSlot(slot, encoding, nodeCount_, keccak256(bits));
         (bool isSigned, address signer) = _isSignedWith(Power.Cosigner, structHash, cosignature);
         if (!isSigned) revert CosignerUnknown(signer);
-        _commit(slot, encoding, nodeCount_, bits);
+        _commit(slot, encoding, nodeCount_, bits, _nodeCount);
     }
 
-    function _commit(uint64 slot, HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits) private {
+    function _commit(
+        uint64 slot,
+        HeartbeatEncoding encoding,
+        uint32 nodeCount_,
+        bytes calldata bits,
+        uint32 registered
+    ) private {
         (uint64 earliest, uint64 latest) = _openSlots();
         if (slot < earliest || slot > latest) revert HeartbeatSlotOutsideWindow(slot, earliest, latest);
-        if (nodeCount_ > _nodeCount) revert HeartbeatNodesUnknown(nodeCount_, _nodeCount);
+        if (nodeCount_ > registered) revert HeartbeatNodesUnknown(nodeCount_, registered);
         if (!_isWellFormed(encoding, nodeCount_, bits)) revert HeartbeatBitsInvalid(bits.length, nodeCount_);
-        if (_ring.digestOf(slot) != 0) revert HeartbeatSlotCommitted(slot);
-        _ring.record(slot, keccak256(abi.encode(slot, encoding, nodeCount_, keccak256(bits))));
-        emit HeartbeatsCommitted(slot, encoding, nodeCount_, bits);
+        if (!_ring.record(slot, _logSlot(slot, encoding, nodeCount_, bits))) revert HeartbeatSlotCommitted(slot);
+    }
+
+    /// @dev Logs HeartbeatsCommitted, from memory that is not kept, where the hash is taken of the bits that are there anyway.
+    /// @return digest The hash of the slot, the encoding, the count, and the hash of the bits: a word each.
+    function _logSlot(uint64 slot, HeartbeatEncoding encoding, uint32 nodeCount_, bytes calldata bits)
+        private
+        returns (bytes32 digest)
+    {
+        bytes32 topic = HeartbeatsCommitted.selector;
+        assembly ("memory-safe") {
+            // The slot, then the log: encoding, count, where the bits begin, their length, the bits and zeros.
+            let start := mload(0x40)
+            mstore(start, slot)
+            mstore(add(start, 0x20), encoding)
+            mstore(add(start, 0x40), nodeCount_)
+            mstore(add(start, 0x60), 0x60)
+            mstore(add(start, 0x80), bits.length)
+            calldatacopy(add(start, 0xa0), bits.offset, bits.length)
+            mstore(add(add(start, 0xa0), bits.length), 0)
+            log2(add(start, 0x20), add(0x80, and(add(bits.length, 0x1f), not(0x1f))), topic, slot)
+            mstore(add(start, 0x60), keccak256(add(start, 0xa0), bits.length))
+            digest := keccak256(start, 0x80)
+        }
     }
 
     /// @inheritdoc IComputeNode

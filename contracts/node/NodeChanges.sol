@@ -12,6 +12,7 @@ import {Identity} from "./Identity.sol";
 /// @title Later changes by nodes
 abstract contract NodeChanges is Identity {
     using NodeMessages for *;
+    using NodeRecords for *;
     using ResourceMath for Resources;
     using ResourceMath for uint88;
 
@@ -80,7 +81,7 @@ abstract contract NodeChanges is Identity {
         _heads[nodeId].free = total - reserved;
         NodeRecords.Terms storage terms = _terms[nodeId];
         (terms.pricePerSecond, terms.sequence) = (message.pricePerSecond, message.sequence);
-        _setHardware(head.key, nodeId, message.spec, total, gpus, ownership);
+        hardware.set(nodeId, total, message.spec, gpus, ownership);
         emit NodeSpecUpdated(nodeId, message.spec, message.pricePerSecond, message.gpuName);
     }
 

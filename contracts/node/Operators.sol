@@ -15,8 +15,12 @@ abstract contract Operators is NodeState {
     uint32 private immutable _registrationLimit;
     uint40 private immutable _registrationSeconds;
 
-    /// @dev See OperatorRates.
-    mapping(address wallet => uint256) private _rates;
+    struct Rate {
+        /// @dev See OperatorRates.
+        uint256 packed;
+    }
+
+    mapping(address wallet => Rate) private _rates;
 
     constructor(uint32 limit, uint40 period) {
         if (limit == 0 || period == 0) revert RegistrationRateInvalid(limit, period);
@@ -47,11 +51,12 @@ abstract contract Operators is NodeState {
             wallet, block.timestamp, NodeMessages.hashConsent(key, wallet, sequence), consent
         );
         if (refusal.length != 0) return refusal;
-        (uint256 rate, uint256 nextAt) =
-            _rates[wallet].grow(_registrationLimit, _registrationSeconds, block.timestamp);
-        if (rate == 0) {
+        Rate storage rate = _rates[wallet];
+        (uint256 packed, uint256 nextAt) =
+            rate.packed.grow(_registrationLimit, _registrationSeconds, block.timestamp);
+        if (packed == 0) {
             return abi.encodeWithSelector(OperatorRateExceeded.selector, wallet, _registrationLimit, nextAt);
         }
-        _rates[wallet] = rate;
+        rate.packed = packed;
     }
 }

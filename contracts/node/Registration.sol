@@ -5,7 +5,7 @@ import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {NodeMessages} from "../libraries/NodeMessages.sol";
 import {NodeRecords} from "../libraries/NodeRecords.sol";
 import {ResourceMath} from "../libraries/ResourceMath.sol";
-import {NodeSpec, Resources} from "../libraries/Types.sol";
+import {Resources} from "../libraries/Types.sol";
 import {Operators} from "./Operators.sol";
 
 /// @title Registration of nodes
@@ -31,42 +31,54 @@ abstract contract Registration is Operators {
         private
         returns (bytes memory refusal)
     {
-        uint32 taken = _hardware[message.key].nodeId;
-        if (taken != 0) return abi.encodeWithSelector(NodeKeyTaken.selector, message.key, taken);
-        if (message.spec.total.gpus != message.gpuUuids.length) {
-            return abi.encodeWithSelector(NodeSpecInvalid.selector);
-        }
-        refusal = _checkSigned(message.key, message.deadline, message.hash(), signature);
+        (address key, address wallet) = (message.key, message.wallet);
+        NodeRecords.Hardware storage hardware = _hardware[key];
+        uint32 taken = hardware.nodeId;
+        if (taken != 0) return abi.encodeWithSelector(NodeKeyTaken.selector, key, taken);
+        uint88 total = message.spec.total.pack();
+        uint8 gpus = uint8(total >> 80);
+        if (gpus != message.gpuUuids.length) return abi.encodeWithSelector(NodeSpecInvalid.selector);
+        refusal = _checkSigned(key, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
-        address wallet = message.wallet;
-        bool isBound = wallet != address(0) && (message.consent.length != 0 || msg.sender == wallet);
-        if (isBound) refusal = _join(message.key, wallet, 0, message.consent);
+        bytes calldata consent = message.consent;
+        bool isBound = wallet != address(0) && (consent.length != 0 || msg.sender == wallet);
+        if (isBound) refusal = _join(key, wallet, 0, consent);
         if (refusal.length != 0) return refusal;
 
-        uint88 total = message.spec.total.pack();
-        _heads[nodeId].set(message.key, NodeStatus.Online, total);
+        _heads[nodeId].set(key, NodeStatus.Online, total);
         _terms[nodeId].set(wallet, message.pricePerSecond, 0, isBound);
-        _setHardware(message.key, nodeId, message.spec, total, message.spec.total.gpus, 0);
-        emit NodeRegistered(
-            nodeId,
-            message.key,
-            wallet,
-            isBound,
-            message.spec,
-            message.pricePerSecond,
-            message.gpuName,
-            message.gpuUuids
-        );
+        hardware.set(nodeId, total, message.spec, gpus, 0);
+        _logRegistered(nodeId, key, wallet, isBound, message);
     }
 
-    function _setHardware(
-        address key,
+    /// @dev Logs NodeRegistered from memory that is not kept. The spec and the price are ten neighbouring words of the message, and
+    /// of the log; what is stored of them was checked to fit its types.
+    function _logRegistered(
         uint32 nodeId,
-        NodeSpec calldata spec,
-        uint88 total,
-        uint8 gpusRegistered,
-        uint16 ownership
-    ) internal {
-        _hardware[key].set(nodeId, total, spec, gpusRegistered, ownership);
+        address key,
+        address wallet,
+        bool isBound,
+        Registration calldata message
+    ) private {
+        bytes32 topic = NodeRegistered.selector;
+        (string calldata name, bytes32[] calldata uuids) = (message.gpuName, message.gpuUuids);
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, isBound)
+            calldatacopy(add(data, 0x20), add(message, 0x40), 0x140)
+            // The name begins after these 13 words, and the UUIDs after the name's whole words.
+            let padded := and(add(name.length, 0x1f), not(0x1f))
+            mstore(add(data, 0x160), 0x1a0)
+            mstore(add(data, 0x180), add(0x1c0, padded))
+            mstore(add(data, 0x1a0), name.length)
+            let end := add(data, 0x1c0)
+            calldatacopy(end, name.offset, name.length)
+            mstore(add(end, name.length), 0)
+            end := add(end, padded)
+            mstore(end, uuids.length)
+            calldatacopy(add(end, 0x20), uuids.offset, shl(5, uuids.length))
+            end := add(end, add(0x20, shl(5, uuids.length)))
+            log4(data, sub(end, data), topic, nodeId, key, wallet)
+        }
     }
 }

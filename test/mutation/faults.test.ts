@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
 import { rootDir } from "../support/parts.ts";
-import { mutantsOf, testNames, unmatched } from "./faults.ts";
+import { mutantsOf, seeded, testNames, unmatched } from "./faults.ts";
 import { faultSources, fingerprintOf } from "./fingerprint.ts";
 import type { Mutant } from "./schemata.ts";
 
@@ -13,6 +15,14 @@ describe("Faults of Solidity tests", () => {
     const names = testNames(rootDir);
     expect(names).to.include.members(["test_debtsAddUp", "invariant_noEpochIsPaidByTwo"]);
     expect(unmatched(names)).to.deep.equal({ withoutFault: [], withoutTest: [] });
+  });
+
+  it("change text that the contracts have", () => {
+    const words = (text: string) => text.replaceAll(/\s+/g, " ").replaceAll(/([([]) /g, "$1");
+    const gone = seeded.filter(({ file, was }) => {
+      return !words(readFileSync(join(rootDir, "contracts", file), "utf8")).includes(words(was));
+    });
+    expect(gone).to.deep.equal([]);
   });
 
   it("are of the sources, not of the compiled contracts in folders with the sources' names", () => {

@@ -20,7 +20,7 @@ export const fuzzFaults: readonly (readonly [test: string, file: string, was: st
   ["test_assignmentsComeBack", "libraries/Assignments.sol", "sequence) << 16)", "sequence) << 15)"],
   ["test_lossesComeBack", "libraries/PackedLosses.sol", "uint256(head) >> 184", "uint256(head) >> 183"],
   ["test_presenceIsRead", "libraries/HeartbeatBits.sol", "last == nodeId", "last != nodeId"],
-  ["test_presenceIsRead", "libraries/HeartbeatBits.sol", "nodeId > nodeCount", "nodeId > (nodeCount + 1)"],
+  ["test_presenceIsRead", "libraries/HeartbeatBits.sol", "nodeId > nodeCount", "nodeId >= nodeCount"],
   ["test_measurementsComeBack", "libraries/Measurements.sol", "uint32(packed >> 32)", "uint32(packed >> 33)"],
   ["test_medianIsInTheMiddle", "libraries/Measurements.sol", "results.length - 1)", "results.length + 1)"],
   [

@@ -38,18 +38,18 @@ export function startRestore(options: RestoreOptions): void {
   const { context, databaseUrl, deployment } = options;
   const { logger, signal } = context;
   const lead = async (leading: AbortSignal) => {
-    const checked = new Set<bigint>();
+    const checked = new Map<bigint, string>();
     const tried = new Map<bigint, number>();
     const loop = startLoop({ name: "restore", logger, signal: leading, interval: lookMs }, async () => {
       const now = slotAt(Date.now(), deployment);
       // The window closes with the block, which may be later.
       const from = now - BigInt(heartbeatWindowSlots(deployment.parameters)) + 2n;
-      for (const slot of checked) if (slot < from) checked.delete(slot);
+      for (const slot of checked.keys()) if (slot < from) checked.delete(slot);
       for (const [slot, at] of tried) if (performance.now() - at > retryAfterMs) tried.delete(slot);
-      for (const slot of await dueSlots(options, from, now)) {
-        if (checked.has(slot) || tried.has(slot)) continue;
+      for (const { slot, state } of await dueSlots(options, from, now)) {
+        if (checked.get(slot) === state || tried.has(slot)) continue;
         if (await restoreSlot(options, slot)) tried.set(slot, performance.now());
-        else checked.add(slot);
+        else checked.set(slot, state);
       }
     });
     await loop.done;
@@ -57,17 +57,30 @@ export function startRestore(options: RestoreOptions): void {
   void holdLeadership({ url: databaseUrl, leadership: "restore", logger, signal, lead });
 }
 
-/** Slots with acknowledgements that are committed, or too old to be committed. */
-async function dueSlots({ pool, deployment }: RestoreOptions, from: bigint, now: bigint): Promise<bigint[]> {
-  const { rows } = await pool.query<{ slot: bigint; committed: boolean }>(
-    `select r.slot::numeric as slot, exists (select from chain.heartbeat_slot h where h.slot = r.slot) as committed
-     from (select distinct slot from app.heartbeat_ack where slot >= $1) as r order by r.slot`,
+/**
+ * Slots with acknowledgements that are committed, or too old to be committed. The state of a slot changes with what was compared: with
+ * its acknowledgements, and with its commit and disputes, which a reorg may replace.
+ */
+async function dueSlots(
+  { pool, deployment }: RestoreOptions,
+  from: bigint,
+  now: bigint,
+): Promise<{ slot: bigint; state: string }[]> {
+  const { rows } = await pool.query<{ slot: bigint; committed: boolean; state: string }>(
+    `select r.slot::numeric as slot, h.slot is not null as committed,
+       concat_ws(' ', r.signatures, h.node_count, md5(h.bits), d.disputes) as state
+     from (select slot, string_agg(signature, ' ' order by instance) as signatures
+       from app.heartbeat_ack where slot >= $1 group by slot) as r
+     left join chain.heartbeat_slot as h on h.slot = r.slot
+     left join lateral (select string_agg(block_hash, ' ' order by block_number, log_index) as disputes
+       from chain.event_heartbeats_disputed where slot = r.slot) as d on true
+     order by r.slot`,
     [from],
   );
   return rows
     .filter(({ slot, committed }) => committed || slot < now - maxSlotAge - 1n)
     .filter(({ slot }) => Date.now() >= ackDelayMs(slot, deployment))
-    .map(({ slot }) => slot);
+    .map(({ slot, state }) => ({ slot, state }));
 }
 
 /** Disputes what a slot leaves out. False: nothing is missing, or nothing can be done. */

@@ -10,6 +10,7 @@ import {
   toFunctionSelector,
   toHex,
 } from "viem";
+import { idleThefts } from "./idleThefts.ts";
 import { stateLoss, witness } from "./losses.ts";
 import { keyOf } from "./market.ts";
 import { bindWallet } from "./nodes.ts";
@@ -80,6 +81,7 @@ export const harmless: Record<string, (market: Robbed) => Promise<Hex>> = {
     await market.computeNode.write.disputeHeartbeats([[dispute]]);
     return acknowledger.address;
   },
+  ...idleThefts,
   "receipts' poster": async ({ people, pomc, escrow, honest }) => {
     const account = people.receiptsPoster;
     const paid = await escrow.read.totalEarnedBy([honest.id]);

@@ -20,7 +20,7 @@ async function deployer(market: MarketFixture) {
     cache: join(root, "cache/bench"),
   };
   const hre = await createHardhatRuntimeEnvironment({ ...config, paths }, {}, root);
-  await hre.tasks.getTask("build").run({ quiet: true });
+  await hre.tasks.getTask("build").run({ quiet: true, noTests: true });
   const [wallet] = await market.connection.viem.getWalletClients();
   if (wallet === undefined) throw new Error("The simulated chain has no accounts.");
   return async (name: string) => {
