@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "@ngpu/runtime/errors";
 import { headersForContainer } from "../containerHeaders.ts";
-import { innerModel, isOpen, parseModel } from "../decide.ts";
+import { coldStartSeconds, innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
@@ -52,6 +52,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
         wallet: partner.wallet,
         keyId: partner.keyId,
         budgetKeyId: budgetKeyOf(partner),
+        coldStartSeconds: coldStartSeconds(workspace),
         workspaceId: workspace.id,
         kind: "chat",
         method: "POST",

@@ -71,6 +71,10 @@ export const taskAnswer = z
       .meta({ description: "Null: the task does not wait for a replica" }),
     nodeId: z.number().int().nullable(),
     ms: z.number().int().nullable().meta({ description: "Duration in milliseconds" }),
+    coldStartMs: z.number().int().nullable().meta({
+      description:
+        "How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once",
+    }),
     httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),
     result: z.unknown().meta({
       description:
