@@ -1825,8 +1825,11 @@ export interface components {
             ports: number[];
             /** @description ISO 3166-1 alpha-2; default: any */
             region?: string;
-            /** @default 1 */
-            replicas?: number;
+            /**
+             * @description How many replicas run; with a range, as many as the requests in progress need. It begins with one replica, or with `min`
+             * @default 1
+             */
+            replicas?: number | components["schemas"]["Scaling"];
             /** @description Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain */
             secrets?: components["schemas"]["NamedSecrets"];
             /**
@@ -2380,6 +2383,32 @@ export interface components {
                 workspaceId: string;
             }[];
         };
+        Scaling: {
+            /**
+             * @description How long fewer replicas must have been enough before there are fewer
+             * @default 300
+             */
+            idleSeconds?: number;
+            /** @description Most replicas */
+            max: number;
+            /** @description Least number of replicas; 0: none while nothing is asked */
+            min: number;
+            /**
+             * Format: date-time
+             * @description From this time on there are no replicas; default: never
+             */
+            stopAt?: string;
+            /**
+             * @description Requests in progress for which there is one replica
+             * @default 1
+             */
+            target?: number;
+            /**
+             * @description How long a request waits for a replica when none can take it; then it has failed
+             * @default 300
+             */
+            waitSeconds?: number;
+        };
         Secret: {
             /** @description Length of the value */
             bytes: number;
@@ -2430,6 +2459,8 @@ export interface components {
             workspaceId: string | null;
         };
         Task: {
+            /** @description How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once */
+            coldStartMs: number | null;
             /**
              * Format: date-time
              * @description Time, ISO 8601
@@ -2679,8 +2710,39 @@ export interface components {
                 running: number;
                 wanted: number;
             };
+            /** @description How the number of replicas follows the requests; null: it is fixed */
+            scaling: {
+                /**
+                 * @description How long fewer replicas must have been enough before there are fewer
+                 * @default 300
+                 */
+                idleSeconds: number;
+                /** @description Most replicas */
+                max: number;
+                /** @description Least number of replicas; 0: none while nothing is asked */
+                min: number;
+                /** @description Code of the error that the last change of the number of replicas ended with; null: none did */
+                refusal: string | null;
+                /** @description Replicas that take requests while others leave; null: all */
+                replicas: number | null;
+                /**
+                 * Format: date-time
+                 * @description From this time on there are no replicas; default: never
+                 */
+                stopAt?: string;
+                /**
+                 * @description Requests in progress for which there is one replica
+                 * @default 1
+                 */
+                target: number;
+                /**
+                 * @description How long a request waits for a replica when none can take it; then it has failed
+                 * @default 300
+                 */
+                waitSeconds: number;
+            } | null;
             /** @enum {string} */
-            status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+            status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
             tier: components["schemas"]["Tier"];
         };
         WorkspaceEvent: {
@@ -2748,7 +2810,8 @@ export interface components {
              * @constant
              */
             renewSecrets?: true;
-            replicas?: number;
+            /** @description A number, which ends scaling, or a range in which it follows the requests in progress */
+            replicas?: number | components["schemas"]["Scaling"];
             /** @description Null: none any more */
             secrets?: components["schemas"]["NamedSecrets"] | null;
         };
@@ -5564,6 +5627,8 @@ export interface operations {
                         /** @description Value of `after` for the next page; null: this is the last page */
                         next: string | null;
                         tasks: {
+                            /** @description How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once */
+                            coldStartMs: number | null;
                             /**
                              * Format: date-time
                              * @description Time, ISO 8601
@@ -6382,7 +6447,7 @@ export interface operations {
                                 wanted: number;
                             };
                             /** @enum {string} */
-                            status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                            status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
                             tier: components["schemas"]["Tier"];
                         }[];
                     };
@@ -6435,7 +6500,7 @@ export interface operations {
                     "application/json": {
                         id: string;
                         /** @enum {string} */
-                        status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                        status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
                         tier: components["schemas"]["Tier"];
                         /** @description Transaction hash */
                         txHash: string;

@@ -82,9 +82,9 @@ describe("apiServer: the status of a workspace", () => {
   ];
   for (const [what, replicas, status] of cases) {
     it(`is ${status} with ${what}`, () => {
-      expect(workspaceStatus({ status: "open", stopped: false, expiresAt: 0, now: 10, wanted: 1, replicas })).to.equal(
-        status,
-      );
+      expect(
+        workspaceStatus({ status: "open", stopped: false, expiresAt: 0, now: 10, wanted: 1, replicas }),
+      ).to.equal(status);
     });
   }
 
@@ -111,10 +111,24 @@ describe("apiServer: the status of a workspace", () => {
   it("is closed or expired regardless of its replicas", () => {
     const running = [{ ...held, state: "running" as const }];
     expect(
-      workspaceStatus({ status: "closed", stopped: false, expiresAt: 0, now: 10, wanted: 1, replicas: running }),
+      workspaceStatus({
+        status: "closed",
+        stopped: false,
+        expiresAt: 0,
+        now: 10,
+        wanted: 1,
+        replicas: running,
+      }),
     ).to.equal("closed");
     expect(
-      workspaceStatus({ status: "open", stopped: false, expiresAt: 10, now: 10, wanted: 1, replicas: running }),
+      workspaceStatus({
+        status: "open",
+        stopped: false,
+        expiresAt: 10,
+        now: 10,
+        wanted: 1,
+        replicas: running,
+      }),
     ).to.equal("expired");
   });
 });
