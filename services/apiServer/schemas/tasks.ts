@@ -164,18 +164,14 @@ export const modelRequest = z.looseObject({ model: chatRequest.shape.model }).me
 });
 
 export const chatAnswer = z.looseObject({}).meta({ description: "The container's response" });
-export const modelList = z.object({
-  object: z.literal("list"),
-  data: z.array(
-    z.object({
-      id: z.string(),
-      object: z.literal("model"),
-      created: z.number().int(),
-      owned_by: z.string(),
-      name: z.string().nullable(),
-    }),
-  ),
+export const modelEntry = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.number().int(),
+  owned_by: z.string(),
+  name: z.string().nullable(),
 });
+export const modelList = z.object({ object: z.literal("list"), data: z.array(modelEntry) });
 export const openAiError = z
   .object({
     error: z.object({
