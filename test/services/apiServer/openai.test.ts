@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import OpenAI from "openai";
 import { eventually } from "../support/context.ts";
-import { type LeaseMarket, openLeaseMarket, wallet } from "./leaseMarket.ts";
+import { type LeaseMarket, openLeaseMarket, stranger, wallet } from "./leaseMarket.ts";
 
 type Json = Record<string, unknown>;
 
@@ -177,5 +177,36 @@ describe("apiServer: OpenAI's own client", function () {
     expect(await late.then(undefined, (error: { status: number; code: string }) => error)).to.include({
       ...{ status: 504, code: "replica_timeout" },
     });
+  });
+
+  it("leaves tasks that usage counts by hour, day, workspace and key, as JSON and CSV, for their wallet alone", async () => {
+    type Usage = { by: string; usage: { group: string; tasks: number; failed: number; cost: string }[] };
+    const own = await market.as(wallet, "read");
+    await market.db.query("update chain.assignment set price_per_second = 1000");
+    const { rows } = await market.db.query<Record<string, string>>(
+      `select count(*)::text as tasks, (count(*) filter (where status <> 'succeeded'))::text as failed from app.task`,
+    );
+    for (const by of ["hour", "day", "workspace", "key"]) {
+      const { body } = await own.get<Usage>(`/v1/usage?by=${by}`);
+      const sumOf = (name: "tasks" | "failed") => body.usage.reduce((sum, one) => sum + one[name], 0);
+      expect([body.by, String(sumOf("tasks")), String(sumOf("failed"))]).to.deep.equal([
+        ...[by, rows[0]?.tasks, rows[0]?.failed],
+      ]);
+      expect(body.usage.some(({ cost }) => BigInt(cost) > 0n)).to.equal(true);
+      const csv = await (await own.raw(`/v1/usage?by=${by}&format=csv`)).text();
+      const lines = csv.split("\r\n");
+      expect(lines[0]).to.equal(`${by},tasks,succeeded,failed,ms,cost`);
+      expect(lines[1]?.split(",")[0]).to.equal(body.usage[0]?.group);
+    }
+    const groups = (await own.get<Usage>("/v1/usage?by=workspace")).body.usage.map(({ group }) => group);
+    expect(groups).to.have.members(["1", "3"]);
+    const earlier = await own.get<Usage>("/v1/usage?until=2020-01-01T00:00:00Z");
+    expect(earlier.body.usage).to.deep.equal([]);
+    const other = await market.as(stranger, "read");
+    expect((await other.get<Usage>("/v1/usage")).body.usage).to.deep.equal([]);
+    const refused = await (await market.as(wallet, "tasks")).get<{ code: string }>("/v1/usage");
+    expect([refused.status, refused.body.code]).to.deep.equal([403, "scope_missing"]);
+    const wrong = await own.get<{ code: string }>("/v1/usage?by=node");
+    expect([wrong.status, wrong.body.code]).to.deep.equal([400, "request_invalid"]);
   });
 });
