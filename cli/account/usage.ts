@@ -3,13 +3,15 @@ import { json, print } from "../shared/output.ts";
 import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../shared/settings.ts";
 import { table } from "../shared/table.ts";
 import { parseSeconds, tokens } from "../shared/units.ts";
+import { showTaskUsage } from "./taskUsage.ts";
 
 type Change = Schema<"BalanceChange">;
-type Options = GlobalOptions & { since?: string };
+type Options = GlobalOptions & { since?: string; by?: string };
 
 /** Shows what each workspace has cost in a period, refunds deducted. */
 export async function showUsage(options: Options): Promise<void> {
   const settings = settingsOf(options);
+  if (options.by !== undefined) return showTaskUsage(settings, options.by, options.since ?? "30d");
   const changes = (await read(settings, options.since)).filter(
     ({ kind }) => kind === "settlement" || kind === "refund",
   );

@@ -12,9 +12,16 @@ export function addMoneyCommands(program: Command): void {
     .action(lazy(async () => (await import("../account/balance.ts")).showBalance));
   program
     .command("usage")
-    .description("show what each workspace has cost")
+    .description("show what each workspace has cost, or the tasks of a period")
     .option("--since <duration>", "period, such as 7d or 12h", "30d")
+    .option("--by <group>", "tasks by hour, day, workspace or key, instead of what workspaces cost")
     .action(lazy(async () => (await import("../account/usage.ts")).showUsage));
+  program
+    .command("invoices")
+    .description("list the months with an invoice, or show one by workspace")
+    .argument("[month]", "as 2026-11")
+    .option("--csv", "the lines of the month as CSV", false)
+    .action(lazy(async () => (await import("../account/invoices.ts")).showInvoices));
   program
     .command("statement")
     .description("list every change of a wallet's money, newest first, with the sum of each book")

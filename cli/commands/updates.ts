@@ -1,17 +1,18 @@
-import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import type { Command } from "commander";
 import { lazy } from "../shared/lazy.ts";
+import { addScalingOptions } from "./options.ts";
 
 const idText = "id or name of the workspace";
 
 /** Change workspaces. */
 export function addUpdateCommands(program: Command): void {
-  program
-    .command("scale")
-    .description("change the number of replicas")
-    .argument("<workspace>", idText)
-    .argument("<replicas>", "number of replicas", wholeNumber(1))
-    .action(lazy(async () => (await import("../workspaces/update.ts")).scaleWorkspace));
+  addScalingOptions(
+    program
+      .command("scale")
+      .description("change the number of replicas, or let it follow the requests")
+      .argument("<workspace>", idText)
+      .argument("<replicas>", "a number, or a range as 0..4"),
+  ).action(lazy(async () => (await import("../workspaces/update.ts")).scaleWorkspace));
   addUpdate(program.command("update"));
   for (const [name, says] of [
     ["stop", "stop all replicas; each keeps its node"],
@@ -32,7 +33,7 @@ function addUpdate(command: Command): void {
     .description("change image, configuration or replicas with a rolling update")
     .argument("<workspace>", idText)
     .option("--image <reference>", "reference@sha256:…")
-    .option("--replicas <count>", "number of replicas")
+    .option("--replicas <count>", "number of replicas, or a range as 0..4")
     .option(
       "--max-down <count>",
       "maximum number of replicas that are down at the same time during the update",

@@ -80,7 +80,7 @@ function addDeploy(program: Command): void {
     .option("--secret <name...>", "secrets that are variables of its environment (ngpu secrets set)")
     .option("--secret-file <name...>", "secrets that are files in /run/secrets")
     .option("--health <path>", "path that returns 2xx when the container is ready")
-    .option("--replicas <count>", "number of replicas", wholeNumber(1))
+    .option("--replicas <count>", "number of replicas, or a range as 0..4")
     .option("--gpus <count>", "GPUs of one replica", wholeNumber(1))
     .option("--gpu-model <name>", "model name, such as RTX 4090")
     .option("--vram-gib <gib>", "minimum memory of one GPU by the size it is sold with, GB")

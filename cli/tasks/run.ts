@@ -24,7 +24,13 @@ type Options = GlobalOptions & {
 const resultTimeout = 18_060_000;
 
 /** Paths whose answers the API passes on as they arrive. */
-const streamed = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"] as const;
+const streamed = [
+  "/v1/chat/completions",
+  "/v1/completions",
+  "/v1/embeddings",
+  "/v1/responses",
+  "/v1/images/generations",
+] as const;
 
 /** Runs a task and prints its result. Ctrl-C aborts it in the container. The exit code is 3 when the task fails. */
 export async function runTask(given: string, input: string | undefined, options: Options): Promise<void> {

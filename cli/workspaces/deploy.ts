@@ -35,7 +35,8 @@ export async function deploy(file: string | undefined, options: Options): Promis
 /** Shows where the workspace could run, and what it would cost. The exit code is 2 when no node fits. */
 async function explain(settings: Settings, manifest: Manifest): Promise<void> {
   const answer = await apiOf(settings).call("POST /v1/match/explain", { body: manifest as never });
-  const replicas = BigInt((manifest.replicas as number | undefined) ?? 1);
+  const { replicas: given } = manifest as { replicas?: number | { max?: number } };
+  const replicas = BigInt((typeof given === "object" ? given.max : given) ?? 1);
   const highest = BigInt(String(manifest.maxPricePerSecond)) * replicas;
   if (settings.json) print(json({ request: manifest, ...answer }));
   else {

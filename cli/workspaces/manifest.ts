@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { readText } from "../shared/files.ts";
 import { parsePrice } from "../shared/units.ts";
 import { environmentOf } from "./environment.ts";
+import { replicasOf } from "./replicas.ts";
 
 export type ManifestOptions = {
   name?: string;
@@ -14,7 +15,7 @@ export type ManifestOptions = {
   secret?: string[];
   secretFile?: string[];
   health?: string;
-  replicas?: number;
+  replicas?: string;
   gpus?: number;
   gpuModel?: string;
   vramGib?: string;
@@ -85,7 +86,7 @@ function fieldsOf(options: ManifestOptions): Manifest {
     ports: options.port?.map(Number),
     env: options.env === undefined ? undefined : environmentOf(options.env),
     secrets: { env: options.secret, files: options.secretFile },
-    replicas: options.replicas,
+    replicas: options.replicas === undefined ? undefined : replicasOf(options.replicas, {}),
     gpu: { model: options.gpuModel, count: options.gpus, minVramGib: number(options.vramGib) },
     ...{ cpu: number(options.cpu), memoryMib: number(options.memoryMib), diskGib: number(options.diskGib) },
     ...{ region: options.region, policy: options.policy, expiresAt: options.expires },

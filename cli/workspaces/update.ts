@@ -5,6 +5,7 @@ import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../sh
 import { parsePrice } from "../shared/units.ts";
 import { environmentOf } from "./environment.ts";
 import { findWorkspace } from "./find.ts";
+import { replicasOf, type ScalingOptions } from "./replicas.ts";
 
 type Body = NonNullable<InputOf<"POST /v1/workspaces/{id}/update">["body"]>;
 type Updated = ResultOf<"POST /v1/workspaces/{id}/update">;
@@ -30,7 +31,7 @@ export async function updateWorkspace(given: string, options: UpdateOptions): Pr
   const body = {
     ...(image === undefined ? {} : { image }),
     ...(health === undefined ? {} : { health }),
-    ...(replicas === undefined ? {} : { replicas: Number(replicas) }),
+    ...(replicas === undefined ? {} : { replicas: replicasOf(replicas, {}) }),
     ...(maxDown === undefined ? {} : { maxDown: Number(maxDown) }),
     ...(maxPrice === undefined ? {} : { maxPricePerSecond: parsePrice(maxPrice) }),
     ...(env === undefined ? {} : { env: environmentOf(env) }),
@@ -43,10 +44,14 @@ export async function updateWorkspace(given: string, options: UpdateOptions): Pr
   await send(settings, partnerApi(settings), given, body);
 }
 
-/** Changes the number of replicas. */
-export async function scaleWorkspace(given: string, replicas: number, options: GlobalOptions): Promise<void> {
+/** Changes the number of replicas, or the range in which it follows the requests. */
+export async function scaleWorkspace(
+  given: string,
+  replicas: string,
+  options: GlobalOptions & ScalingOptions,
+): Promise<void> {
   const settings = settingsOf(options);
-  await send(settings, partnerApi(settings), given, { replicas });
+  await send(settings, partnerApi(settings), given, { replicas: replicasOf(replicas, options) });
 }
 
 async function send(settings: Settings, api: ApiClient, given: string, body: Body): Promise<void> {
@@ -57,7 +62,7 @@ async function send(settings: Settings, api: ApiClient, given: string, body: Bod
 
 function updateText({ updated, scaled }: Updated): string {
   return [
-    updated === null ? "The spec is unchanged." : `Updated in ${updated}; the replicas are replaced.`,
+    updated === null ? "The spec is unchanged." : `Updated in ${updated}.`,
     ...(scaled === null ? [] : [`Scaled in ${scaled}.`]),
   ].join("\n");
 }

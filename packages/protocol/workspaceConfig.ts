@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { placementPreferences } from "./placement/preferences.ts";
+import { scaling } from "./scaling.ts";
 import { workspaceSecrets } from "./secrets.ts";
 
 /** Whether an environment, a command line and Postgres can carry a text: well-formed Unicode without NUL. */
@@ -42,6 +43,8 @@ export const workspaceConfig = z.strictObject({
   placement: placementPreferences.optional(),
   /** Names of the owner's secrets that each container gets. Default: none. */
   secrets: workspaceSecrets.optional(),
+  /** How the number of replicas follows the requests in progress. Default: it is fixed. */
+  scaling: scaling.optional(),
 });
 
 export type WorkspaceConfig = z.output<typeof workspaceConfig>;

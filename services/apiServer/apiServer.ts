@@ -27,6 +27,7 @@ import { connectCounters, createLimits, defaultLimits, type Limits } from "./lim
 import { refuseMalformedRequests, requireTarget } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
 import { callHistogram } from "./metrics.ts";
+import { startAutoscaler } from "./scaling/autoscaler.ts";
 import { startSecretDelivery } from "./secretDelivery.ts";
 import { createSecretVault } from "./secretVault.ts";
 import { sweepTasks } from "./store/tasks.ts";
@@ -69,10 +70,13 @@ export async function startApiServer(
     onCancel: cancellations.cancel,
   });
   deliverSecrets(context, { db, deployment, vault, changes });
+  const orders = createWorkspaceOrders({ db, writer, runner, logger, signal });
+  const scaler = startAutoscaler({ db, orders, deployment, delegate: account.address, logger, signal });
+  context.onStop("autoscaler", () => scaler.done);
   const deps: Omit<ApiDeps, "hot"> = {
     db,
     writer,
-    orders: createWorkspaceOrders({ db, writer, runner, logger, signal }),
+    orders,
     delegate: account.address,
     chain,
     deployment,

@@ -12,6 +12,7 @@ import { docsRouter } from "./docsPage.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { createHotFacts } from "./hotFacts.ts";
 import type { CallLimits } from "./limits.ts";
+import { llmsText } from "./llmsText.ts";
 import { requireHost } from "./malformedRequests.ts";
 import { openAiErrorHandler } from "./openAiErrors.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -25,6 +26,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { marketRoutes } from "./routes/market.ts";
@@ -42,6 +44,7 @@ import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { updateRoutes } from "./routes/update.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { webhookEventRoutes } from "./routes/webhookEvents.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { workspaceRoutes } from "./routes/workspaces.ts";
@@ -54,6 +57,8 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...keyRoutes(deps),
     ...accountRoutes(deps),
     ...statementRoutes(deps),
+    ...invoiceRoutes(deps),
+    ...usageRoutes(deps),
     ...authorizationRoutes(deps),
     ...depositRoutes(deps),
     ...faucetRoutes(deps),
@@ -83,7 +88,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
 }
 
 const installPaths = ["/install_mcNode.sh", "/install_measure.sh", "/client"];
-const readOnlyPaths = ["/healthz", "/openapi.json", "/docs", ...installPaths];
+const readOnlyPaths = ["/healthz", "/openapi.json", "/llms.txt", "/docs", ...installPaths];
 
 /** Milliseconds for which an answer of the database's health serves all who ask. */
 const healthAge = 250;
@@ -115,7 +120,7 @@ export function createApiApp(
   const deps = { ...given, hot: createHotFacts(given.db, given.changes) };
   const app = createPublicApp();
   app.use(requireHost);
-  app.use(["/v1", "/openapi.json"], cors);
+  app.use(["/v1", "/openapi.json", "/llms.txt"], cors);
   const endpoints = endpointsOf(deps);
   const identified = [parts.calls.record, identify(deps.db, deps.hot.keys)];
   const bounds = { limits: parts.limits, budget: createBodyBudget() };
@@ -132,6 +137,10 @@ export function createApiApp(
   const tag = `"${createHash("sha256").update(document).digest("hex").slice(0, 32)}"`;
   app.get("/openapi.json", (_request, response) => {
     response.set("etag", tag).type("json").send(document);
+  });
+  const text = llmsText(endpoints, deps.publicUrl);
+  app.get("/llms.txt", (_request, response) => {
+    response.type("text/plain").send(text);
   });
   app.use("/docs", docsRouter());
   app.use(installPaths, parts.limits.general);

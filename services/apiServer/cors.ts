@@ -3,7 +3,7 @@ import type { RequestHandler } from "express";
 const maxAgeSeconds = 7_200;
 const requestHeaders = "Authorization, Content-Type, Idempotency-Key, X-Request-Id";
 const responseHeaders =
-  "X-Request-Id, X-Ngpu-Task-Id, X-Ngpu-Node-Id, Retry-After, RateLimit, RateLimit-Policy, Allow";
+  "X-Request-Id, X-Ngpu-Task-Id, X-Ngpu-Node-Id, X-Ngpu-Cold-Start-Ms, Retry-After, RateLimit, RateLimit-Policy, Allow";
 
 /**
  * Lets pages of every origin call the API. A call carries its key in a header and never a cookie, so another page cannot use the

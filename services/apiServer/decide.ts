@@ -1,4 +1,5 @@
 import type { AssignmentState, Desired, Milestone } from "@ngpu/contracts-sdk/enumNames";
+import { hasStopped, scalingIn } from "@ngpu/protocol/scaling";
 import type { workspaceStatuses } from "./schemas/workspaces.ts";
 
 export type LeaseFacts = {
@@ -94,13 +95,15 @@ export function workspaceStatus(facts: {
   /** Unix seconds; 0: never. */
   expiresAt: number;
   now: number;
+  /** Replicas that are to run. */
+  wanted: number;
   replicas: ReplicaFacts[];
 }): WorkspaceStatus {
   if (facts.status === "closed") return "closed";
   if (facts.expiresAt !== 0 && facts.now >= facts.expiresAt) return "expired";
   const held = facts.replicas.filter((replica) => replica.held);
   if (facts.stopped) return held.some(isStarted) ? "running" : "stopped";
-  if (held.length === 0) return "pending";
+  if (held.length === 0) return facts.wanted === 0 ? "idle" : "pending";
   if (held.some(isStarted)) return "running";
   const wanted = held.filter((replica) => replica.desired === "run" || replica.desired === "hold");
   if (wanted.some((replica) => replica.state === "ready" || replica.milestone === "verified")) {
@@ -115,6 +118,12 @@ const isStarted = ({ state, desired }: ReplicaFacts) => state === "running" && d
 /** Whether a workspace may serve requests: it is not closed and has not expired. */
 export function isOpen(row: { status: "open" | "closed"; expires_at: number }, now: number): boolean {
   return row.status === "open" && (row.expires_at === 0 || now < row.expires_at);
+}
+
+/** How long a request waits for a replica where their number follows the requests, seconds; undefined: it is refused. */
+export function coldStartSeconds(row: { config: string; stopped: boolean }): number | undefined {
+  const scaling = row.stopped ? undefined : scalingIn(row.config);
+  return scaling === undefined || hasStopped(scaling, Date.now() / 1000) ? undefined : scaling.waitSeconds;
 }
 
 /** The mapped ports in a running report: big-endian uint16, in the order of the configured ports. */

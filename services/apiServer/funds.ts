@@ -3,7 +3,6 @@ import { InputError } from "@ngpu/runtime/errors";
 import { formatEther } from "viem";
 import { authorizationBalance, refundable } from "./decide.ts";
 import type { ApiDeps } from "./deps.ts";
-import type { NewWorkspace } from "./schemas/newWorkspace.ts";
 import { currentTime, findAccounts, listAuthorizations, listLeases } from "./store/escrow.ts";
 
 /** The least term that the balance must pay for at the maximum price when a workspace is published, seconds. */
@@ -43,12 +42,14 @@ function termSeconds({ deployment }: Pick<ApiDeps, "deployment">): number {
   return Math.max(minimumTermSeconds, deployment.parameters.minSeconds);
 }
 
+type LeasesToOpen = { maxPricePerSecond: bigint; replicas: number };
+
 /** What a wallet lacks to open the leases of all replicas at their maximum price; undefined when nothing is missing. */
 export async function shortfall(
   deps: Pick<ApiDeps, "db" | "deployment">,
   wallet: string,
   authorizationId: string,
-  { maxPricePerSecond, replicas }: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
+  { maxPricePerSecond, replicas }: LeasesToOpen,
 ): Promise<{ available: bigint; needed: bigint; missing: bigint } | undefined> {
   const { lockFloor } = deps.deployment.parameters;
   const each = maxPricePerSecond * BigInt(termSeconds(deps));
@@ -68,7 +69,7 @@ export async function requireFunds(
   deps: Pick<ApiDeps, "db" | "deployment">,
   wallet: string,
   authorizationId: string,
-  workspace: Pick<NewWorkspace, "maxPricePerSecond" | "replicas">,
+  workspace: LeasesToOpen,
 ): Promise<void> {
   const lacking = await shortfall(deps, wallet, authorizationId, workspace);
   if (lacking === undefined) return;

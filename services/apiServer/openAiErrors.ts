@@ -5,7 +5,7 @@ import { beginError } from "./problem.ts";
 
 /** Paths below `/v1/` that OpenAI's clients call. */
 const openAiPaths =
-  /^\/v1\/(assistants|audio|batches|chat|completions|containers|conversations|embeddings|engines|evals|files|fine[-_]tun(es|ing)|images\/(edits|generations|variations)|models|moderations|organization|realtime|responses|threads|uploads|vector_stores|videos)(\/|$)/i;
+  /^\/v1\/(assistants|audio|batches|chat|completions|containers|conversations|embeddings|engines|evals|files|fine[-_]tun(es|ing)|images\/(edits|generations|variations)|models|moderations|organization|realtime|rerank|responses|threads|uploads|vector_stores|videos)(\/|$)/i;
 
 /** Whether OpenAI's clients call this path, served here or not. */
 export const isOpenAiPath = (path: string) => openAiPaths.test(path);

@@ -3,9 +3,9 @@ import { NgpuError } from "@ngpu/runtime/errors";
 import { rest } from "@ngpu/runtime/loop";
 import { requestIdHeader } from "@ngpu/runtime/requestId";
 import type { Cancellations } from "./cancellations.ts";
-import type { CapacityQueue } from "./capacityQueue.ts";
+import { type CapacityQueue, requireRoom } from "./capacityQueue.ts";
 import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
-import { waitAgain } from "./store/taskQueue.ts";
+import { waitForReplica } from "./store/taskQueue.ts";
 import { markTaskRunning, readInput } from "./store/tasks.ts";
 import type { TaskRecords } from "./taskRecords.ts";
 import type { TaskWork } from "./taskWork.ts";
@@ -25,24 +25,39 @@ type OpenDeps = {
   records: TaskRecords;
 };
 
+/** What took a task, and for how long it waited for it, in milliseconds; undefined: it did not wait. */
+export type Opened = GatewayAnswer & { waitedMs: number | undefined };
+
 /** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
-export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {
+export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<Opened> {
   const { db, stopping, cancellations, records } = state;
   const cancelled = cancellations.signalOf(work.id);
   const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
+  const seconds = work.waitSeconds ?? work.coldStartSeconds;
+  let waitsSince = work.waitSeconds === undefined ? undefined : performance.now();
   for (;;) {
-    if (work.waitSeconds !== undefined) await state.capacity.wait(work.id, aborted);
-    if (!records.has(work.id) && (await markTaskRunning(db, work.id))) cancellations.cancel(work.id);
+    if (waitsSince !== undefined) await state.capacity.wait(work.id, aborted);
+    const isBegun = waitsSince === undefined && records.has(work.id);
+    if (!isBegun && (await markTaskRunning(db, work.id))) cancellations.cancel(work.id);
     cancelled.throwIfAborted();
+    const waitedMs = waitsSince === undefined ? undefined : Math.round(performance.now() - waitsSince);
     try {
-      return await send(state, work, aborted);
+      return { ...(await send(state, work, aborted)), waitedMs };
     } catch (error) {
       const isRefused = error instanceof NgpuError && error.code === "replica_unavailable";
-      if (work.waitSeconds === undefined || !isRefused) throw error;
-      await waitAgain(db, work.id);
-      await rest(refusedPause, aborted);
+      if (seconds === undefined || !isRefused) throw error;
+      if (waitsSince === undefined) await beginToWait(state, work);
+      else await rest(refusedPause, aborted);
+      waitsSince ??= performance.now();
+      await waitForReplica(db, work.id, seconds);
     }
   }
+}
+
+/** The queue is in Postgres, and has the tasks that are stored. */
+async function beginToWait({ db, records }: OpenDeps, { id, workspaceId }: TaskWork): Promise<void> {
+  await requireRoom(db, workspaceId);
+  await records.stored(id);
 }
 
 async function send({ db, gateway }: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer> {

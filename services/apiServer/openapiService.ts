@@ -57,6 +57,7 @@ export const servicePaths: ZodOpenApiPathsObject = {
       },
     },
   },
+  "/llms.txt": file("getLlmsTxt", "Get every operation as a text for language models", "text/plain"),
   "/docs": file("getDocs", "Read this document as a page", "text/html"),
   "/install_mcNode.sh": file("getInstallMcNode", "Get the script that installs a compute node", "text/plain"),
   "/install_measure.sh": file(

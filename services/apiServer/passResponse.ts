@@ -3,12 +3,15 @@ import { flushHead } from "@ngpu/runtime/flushHead";
 import type { Response } from "express";
 import { passHeaders } from "./containerHeaders.ts";
 import type { ApiDeps } from "./deps.ts";
-import type { GatewayAnswer } from "./gatewayClient.ts";
+import type { Opened } from "./openTask.ts";
 import { readBeginning } from "./readBeginning.ts";
 import type { TaskEnd } from "./store/tasks.ts";
 import { endOf, failureEnd } from "./taskEnd.ts";
 import type { TaskWork } from "./taskWork.ts";
 import { createTranscript } from "./transcript.ts";
+
+/** How long a task waited for a replica, in milliseconds; absent: one took it at once. */
+export const coldStartHeader = "x-ngpu-cold-start-ms";
 
 /**
  * Streams the container's response to the client, byte for byte, and records its content. A response that breaks off is cut for the
@@ -21,7 +24,7 @@ export async function passResponse(
   disconnected: AbortSignal,
 ): Promise<void> {
   const started = performance.now();
-  const state: { served?: GatewayAnswer; lastByteAt?: number } = {};
+  const state: { served?: Opened; lastByteAt?: number } = {};
   try {
     state.served = await tasks.open(work, disconnected);
     const { end, send } = await stream(state as Required<typeof state>, response, {
@@ -29,14 +32,15 @@ export async function passResponse(
       // Who has seen a part of a response finds its task.
       stored: () => tasks.stored(work),
     });
-    await tasks.end(work, started, end);
+    await tasks.end(work, started + (state.served.waitedMs ?? 0), end);
     send();
     response.end();
   } catch (error) {
     const failure = tasks.errorOf(work, error, disconnected, state.served !== undefined);
     const { served, lastByteAt } = state;
     const isAborted = failure.code === "client_disconnected";
-    await tasks.end(work, started, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);
+    const began = started + (served?.waitedMs ?? 0);
+    await tasks.end(work, began, { ...failureEnd(failure), served }, isAborted ? undefined : lastByteAt);
     // A client that left reads no answer, and its leaving is no failure of this server.
     if (isAborted) return;
     if (!response.headersSent) throw failure;
@@ -46,7 +50,7 @@ export async function passResponse(
 }
 
 async function stream(
-  state: { served: GatewayAnswer; lastByteAt: number },
+  state: { served: Opened; lastByteAt: number },
   response: Response,
   { disconnected, stored }: { disconnected: AbortSignal; stored: () => Promise<void> },
 ): Promise<{ end: Omit<TaskEnd, "durationMs">; send: () => void }> {
@@ -76,10 +80,11 @@ async function stream(
   return { end: await endOfWhole(), send: () => undefined };
 }
 
-function sendBeginning(served: GatewayAnswer, response: Response, parts: readonly Buffer[]): void {
-  const { message, nodeId } = served;
+function sendBeginning(served: Opened, response: Response, parts: readonly Buffer[]): void {
+  const { message, nodeId, waitedMs } = served;
   response.statusCode = message.statusCode ?? 502;
   response.setHeader("x-ngpu-node-id", String(nodeId));
+  if (waitedMs !== undefined) response.setHeader(coldStartHeader, String(waitedMs));
   // Proxies must not buffer the stream.
   response.setHeader("cache-control", "no-cache, no-transform");
   response.setHeader("x-accel-buffering", "no");

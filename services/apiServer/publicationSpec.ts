@@ -4,6 +4,7 @@ import { minVramMibOf } from "@ngpu/placement/gpuMemory";
 import { modelsNamed } from "@ngpu/placement/gpuNames";
 import { preferencesIn } from "@ngpu/placement/preferences";
 import type { ExplanationRequest } from "@ngpu/protocol/placement/request";
+import type { Scaling } from "@ngpu/protocol/scaling";
 import { type WorkspaceConfig, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { regionBytes, type WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
@@ -67,7 +68,7 @@ function bounded(config: string): string {
 
 /** The configuration as it is stored on the chain. */
 function configOf(
-  { command, env, secrets, ports, health, maxDown }: NewWorkspace,
+  { command, env, secrets, ports, health, maxDown, replicas }: NewWorkspace,
   image: string,
   placement: NewWorkspace["placement"],
 ): string {
@@ -82,10 +83,23 @@ function configOf(
         ...(maxDown === undefined ? {} : { maxDown }),
         ...(placement === undefined ? {} : { placement }),
         ...(secrets === undefined ? {} : { secrets }),
+        ...scalingPart(replicas),
       }),
     ),
   );
 }
+
+/** The replicas that a workspace begins with: the contract publishes none without. */
+export const firstReplicas = (replicas: number | Scaling) =>
+  typeof replicas === "number" ? replicas : Math.max(1, replicas.min);
+
+/** The most replicas that a workspace may have. */
+export const mostReplicas = (replicas: number | Scaling) =>
+  typeof replicas === "number" ? replicas : replicas.max;
+
+/** The part of a configuration about the number of replicas: a fixed one is not in it. */
+const scalingPart = (replicas: number | Scaling | undefined) =>
+  typeof replicas === "object" ? { scaling: replicas } : {};
 
 /** The time at which a workspace closes, in Unix seconds; 0: never. */
 function expiryOf({ expiresAt }: NewWorkspace, now: number): number {
@@ -118,7 +132,7 @@ function placementOf({ placement }: NewWorkspace, models: Hex[]): NewWorkspace["
 export function questionOf(spec: WorkspaceSpec, config: string, workspace: NewWorkspace): ExplanationRequest {
   return {
     image: spec.image,
-    replicas: workspace.replicas,
+    replicas: firstReplicas(workspace.replicas),
     gpuModel: /^0x0+$/.test(spec.gpuModel) ? null : (spec.gpuModel as string),
     minVramMib: spec.minVramMib,
     minComputeCapability: spec.minComputeCapability,
@@ -132,15 +146,17 @@ export function questionOf(spec: WorkspaceSpec, config: string, workspace: NewWo
 /** Applies an update to the current spec and configuration; null when neither changes. */
 export function updated(
   current: { spec: WorkspaceSpec; config: string },
-  { image, replicas: _replicas, maxPricePerSecond, secrets, renewSecrets, ...changes }: WorkspaceUpdate,
+  { image, replicas, maxPricePerSecond, secrets, renewSecrets, ...changes }: WorkspaceUpdate,
 ): { spec: WorkspaceSpec; config: string } | null {
   const [reference, digest] = image?.split("@sha256:") ?? [];
   const before = workspaceConfig.parse(JSON.parse(current.config));
+  const { scaling, ...fixed } = before;
   const config = bounded(
     JSON.stringify(
       workspaceConfig.parse({
-        ...before,
+        ...fixed,
         ...changes,
+        ...(replicas === undefined ? scalingPart(scaling) : scalingPart(replicas)),
         secrets: updatedSecrets(before.secrets, secrets, renewSecrets),
         ...(reference === undefined ? {} : { image: reference }),
       }),

@@ -4,9 +4,9 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { type BackgroundTasks, createBackgroundTasks } from "./backgroundTasks.ts";
 import type { Cancellations } from "./cancellations.ts";
 import { type CapacityQueue, createCapacityQueue } from "./capacityQueue.ts";
-import type { Gateway, GatewayAnswer } from "./gatewayClient.ts";
+import type { Gateway } from "./gatewayClient.ts";
 import { createLaterEnds, type LaterEnds } from "./laterEnds.ts";
-import { openTask } from "./openTask.ts";
+import { type Opened, openTask } from "./openTask.ts";
 import { addTaskCost } from "./store/keySpending.ts";
 import { endTask, insertTask, type TaskEnd, type TaskTimes } from "./store/tasks.ts";
 import { endOf, failureEnd, taskError } from "./taskEnd.ts";
@@ -30,7 +30,7 @@ export type TaskRunner = {
   /** Queues a stored task to run in the background. */
   runInBackground(work: TaskWork): void;
   /** Sends the task to the workspace. The caller reads the response and ends the task. */
-  open(work: TaskWork, signal: AbortSignal): Promise<GatewayAnswer>;
+  open(work: TaskWork, signal: AbortSignal): Promise<Opened>;
   /** Records the end of a task; `started` and `ended` are performance.now() at its start and end. Default: now. */
   end(work: TaskWork, started: number, end: Omit<TaskEnd, "durationMs">, ended?: number): Promise<void>;
   /** Makes `stop` wait for a caller's work. */
@@ -80,7 +80,7 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   };
   return {
     begin: (work) => insertTask(deps.db, { ...work, runner: deps.runner }),
-    start: ({ idempotencyKey: _none, waitSeconds: _never, ...work }) =>
+    start: ({ idempotencyKey: _none, waitSeconds: _never, coldStartSeconds: _later, ...work }) =>
       state.records.begin({ ...work, runner: deps.runner }),
     stored: (work) => state.records.stored(work.id),
     run: (work, signal) => watch(state, run(state, work, signal)),
@@ -138,7 +138,8 @@ async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Pro
     const served = await openTask(state, work, signal);
     hasBegun = true;
     const { shown, raw } = await readResult(served.message);
-    return await end(state, work, started, {
+    // The time for which it waited is no time of the lease.
+    return await end(state, work, started + (served.waitedMs ?? 0), {
       ...endOf(served.message.statusCode ?? 0),
       served,
       result: shown,

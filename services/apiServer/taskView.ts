@@ -26,6 +26,7 @@ export function taskOf(row: TaskRow) {
         : { position: row.queue_position, until: row.wait_until.toISOString() },
     nodeId: row.node_id,
     ms: row.duration_ms,
+    coldStartMs: row.cold_start_ms,
     httpStatus: row.http_status,
     result: row.result ?? null,
     error:

@@ -11,6 +11,8 @@ export type TaskWork = Omit<NewTask, "runner"> & {
   headers?: ForwardedHeaders;
   /** Longest time without a byte, and in all, in seconds. */
   timeouts: { progress: number; total: number };
+  /** Seconds that it waits for a replica when none can take it; undefined: it is refused. For tasks that do not wait from their beginning. */
+  coldStartSeconds?: number | undefined;
   /** The key whose spending its cost is added to; undefined: it has no limit. */
   budgetKeyId: string | undefined;
 };

@@ -2,6 +2,7 @@ import type { releaseReasons } from "@ngpu/contracts-sdk/enumNames";
 import { workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { failureText, mappedPorts, workspaceStatus } from "./decide.ts";
 import { type Reason, reasonOfWorkspace, shownReason } from "./reasons.ts";
+import type { findScaling } from "./store/scaling.ts";
 import type { PlacementRow, ReplicaRow, WorkspaceRow } from "./store/workspaces.ts";
 
 /** A workspace as an entry of a list. */
@@ -15,6 +16,7 @@ export function entryOf(row: WorkspaceRow, replicas: ReplicaRow[], now: number) 
       status: row.status,
       stopped: row.stopped,
       expiresAt: row.expires_at,
+      wanted: row.replicas,
       now,
       replicas: replicas.map((replica) => ({ ...replica, held: replica.release_reason === null })),
     }),
@@ -23,12 +25,14 @@ export function entryOf(row: WorkspaceRow, replicas: ReplicaRow[], now: number) 
   };
 }
 
+type ScalingView = Awaited<ReturnType<typeof findScaling>>;
+
 /** A workspace with its configuration and replicas. */
 export function workspaceOf(
   row: WorkspaceRow,
   replicas: ReplicaRow[],
   placements: PlacementRow[],
-  { now, reasons }: { now: number; reasons: (Reason | null)[] },
+  { now, reasons, scaling }: { now: number; reasons: (Reason | null)[]; scaling: ScalingView },
 ) {
   const config = configOf(row);
   return {
@@ -36,6 +40,10 @@ export function workspaceOf(
     reason: shownReason(reasonOfWorkspace(reasons)),
     authorizationId: row.authorization_id,
     config: config ?? row.config,
+    scaling:
+      config?.scaling === undefined
+        ? null
+        : { ...config.scaling, replicas: scaling.drainFrom, refusal: scaling.refusal },
     policy: row.policy,
     graceSeconds: row.grace_seconds,
     maxPricePerSecond: String(row.max_price_per_second),

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
-import { chainChannel, listenForChanges } from "@ngpu/db/listen";
+import { appChannel, chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool } from "@ngpu/db/open";
 import type { Database } from "@ngpu/db/pool";
 import { createApp, createHttpServer, errorHandler, listen } from "@ngpu/runtime/http";
@@ -42,7 +42,12 @@ export async function startGateway(
   });
   const view = startReplicaView(context, db, router);
   const { tunnels, rows } = startTunnels(context, env, { db, deployment, metrics });
-  listenForChanges({ url: env.DATABASE_URL, channels: [chainChannel], logger, signal, onNotice: view.wake });
+  listenForChanges({
+    ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
+    onNotice: (channel, payload) => {
+      if (channel === chainChannel || payload === undefined || payload === "scaling") view.wake();
+    },
+  });
 
   const app = createApp({ registry, health: () => healthOf(view, tunnels) });
   const handleRoute = createRouteHandler({

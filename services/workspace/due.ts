@@ -7,7 +7,7 @@ import type { Queryable } from "@ngpu/db/pool";
 const container = (workspace: string) => `case when not pg_input_is_valid(${workspace}.config, 'jsonb')
     then to_jsonb(${workspace}.config_hash)
   when jsonb_typeof(${workspace}.config::jsonb) = 'object'
-    then ${workspace}.config::jsonb - '{maxDown,placement}'::text[]
+    then ${workspace}.config::jsonb - '{maxDown,placement,scaling}'::text[]
   else to_jsonb(${workspace}.config_hash) end`;
 
 /** SQL: the container of the assignment has a different image or configuration than its workspace has now. */

@@ -222,6 +222,7 @@ export const en = {
   "workspace.lead": "Workspace {id}: its replicas, what happened, and what it costs.",
   "workspace.status": "Status",
   "workspace.status.pending": "Pending",
+  "workspace.status.idle": "Idle",
   "workspace.status.distributing": "Distributing",
   "workspace.status.starting": "Starting",
   "workspace.status.running": "Running",

@@ -221,6 +221,7 @@ export const zh: Messages = {
   "workspace.lead": "工作区 {id}：副本、事件和费用。",
   "workspace.status": "状态",
   "workspace.status.pending": "等待中",
+  "workspace.status.idle": "空闲",
   "workspace.status.distributing": "分发中",
   "workspace.status.starting": "启动中",
   "workspace.status.running": "运行中",

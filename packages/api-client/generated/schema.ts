@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/llms.txt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get every operation as a text for language models */
+        get: operations["getLlmsTxt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.json": {
         parameters: {
             query?: never;
@@ -165,6 +182,28 @@ export interface paths {
         get: operations["getV1AccountsAddressStatement"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/speech": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Speak a text with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1AudioSpeech"];
         delete?: never;
         options?: never;
         head?: never;
@@ -445,6 +484,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/images/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Generate images with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1ImagesGenerations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the months in which leases were paid or refunded, newest first
+         * @description Scope: read or payments.
+         */
+        get: operations["getV1Invoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what the leases of a month cost, by workspace
+         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV. A month without payments has no lines.
+         *
+         *     Scope: read or payments.
+         */
+        get: operations["getV1InvoicesMonth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -578,12 +681,54 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List your running workspaces as models
+         * List your workspaces that take requests as models
          * @description Scope: read or tasks.
          */
         get: operations["getV1Models"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a workspace as a model
+         * @description Scope: read or tasks.
+         */
+        get: operations["getV1ModelsModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/moderations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Classify an input with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1Moderations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,6 +885,50 @@ export interface paths {
         get: operations["getV1PlacementsId"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rerank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order documents by a query with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1Rerank"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a workspace's response to an input
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1Responses"];
         delete?: never;
         options?: never;
         head?: never;
@@ -920,6 +1109,28 @@ export interface paths {
          *     Scope: read or tasks.
          */
         get: operations["getV1TasksIdResult"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show your tasks by hour, day, workspace or key
+         * @description At most 1,000 groups: the newest hours or days, or the workspaces or keys that cost most. Leases cost while no task runs, too: invoices show what was paid for them. With `accept: text/csv` or `format=csv` the groups are CSV.
+         *
+         *     Scope: read or payments.
+         */
+        get: operations["getV1Usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1478,6 +1689,39 @@ export interface components {
             replica: number;
             tty: boolean;
         };
+        Invoice: {
+            /** @description The month is over, and no reorg can change it any more */
+            final: boolean;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            from: string;
+            /**
+             * @description Month of UTC
+             * @example 2026-11
+             */
+            month: string;
+            /**
+             * @description Payments of its leases, token units
+             * @example 1000000000000000000
+             */
+            paid: string;
+            /**
+             * @description Refunds of downtime, token units
+             * @example 1000000000000000000
+             */
+            refunded: string;
+            /** @description paid − refunded, token units */
+            total: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            until: string;
+        };
         LogEntry: components["schemas"]["LogLine"] | components["schemas"]["LogGap"];
         LogGap: {
             cursor: string;
@@ -1825,8 +2069,11 @@ export interface components {
             ports: number[];
             /** @description ISO 3166-1 alpha-2; default: any */
             region?: string;
-            /** @default 1 */
-            replicas?: number;
+            /**
+             * @description How many replicas run; with a range, as many as the requests in progress need. It begins with one replica, or with `min`
+             * @default 1
+             */
+            replicas?: number | components["schemas"]["Scaling"];
             /** @description Your secrets that its containers get (POST /v1/secrets); only their names are stored on the chain */
             secrets?: components["schemas"]["NamedSecrets"];
             /**
@@ -2398,6 +2645,32 @@ export interface components {
                 workspaceId: string;
             }[];
         };
+        Scaling: {
+            /**
+             * @description How long fewer replicas must have been enough before there are fewer
+             * @default 300
+             */
+            idleSeconds?: number;
+            /** @description Most replicas */
+            max: number;
+            /** @description Least number of replicas; 0: none while nothing is asked */
+            min: number;
+            /**
+             * Format: date-time
+             * @description From this time on there are no replicas; default: never
+             */
+            stopAt?: string;
+            /**
+             * @description Requests in progress for which there is one replica
+             * @default 1
+             */
+            target?: number;
+            /**
+             * @description How long a request waits for a replica when none can take it; then it has failed
+             * @default 300
+             */
+            waitSeconds?: number;
+        };
         Secret: {
             /** @description Length of the value */
             bytes: number;
@@ -2448,6 +2721,8 @@ export interface components {
             workspaceId: string | null;
         };
         Task: {
+            /** @description How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once */
+            coldStartMs: number | null;
             /**
              * Format: date-time
              * @description Time, ISO 8601
@@ -2526,6 +2801,21 @@ export interface components {
          * @enum {string}
          */
         Tier: "unsafe" | "safe" | "finalized";
+        UsageEntry: {
+            /**
+             * @description What they cost: the price of the lease × the duration of each, as receipts count it
+             * @example 1000000000000000000
+             */
+            cost: string;
+            /** @description Failed or aborted */
+            failed: number;
+            /** @description The hour or day of UTC, the workspace's id or the key's id */
+            group: string;
+            /** @description Their durations together, in milliseconds */
+            ms: number;
+            succeeded: number;
+            tasks: number;
+        };
         Webhook: {
             /**
              * Format: date-time
@@ -2697,8 +2987,39 @@ export interface components {
                 running: number;
                 wanted: number;
             };
+            /** @description How the number of replicas follows the requests; null: it is fixed */
+            scaling: {
+                /**
+                 * @description How long fewer replicas must have been enough before there are fewer
+                 * @default 300
+                 */
+                idleSeconds: number;
+                /** @description Most replicas */
+                max: number;
+                /** @description Least number of replicas; 0: none while nothing is asked */
+                min: number;
+                /** @description Code of the error that the last change of the number of replicas ended with; null: none did */
+                refusal: string | null;
+                /** @description Replicas that take requests while others leave; null: all */
+                replicas: number | null;
+                /**
+                 * Format: date-time
+                 * @description From this time on there are no replicas; default: never
+                 */
+                stopAt?: string;
+                /**
+                 * @description Requests in progress for which there is one replica
+                 * @default 1
+                 */
+                target: number;
+                /**
+                 * @description How long a request waits for a replica when none can take it; then it has failed
+                 * @default 300
+                 */
+                waitSeconds: number;
+            } | null;
             /** @enum {string} */
-            status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+            status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
             tier: components["schemas"]["Tier"];
         };
         WorkspaceEvent: {
@@ -2766,7 +3087,8 @@ export interface components {
              * @constant
              */
             renewSecrets?: true;
-            replicas?: number;
+            /** @description A number, which ends scaling, or a range in which it follows the requests in progress */
+            replicas?: number | components["schemas"]["Scaling"];
             /** @description Null: none any more */
             secrets?: components["schemas"]["NamedSecrets"] | null;
         };
@@ -3326,6 +3648,39 @@ export interface operations {
             500: components["responses"]["InternalServerError"];
         };
     };
+    getLlmsTxt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Get every operation as a text for language models */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+        };
+    };
     getOpenapiJson: {
         parameters: {
             query?: never;
@@ -3698,6 +4053,64 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1AudioSpeech: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
         };
     };
     postV1AuthNonce: {
@@ -4519,6 +4932,210 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    postV1ImagesGenerations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    getV1Invoices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        invoices: components["schemas"]["Invoice"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1InvoicesMonth: {
+        parameters: {
+            query?: {
+                /** @description Format of the response; default: what `accept` prefers */
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path: {
+                /** @description Month of UTC */
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The month is over, and no reorg can change it any more */
+                        final: boolean;
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        from: string;
+                        /** @description One for each workspace; they add up to the invoice */
+                        lines: {
+                            name: string | null;
+                            /**
+                             * @description Payments of its leases, token units
+                             * @example 1000000000000000000
+                             */
+                            paid: string;
+                            /** @description Number of its leases' payments */
+                            payments: number;
+                            /**
+                             * @description Refunds of downtime, token units
+                             * @example 1000000000000000000
+                             */
+                            refunded: string;
+                            /** @description paid − refunded, token units */
+                            total: string;
+                            workspaceId: string;
+                        }[];
+                        /**
+                         * @description Month of UTC
+                         * @example 2026-11
+                         */
+                        month: string;
+                        /**
+                         * @description Payments of its leases, token units
+                         * @example 1000000000000000000
+                         */
+                        paid: string;
+                        /**
+                         * @description Refunds of downtime, token units
+                         * @example 1000000000000000000
+                         */
+                        refunded: string;
+                        /** @description paid − refunded, token units */
+                        total: string;
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        until: string;
+                        wallet: string;
+                    };
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getV1Keys: {
         parameters: {
             query?: never;
@@ -4906,6 +5523,119 @@ export interface operations {
             429: components["responses"]["OpenAiTooManyRequests"];
             500: components["responses"]["OpenAiInternalServerError"];
             503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    getV1ModelsModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it */
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        created: number;
+                        id: string;
+                        name: string | null;
+                        /** @constant */
+                        object: "model";
+                        owned_by: string;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    postV1Moderations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
         };
     };
     getV1Network: {
@@ -5397,6 +6127,130 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    postV1Rerank: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    postV1Responses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
     getV1RewardsAddress: {
         parameters: {
             query?: never;
@@ -5582,6 +6436,8 @@ export interface operations {
                         /** @description Value of `after` for the next page; null: this is the last page */
                         next: string | null;
                         tasks: {
+                            /** @description How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once */
+                            coldStartMs: number | null;
                             /**
                              * Format: date-time
                              * @description Time, ISO 8601
@@ -5881,6 +6737,71 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Usage: {
+        parameters: {
+            query?: {
+                by?: "hour" | "day" | "workspace" | "key";
+                /** @description Format of the response; default: what `accept` prefers */
+                format?: "json" | "csv";
+                /** @description Tasks from this time on; default: 30 days before `until` */
+                since?: string;
+                /** @description Tasks before this time; default: now */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        by: "hour" | "day" | "workspace" | "key";
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        since: string;
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        until: string;
+                        usage: components["schemas"]["UsageEntry"][];
+                    };
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6400,7 +7321,7 @@ export interface operations {
                                 wanted: number;
                             };
                             /** @enum {string} */
-                            status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                            status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
                             tier: components["schemas"]["Tier"];
                         }[];
                     };
@@ -6453,7 +7374,7 @@ export interface operations {
                     "application/json": {
                         id: string;
                         /** @enum {string} */
-                        status: "pending" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                        status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
                         tier: components["schemas"]["Tier"];
                         /** @description Transaction hash */
                         txHash: string;

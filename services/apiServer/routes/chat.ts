@@ -1,29 +1,67 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "@ngpu/runtime/errors";
+import { z } from "zod";
 import { headersForContainer } from "../containerHeaders.ts";
-import { innerModel, isOpen, parseModel } from "../decide.ts";
+import { coldStartSeconds, innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
 import { passResponse } from "../passResponse.ts";
 import { withMember } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
-import { chatAnswer, chatRequest, modelList, modelRequest, timeoutHeaders } from "../schemas/tasks.ts";
+import {
+  chatAnswer,
+  chatRequest,
+  modelEntry,
+  modelList,
+  modelRequest,
+  timeoutHeaders,
+} from "../schemas/tasks.ts";
 import { listReplicas, listWorkspaces, type WorkspaceRow } from "../store/workspaces.ts";
 import type { TaskWork } from "../taskWork.ts";
 
-/** OpenAI's endpoints that a container serves itself, each under the same path. */
+const events = { contentType: "text/event-stream", description: "With `stream: true`" };
+/** Clients accept any type for it. */
+const audio = { contentType: "*/*", description: "The audio, or its events with `stream_format: sse`" };
+
+/** OpenAI's endpoints with a JSON body that a container serves itself, each under the same path; `rerank` is that of vLLM and TEI. */
 const passed = [
-  { path: "/v1/chat/completions", summary: "Chat with a workspace", body: chatRequest },
-  { path: "/v1/completions", summary: "Complete a text with a workspace", body: modelRequest },
-  { path: "/v1/embeddings", summary: "Embed texts with a workspace", body: modelRequest },
+  { path: "/v1/chat/completions", summary: "Chat with a workspace", body: chatRequest, streams: events },
+  {
+    ...{ path: "/v1/completions", summary: "Complete a text with a workspace" },
+    ...{ body: modelRequest, streams: events },
+  },
+  {
+    ...{ path: "/v1/embeddings", summary: "Embed texts with a workspace" },
+    ...{ body: modelRequest, streams: events },
+  },
+  {
+    ...{ path: "/v1/responses", summary: "Get a workspace's response to an input" },
+    ...{ body: modelRequest, streams: events },
+  },
+  {
+    ...{ path: "/v1/images/generations", summary: "Generate images with a workspace" },
+    ...{ body: modelRequest, streams: events },
+  },
+  {
+    ...{ path: "/v1/audio/speech", summary: "Speak a text with a workspace" },
+    ...{ body: modelRequest, streams: audio },
+  },
+  {
+    ...{ path: "/v1/moderations", summary: "Classify an input with a workspace" },
+    ...{ body: modelRequest, streams: events },
+  },
+  {
+    ...{ path: "/v1/rerank", summary: "Order documents by a query with a workspace" },
+    ...{ body: modelRequest, streams: events },
+  },
 ];
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
-  return [...passed.map((one) => passedRoute(deps, one)), models(deps)];
+  return [...passed.map((one) => passedRoute(deps, one)), models(deps), modelOf(deps)];
 }
 
-const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[number]) =>
+const passedRoute = (deps: ApiDeps, { path, summary, body, streams }: (typeof passed)[number]) =>
   endpoint(
     {
       method: "post",
@@ -38,7 +76,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
       errors: [404, 409, 502, 504],
       passes: true,
       answer: chatAnswer,
-      streams: { contentType: "text/event-stream", description: "With `stream: true`" },
+      streams,
       openAiErrors: true,
     },
     async ({ partner, body: given, headers, request, response, requestId, disconnected }) => {
@@ -52,6 +90,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body }: (typeof passed)[num
         wallet: partner.wallet,
         keyId: partner.keyId,
         budgetKeyId: budgetKeyOf(partner),
+        coldStartSeconds: coldStartSeconds(workspace),
         workspaceId: workspace.id,
         kind: "chat",
         method: "POST",
@@ -74,7 +113,7 @@ const models = (deps: ApiDeps) =>
       method: "get",
       path: "/v1/models",
       tag: "OpenAI-compatible",
-      summary: "List your running workspaces as models",
+      summary: "List your workspaces that take requests as models",
       access: "partner",
       answer: modelList,
       openAiErrors: true,
@@ -93,17 +132,37 @@ const models = (deps: ApiDeps) =>
       return {
         object: "list" as const,
         data: workspaces
-          .filter((workspace) => running.has(workspace.id) && workspace.status === "open")
-          .map((workspace) => ({
-            id: `ws-${workspace.id}`,
-            object: "model" as const,
-            created: Math.floor(workspace.published_at ?? 0),
-            owned_by: partner.wallet,
-            name: workspace.name,
-          })),
+          // One at 0 takes requests, too.
+          .filter((one) => running.has(one.id) || coldStartSeconds(one) !== undefined)
+          .filter((one) => isOpen(one, Date.now() / 1000))
+          .map((one) => modelEntryOf(one, `ws-${one.id}`, partner.wallet)),
       };
     },
   );
+
+const modelOf = (deps: ApiDeps) =>
+  endpoint(
+    {
+      method: "get",
+      path: "/v1/models/:model",
+      tag: "OpenAI-compatible",
+      summary: "Show a workspace as a model",
+      access: "partner",
+      params: z.object({ model: modelRequest.shape.model }),
+      answer: modelEntry,
+      openAiErrors: true,
+    },
+    async ({ partner, params: { model } }) =>
+      modelEntryOf(await requireModel(deps, partner.wallet, model), model, partner.wallet),
+  );
+
+const modelEntryOf = (workspace: WorkspaceRow, id: string, wallet: string) => ({
+  id,
+  object: "model" as const,
+  created: Math.floor(workspace.published_at ?? 0),
+  owned_by: wallet,
+  name: workspace.name,
+});
 
 async function requireModel(deps: ApiDeps, wallet: string, model: string): Promise<WorkspaceRow> {
   const parsed = parseModel(model);

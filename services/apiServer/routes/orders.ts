@@ -1,5 +1,6 @@
 import type { Desired } from "@ngpu/contracts-sdk/enumNames";
 import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { scalingIn } from "@ngpu/protocol/scaling";
 import { NgpuError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
@@ -73,7 +74,8 @@ function setStopped(deps: ApiDeps, name: "start" | "stop", summary: string, desc
           return answerOf(id, leases, sent);
         };
         if (name === "stop") return send();
-        const rate = workspace.max_price_per_second * BigInt(workspace.replicas);
+        const most = Math.max(workspace.replicas, scalingIn(workspace.config)?.max ?? 0);
+        const rate = workspace.max_price_per_second * BigInt(most);
         return withinLimit(deps.db, partner, { id, rate }, send, (answer) => answer.id);
       });
     },

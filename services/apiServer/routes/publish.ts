@@ -13,7 +13,7 @@ import { requireFunds } from "../funds.ts";
 import { requireImage } from "../imageFacts.ts";
 import { withinLimit } from "../keyLimits.ts";
 import { requireSecrets } from "../namedSecrets.ts";
-import { publication } from "../publicationSpec.ts";
+import { firstReplicas, mostReplicas, publication } from "../publicationSpec.ts";
 import { newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
@@ -50,12 +50,15 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
           await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
         const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet, spec.image));
         if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
-          await requireFunds(deps, wallet, authorizationId, body);
+          await requireFunds(deps, wallet, authorizationId, {
+            ...body,
+            replicas: firstReplicas(body.replicas),
+          });
           await requireImage(deps, body.image);
           await requireSecrets(deps.db, wallet, body.secrets);
         }
-        const args = [wallet, BigInt(authorizationId), body.replicas, spec, config] as const;
-        const rate = body.maxPricePerSecond * BigInt(body.replicas);
+        const args = [wallet, BigInt(authorizationId), firstReplicas(body.replicas), spec, config] as const;
+        const rate = body.maxPricePerSecond * BigInt(mostReplicas(body.replicas));
         const { id, hash } = await withinLimit(
           deps.db,
           partner,

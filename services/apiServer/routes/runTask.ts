@@ -6,10 +6,11 @@ import type { z } from "zod";
 import type { Partner } from "../access.ts";
 import { requireRoom } from "../capacityQueue.ts";
 import { dedupeKeyOf } from "../chainWriter.ts";
-import { isOpen } from "../decide.ts";
+import { coldStartSeconds, isOpen } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { endpoint, idempotencyHeader, Reply } from "../endpoint.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
+import { coldStartHeader } from "../passResponse.ts";
 import { memberValue } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
 import { newTask, taskAnswer } from "../schemas/tasks.ts";
@@ -42,7 +43,7 @@ export const runTask = (deps: ApiDeps) =>
         key: headers["idempotency-key"],
         body,
       });
-      const work = workOf({ partner, body, request, requestId, idempotencyKey });
+      const work = workOf({ partner, workspace, body, request, requestId, idempotencyKey });
       // A repetition of an earlier task still gets its result.
       if (!(await isRepetition(deps, work))) {
         requireOpen(workspace);
@@ -57,6 +58,7 @@ export const runTask = (deps: ApiDeps) =>
         return new Reply(202, taskOf(await requireTask(deps.db, partner.wallet, work.id)));
       }
       const task = await ended(deps, work, disconnected);
+      if (task.cold_start_ms !== null) response.setHeader(coldStartHeader, String(task.cold_start_ms));
       if (task.node_id !== null) response.setHeader("x-ngpu-node-id", String(task.node_id));
       return taskOf(task);
     },
@@ -64,12 +66,13 @@ export const runTask = (deps: ApiDeps) =>
 
 function workOf(call: {
   partner: Partner;
+  workspace: WorkspaceRow;
   body: z.output<typeof newTask>;
   request: Request;
   requestId: string;
   idempotencyKey: string | undefined;
 }): TaskWork {
-  const { partner, body, request, requestId, idempotencyKey } = call;
+  const { partner, workspace, body, request, requestId, idempotencyKey } = call;
   return {
     id: randomUUID(),
     requestId,
@@ -77,6 +80,7 @@ function workOf(call: {
     keyId: partner.keyId,
     budgetKeyId: budgetKeyOf(partner),
     waitSeconds: body.waitForCapacity?.maxSeconds,
+    coldStartSeconds: coldStartSeconds(workspace),
     workspaceId: body.workspaceId,
     kind: "task",
     method: body.method,
@@ -114,6 +118,7 @@ function rowOf({ id, wallet, workspaceId, kind }: TaskWork, end: TaskEnd, times:
     error_code: end.error?.code ?? null,
     error_message: end.error?.message ?? null,
     error_hint: end.error?.hint ?? null,
+    cold_start_ms: end.served?.waitedMs ?? null,
     ...{ created_at: times.createdAt, finished_at: times.finishedAt },
     // Receipts are committed in batches, later.
     ...{ queue_position: null, wait_until: null, has_receipt: false },

@@ -1,4 +1,5 @@
 import { addressFor } from "@ngpu/contracts-sdk/generations";
+import { scalingIn } from "@ngpu/protocol/scaling";
 import { loadSpec } from "@ngpu/queries/workspaceSpecs";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
@@ -6,7 +7,7 @@ import { type Endpoint, endpoint } from "../endpoint.ts";
 import { requireImage } from "../imageFacts.ts";
 import { withinLimit } from "../keyLimits.ts";
 import { requireSecrets } from "../namedSecrets.ts";
-import { updated } from "../publicationSpec.ts";
+import { mostReplicas, updated } from "../publicationSpec.ts";
 import { workspaceIdText } from "../schemas/common.ts";
 import { type WorkspaceUpdate, workspaceUpdate } from "../schemas/newWorkspace.ts";
 import { updateAnswer } from "../schemas/workspaces.ts";
@@ -37,13 +38,20 @@ export function updateRoutes(deps: ApiDeps): Endpoint[] {
           const workspace = await requireWorkspace(deps.db, partner.wallet, id);
           requireOpen(workspace);
           const price = body.maxPricePerSecond ?? workspace.max_price_per_second;
-          const rate = price * BigInt(body.replicas ?? workspace.replicas);
+          const replicas = body.replicas ?? scalingIn(workspace.config) ?? workspace.replicas;
+          const rate = price * BigInt(mostReplicas(replicas));
           const send = () => sendUpdate(deps, { order, workspace, body, wallet: partner.wallet });
           return withinLimit(deps.db, partner, { id, rate }, send, (sent) => sent.id);
         });
       },
     ),
   ];
+}
+
+/** The number of replicas that an update sets: of a range, what is nearest to the present one. */
+function replicasAfter(given: WorkspaceUpdate["replicas"], present: number): number {
+  if (given === undefined) return present;
+  return typeof given === "number" ? given : Math.min(Math.max(present, given.min), given.max);
 }
 
 async function sendUpdate(
@@ -67,15 +75,16 @@ async function sendUpdate(
           functionName: "updateWorkspace",
           args: [workspaceId, current, next.spec, next.config],
         });
-  const isScaled = body.replicas !== undefined && body.replicas !== workspace.replicas;
-  const scaled = isScaled
-    ? await order.write({
-        kind: "api.setReplicas",
-        contract: "DockerContract",
-        at,
-        functionName: "setReplicas",
-        args: [workspaceId, Number(body.replicas)],
-      })
-    : null;
+  const count = replicasAfter(body.replicas, workspace.replicas);
+  const scaled =
+    count === workspace.replicas
+      ? null
+      : await order.write({
+          kind: "api.setReplicas",
+          contract: "DockerContract",
+          at,
+          functionName: "setReplicas",
+          args: [workspaceId, count],
+        });
   return { id: workspace.id, updated: changed?.hash ?? null, scaled: scaled?.hash ?? null };
 }

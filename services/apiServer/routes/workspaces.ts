@@ -9,6 +9,7 @@ import { page, workspaceIdText } from "../schemas/common.ts";
 import { workspaceAnswer, workspaceList } from "../schemas/workspaces.ts";
 import { currentTime } from "../store/escrow.ts";
 import { readReasons } from "../store/reasons.ts";
+import { findScaling } from "../store/scaling.ts";
 import {
   findWorkspace,
   listPlacements,
@@ -65,15 +66,16 @@ const workspace = (deps: ApiDeps) =>
     async ({ partner, params }) => {
       const { db } = deps;
       const row = await requireWorkspace(db, partner.wallet, params.id);
-      const [now, replicas, placements, rows] = await Promise.all([
+      const [now, replicas, placements, rows, scaling] = await Promise.all([
         currentTime(db),
         listReplicas(db, [row.id]),
         listPlacements(db, row.id),
         readReasons(db, row.id),
+        findScaling(db, row.id),
       ]);
       const reasons = replicaReasons(row, { rows, replicas, placements, now });
       return workspaceOf(row, replicas, placements, {
-        now,
+        ...{ now, scaling },
         reasons: await withShortfall(deps, partner.wallet, row, reasons),
       });
     },

@@ -1,5 +1,6 @@
 import { policies } from "@ngpu/contracts-sdk/enumNames";
 import { leastResources } from "@ngpu/protocol/leastResources";
+import { scaling } from "@ngpu/protocol/scaling";
 import { secretLimits, secretName, secretsFolder, secretTiers, secretVariable } from "@ngpu/protocol/secrets";
 import { newHealthPath, workspaceConfig } from "@ngpu/protocol/workspaceConfig";
 import { z } from "zod";
@@ -60,6 +61,12 @@ const namedSecrets = z
   .refine(({ env, files }) => env.length + files.length > 0, "names no secret")
   .meta({ id: "NamedSecrets" });
 
+/** A number, or a range in which it follows the requests in progress. */
+const replicaCount = z.union([integer(1_000, 1), scaling]).meta({
+  description:
+    "How many replicas run; with a range, as many as the requests in progress need. It begins with one replica, or with `min`",
+});
+
 export const newWorkspace = z
   .strictObject({
     authorizationId: z
@@ -103,7 +110,7 @@ export const newWorkspace = z
     maxDown: workspaceConfig.shape.maxDown.meta({
       description: "Maximum number of replicas that are down at the same time during an update; default: 1",
     }),
-    replicas: z.number().int().min(1).max(1_000).default(1),
+    replicas: replicaCount.default(1),
     policy: z.enum(policies).default("available").meta({
       description:
         "available: failover within seconds, two copies may overlap; exclusive: never two at the same time",
@@ -154,7 +161,9 @@ export const workspaceUpdate = z
       description: "Maximum number of replicas that are down at the same time during the update; default: 1",
     }),
     maxPricePerSecond: fields.maxPricePerSecond.optional(),
-    replicas: z.number().int().min(1).max(1_000).optional(),
+    replicas: replicaCount.optional().meta({
+      description: "A number, which ends scaling, or a range in which it follows the requests in progress",
+    }),
   })
   .refine((update) => Object.keys(update).length > 0, "must change at least one field")
   .meta({ id: "WorkspaceUpdate" });

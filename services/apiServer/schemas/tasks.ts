@@ -71,6 +71,10 @@ export const taskAnswer = z
       .meta({ description: "Null: the task does not wait for a replica" }),
     nodeId: z.number().int().nullable(),
     ms: z.number().int().nullable().meta({ description: "Duration in milliseconds" }),
+    coldStartMs: z.number().int().nullable().meta({
+      description:
+        "How long it waited for a replica, in milliseconds, which is no part of `ms` and costs nothing; null: one took it at once",
+    }),
     httpStatus: z.number().int().nullable().meta({ description: "The container's HTTP status" }),
     result: z.unknown().meta({
       description:
@@ -160,18 +164,14 @@ export const modelRequest = z.looseObject({ model: chatRequest.shape.model }).me
 });
 
 export const chatAnswer = z.looseObject({}).meta({ description: "The container's response" });
-export const modelList = z.object({
-  object: z.literal("list"),
-  data: z.array(
-    z.object({
-      id: z.string(),
-      object: z.literal("model"),
-      created: z.number().int(),
-      owned_by: z.string(),
-      name: z.string().nullable(),
-    }),
-  ),
+export const modelEntry = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.number().int(),
+  owned_by: z.string(),
+  name: z.string().nullable(),
 });
+export const modelList = z.object({ object: z.literal("list"), data: z.array(modelEntry) });
 export const openAiError = z
   .object({
     error: z.object({

@@ -5,6 +5,7 @@ import {
   policies,
   releaseReasons,
 } from "@ngpu/contracts-sdk/enumNames";
+import { scaling } from "@ngpu/protocol/scaling";
 import { z } from "zod";
 import { amount, isoTime, nextPage, tier, txHash } from "./common.ts";
 import { reason } from "./reasons.ts";
@@ -21,6 +22,7 @@ export const updateAnswer = z.object({
 
 export const workspaceStatuses = [
   "pending",
+  "idle",
   "distributing",
   "starting",
   "running",
@@ -78,6 +80,21 @@ export const workspaceAnswer = z
     reason: reason.nullable().meta({ description: "Why no replica runs; null: one runs" }),
     authorizationId: z.string(),
     config: z.unknown(),
+    scaling: z
+      .object({
+        ...scaling.shape,
+        replicas: z
+          .number()
+          .int()
+          .nullable()
+          .meta({ description: "Replicas that take requests while others leave; null: all" }),
+        refusal: z.string().nullable().meta({
+          description:
+            "Code of the error that the last change of the number of replicas ended with; null: none did",
+        }),
+      })
+      .nullable()
+      .meta({ description: "How the number of replicas follows the requests; null: it is fixed" }),
     policy: z.enum(policies),
     graceSeconds: z.number().int(),
     maxPricePerSecond: amount("Token units per second"),

@@ -34,8 +34,10 @@ export async function findTurns(db: Queryable, ids: readonly string[]): Promise<
        select own.workspace_id, coalesce(workspace.status <> 'open', false) as is_closed, exists (
          select from chain.assignment as held join app.tunnel as tunnel on tunnel.node_id = held.node_id
          where held.workspace_id = own.workspace_id and held.state = 'running' and held.release_reason is null
-           and held.desired not in ('stop', 'delete')) as is_served
+           and held.desired not in ('stop', 'delete')
+           and (scaling.drain_from is null or held.replica < scaling.drain_from)) as is_served
        from own left join chain.workspace as workspace on workspace.workspace_id = own.workspace_id
+       left join app.scaling as scaling on scaling.workspace_id = own.workspace_id
      )
      select place.id, case when is_closed then 'closed' when is_served and position <= ${triedAtOnce} then 'try' else 'over' end as turn
      from place join served using (workspace_id)
@@ -46,10 +48,11 @@ export async function findTurns(db: Queryable, ids: readonly string[]): Promise<
   return rows;
 }
 
-/** No replica took the task: it waits again, at its place. */
-export async function waitAgain(db: Queryable, id: string): Promise<void> {
+/** No replica took the task: it waits, at its place. @param seconds How long, if it has not waited before. */
+export async function waitForReplica(db: Queryable, id: string, seconds: number): Promise<void> {
   await db.query(
-    "update app.task set status = 'queued', started_at = null where id = $1 and status = 'running'",
-    [id],
+    `update app.task set status = 'queued', started_at = null,
+       wait_until = coalesce(wait_until, now() + make_interval(secs => $2)) where id = $1 and status = 'running'`,
+    [id, seconds],
   );
 }

@@ -20,6 +20,8 @@ export type TaskRow = {
   created_at: Date;
   finished_at: Date | null;
   duration_ms: number | null;
+  /** How long it waited for a replica, in milliseconds. Null: one took it at once. */
+  cold_start_ms: number | null;
   /** Place among the tasks that wait for a replica of the workspace. Null: it does not wait. */
   queue_position: number | null;
   wait_until: Date | null;
@@ -28,7 +30,7 @@ export type TaskRow = {
 };
 
 const heads = `id, wallet, workspace_id::text, kind, status, node_id::float8 as node_id, http_status, error_code, error_message, error_hint,
-  created_at, finished_at, duration_ms, wait_until, ${queuePosition} as queue_position,
+  created_at, finished_at, duration_ms, cold_start_ms, wait_until, ${queuePosition} as queue_position,
   exists (select from app.receipt join chain.event_receipts_committed using (root) where task_id = task.id) as has_receipt`;
 
 export type NewTask = {
@@ -95,7 +97,7 @@ export async function markTaskRunning(db: Queryable, id: string): Promise<boolea
 export type TaskEnd = {
   /** `aborted`: the client left before the end, or the task was cancelled. */
   status: "succeeded" | "failed" | "aborted";
-  served: { nodeId: number; replica: number; lease: number } | undefined;
+  served: { nodeId: number; replica: number; lease: number; waitedMs?: number | undefined } | undefined;
   httpStatus: number | undefined;
   result: unknown;
   error: { code: string; message: string; hint: string } | undefined;
@@ -122,6 +124,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
      )
      update app.task set status = $2, node_id = $3, replica = $4, lease = $5, http_status = $6, result = $7,
        error_code = $8, error_message = $9, finished_at = now(), duration_ms = $10, result_hash = $11, error_hint = $12,
+       cold_start_ms = $16,
        idempotency_key = case when $8 in ('replica_unavailable', 'capacity_wait_ended') then null else idempotency_key end
      where id = $1 and status in ('queued', 'running')
      returning created_at as "createdAt", finished_at as "finishedAt"`,
@@ -141,6 +144,7 @@ export async function endTask(db: Queryable, id: string, end: TaskEnd): Promise<
       bytes ?? null,
       contentType ?? null,
       contentEncoding ?? null,
+      end.served?.waitedMs ?? null,
     ],
   );
   return rows[0];

@@ -58,8 +58,8 @@ export function startRestore(options: RestoreOptions): void {
 }
 
 /**
- * Slots with acknowledgements that are committed, or too old to be committed. The state of a slot changes with what was compared: with
- * its acknowledgements, and with its commit and disputes, which a reorg may replace.
+ * Slots with acknowledgements that are committed, or too old to be committed. The state of a slot changes with what was
+ * compared: with its acknowledgements, and with its commit and disputes, which a reorg may replace.
  */
 async function dueSlots(
   { pool, deployment }: RestoreOptions,

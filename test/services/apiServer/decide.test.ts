@@ -82,9 +82,9 @@ describe("apiServer: the status of a workspace", () => {
   ];
   for (const [what, replicas, status] of cases) {
     it(`is ${status} with ${what}`, () => {
-      expect(workspaceStatus({ status: "open", stopped: false, expiresAt: 0, now: 10, replicas })).to.equal(
-        status,
-      );
+      expect(
+        workspaceStatus({ status: "open", stopped: false, expiresAt: 0, now: 10, wanted: 1, replicas }),
+      ).to.equal(status);
     });
   }
 
@@ -92,6 +92,7 @@ describe("apiServer: the status of a workspace", () => {
     const started = { ...held, state: "stopped" as const, desired: "run" as const };
     const statusWith = (milestone: ReplicaFacts["milestone"]) =>
       workspaceStatus({
+        wanted: 1,
         ...{ status: "open", stopped: false, expiresAt: 0, now: 10 },
         replicas: [{ ...started, milestone }],
       });
@@ -100,7 +101,7 @@ describe("apiServer: the status of a workspace", () => {
 
   it("is stopped once no replica of a stopped workspace runs, also without a lease", () => {
     const stopped = (...replicas: ReplicaFacts[]) =>
-      workspaceStatus({ status: "open", stopped: true, expiresAt: 0, now: 10, replicas });
+      workspaceStatus({ status: "open", stopped: true, expiresAt: 0, now: 10, wanted: 1, replicas });
     expect(stopped()).to.equal("stopped");
     expect(stopped({ ...held, state: "assigned" })).to.equal("stopped");
     expect(stopped({ ...held, state: "running", desired: "run" })).to.equal("running");
@@ -110,10 +111,24 @@ describe("apiServer: the status of a workspace", () => {
   it("is closed or expired regardless of its replicas", () => {
     const running = [{ ...held, state: "running" as const }];
     expect(
-      workspaceStatus({ status: "closed", stopped: false, expiresAt: 0, now: 10, replicas: running }),
+      workspaceStatus({
+        status: "closed",
+        stopped: false,
+        expiresAt: 0,
+        now: 10,
+        wanted: 1,
+        replicas: running,
+      }),
     ).to.equal("closed");
     expect(
-      workspaceStatus({ status: "open", stopped: false, expiresAt: 10, now: 10, replicas: running }),
+      workspaceStatus({
+        status: "open",
+        stopped: false,
+        expiresAt: 10,
+        now: 10,
+        wanted: 1,
+        replicas: running,
+      }),
     ).to.equal("expired");
   });
 });

@@ -292,6 +292,17 @@ describe("apiServer: public data", () => {
     }
   });
 
+  it("lists every operation for language models in llms.txt", async () => {
+    const answer = await api.client.raw("/llms.txt");
+    expect(answer.headers.get("content-type")).to.equal("text/plain; charset=utf-8");
+    const text = await answer.text();
+    expect(text).to.match(/^# ngpu partner API\n\n> /);
+    const { paths } = (await api.client.get<{ paths: Record<string, object> }>("/openapi.json")).body;
+    for (const path of Object.keys(paths).filter((one) => one.startsWith("/v1/")))
+      expect(text, path).to.include(`${path}](${api.url}${path}): `);
+    expect((await api.client.post("/llms.txt")).status).to.equal(405);
+  });
+
   it("serves health and metrics, and returns 404 for unknown paths", async () => {
     expect((await api.client.get("/healthz")).body).to.deep.equal({ ok: true });
     expect((await api.client.get("/metrics")).status).to.equal(404);

@@ -4,10 +4,25 @@ import fc from "fast-check";
 import { runs } from "../../support/runs.ts";
 import { accounts } from "../workspace/chain.ts";
 import { type Act, anyLife, kinds } from "./anyLife.ts";
+import { signIn } from "./client.ts";
 import { createLife, wallet } from "./lives.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
-type Entry = { id: string; book: string; kind: string; amount: string; at: string; txHash: string | null };
+type Invoice = {
+  month: string;
+  total: string;
+  final: boolean;
+  lines: { workspaceId: string; total: string }[];
+};
+type Entry = {
+  workspaceId: string | null;
+  id: string;
+  book: string;
+  kind: string;
+  amount: string;
+  at: string;
+  txHash: string | null;
+};
 type Statement = { wallet: string; balances: Record<string, string>; entries: Entry[]; next: string | null };
 
 const path = `/v1/accounts/${accounts.owner.address}/statement`;
@@ -88,6 +103,40 @@ describe("apiServer: statements", function () {
       ...["bond_returned", "bond_withheld", "burn", "claim", "deposit", "fee_burn", "lease_payment", "lock"],
       ...["payout", "refund", "reward", "task", "transfer", "unlock", "withdrawal"],
     ]);
+  });
+
+  it("agree with the invoices of the wallet's months, by workspace, as JSON and CSV", async () => {
+    const partner = await signIn(api.client, accounts.owner);
+    const { entries } = await entriesOf(200);
+    const sumOf = (kind: string, of: (entry: Entry) => boolean) =>
+      entries.reduce(
+        (sum, entry) => sum + (entry.kind === kind && of(entry) ? BigInt(entry.amount) : 0n),
+        0n,
+      );
+    const sums = (of: (entry: Entry) => boolean) => {
+      const [paid, refunded] = [-sumOf("lease_payment", of), sumOf("refund", of)];
+      return { paid: String(paid), refunded: String(refunded), total: String(paid - refunded) };
+    };
+    const { invoices } = (await partner.get<{ invoices: Invoice[] }>("/v1/invoices")).body;
+    expect(invoices.length).to.be.at.least(1);
+    const total = invoices.reduce((sum, one) => sum + BigInt(one.total), 0n);
+    expect(String(total)).to.equal(sums(() => true).total);
+    for (const { month } of invoices) {
+      const { body } = await partner.get<Invoice>(`/v1/invoices/${month}`);
+      const isIn = ({ at }: Entry) => at.startsWith(month);
+      expect(body).to.deep.include({ month, wallet, ...sums(isIn) });
+      for (const line of body.lines) {
+        const ofLine = (entry: Entry) => isIn(entry) && entry.workspaceId === line.workspaceId;
+        expect(line).to.deep.include(sums(ofLine));
+      }
+      const csv = await (await partner.raw(`/v1/invoices/${month}?format=csv`)).text();
+      expect(csv.split("\r\n")).to.have.length(body.lines.length + 2);
+      expect(csv.split("\r\n")[1]?.split(",").at(-1)).to.equal(body.lines[0]?.total);
+    }
+    const none = await partner.get<Invoice>("/v1/invoices/2020-01");
+    expect(none.body).to.deep.include({ lines: [], total: "0", final: true });
+    expect((await partner.get("/v1/invoices/2020-13")).status).to.equal(400);
+    expect((await api.client.get("/v1/invoices")).status).to.equal(401);
   });
 
   const histories = runs(2, 12);

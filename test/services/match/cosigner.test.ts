@@ -66,7 +66,7 @@ describe("match: the cosigner", function () {
     await bed.permit(accounts.other, false);
     await bed.hear(ended, [1], accounts.other);
     await bed.hear(false_, [1]);
-    await bed.chain.query("update app.heartbeat_receipt set words = '[]' where slot = $1", [false_]);
+    await bed.chain.query("update app.heartbeat_ack set words = '[]' where slot = $1", [false_]);
     const slots = [unheard, strange, ended, false_];
     for (const slot of slots) await proposeSlot(bed.chain, slot, bitsOf(4, []));
     start("one");

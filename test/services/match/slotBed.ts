@@ -92,7 +92,7 @@ export async function openSlotBed(role: "ngpu_match" | "ngpu_witness") {
 }
 
 const tables = [
-  ...["heartbeat_receipt", "heartbeat_proposal", "heartbeat_cosigned", "offline_statement", "absence"].map(
+  ...["heartbeat_ack", "heartbeat_proposal", "heartbeat_cosigned", "offline_statement", "absence"].map(
     (name) => `app.${name}`,
   ),
   ...["app.match_instance", "chain.heartbeat_slot", "chain.event_heartbeats_disputed", "chain.node"],

@@ -3,6 +3,7 @@ import { Badge, type Tone } from "../../ui/page.tsx";
 
 const tones = {
   pending: "idle",
+  idle: "idle",
   distributing: "warn",
   starting: "warn",
   running: "good",
