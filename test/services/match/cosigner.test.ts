@@ -32,7 +32,7 @@ describe("match: the cosigner", function () {
       bed.events().some((one) => one.event === "slot_not_cosigned" && one.slot === String(slot)),
     );
 
-  it("signs what a committer proposes with the nodes of the receipts added, in the contract's words", async () => {
+  it("signs what a committer proposes with the nodes of the acknowledgements added, in the contract's words", async () => {
     const slot = slotBefore(2);
     await bed.hear(slot, [1, 300]);
     await bed.hear(slot, [2], accounts.signer, "b");
@@ -54,7 +54,7 @@ describe("match: the cosigner", function () {
     expect(signer).to.equal(accounts.cosigner.address);
   });
 
-  it("refuses a slot without a receipt, and one whose receipts count for nothing", async () => {
+  it("refuses a slot without an acknowledgement, and one whose acknowledgements count for nothing", async () => {
     const [unheard, strange, ended, false_] = [2, 3, 4, 5].map(slotBefore) as [
       bigint,
       bigint,
@@ -72,7 +72,7 @@ describe("match: the cosigner", function () {
     start("one");
     for (const slot of slots) await refused(slot);
     for (const slot of slots) expect(await readCosigned(bed.db, slot)).to.equal(undefined);
-    // A receipt that comes later is enough.
+    // An acknowledgement that comes later is enough.
     await bed.hear(strange, [], accounts.signer, "b");
     expect((await cosigned(strange)).nodeCount).to.equal(4);
   });

@@ -11,7 +11,7 @@ import { accounts, bitsOf, deployment, openSlotBed, type SlotBed, slotBefore } f
 type Dispute = ProvenWords & { slot: bigint; signature: Hex };
 type Sent = { kind: string; functionName: string; args: [Dispute[]] };
 
-describe("match: restoring slots from receipts", function () {
+describe("match: restoring slots from acknowledgements", function () {
   this.timeout(120_000);
   let bed: SlotBed;
   let sent: Sent[];
@@ -47,7 +47,7 @@ describe("match: restoring slots from receipts", function () {
     );
   const nodesOf = ({ words }: ProvenWords) => words.flatMap(nodesOfWord).sort((a, b) => a - b);
 
-  it("disputes in one transaction what a lying committer left out, by words that the receipts' signer signed", async () => {
+  it("disputes in one transaction what a lying committer left out, by words that the acknowledger signed", async () => {
     const slot = slotBefore(2);
     const root = await bed.hear(slot, [1, 2, 300, 700]);
     // The same nodes, and one more: only that is disputed again.
@@ -64,7 +64,7 @@ describe("match: restoring slots from receipts", function () {
     expect(await rootSignerOf(deployment, { slot, root, signature })).to.equal(accounts.signer.address);
   });
 
-  it("sends nothing for a slot that is whole, or whose receipts another account signed", async () => {
+  it("sends nothing for a slot that is whole, or whose acknowledgements another account signed", async () => {
     const [whole, strange, last] = [slotBefore(4), slotBefore(3), slotBefore(2)];
     await bed.hear(whole, [1, 2]);
     await bed.commit(whole, bitsOf(3, [1, 2, 3]));
@@ -110,7 +110,7 @@ describe("match: restoring slots from receipts", function () {
     expect(sentFor(slot)).to.have.length(2);
   });
 
-  it("compares a slot again when a reorg replaces its commit or takes its dispute, or a receipt comes later", async () => {
+  it("compares a slot again when a reorg replaces its commit or takes its dispute, or an acknowledgement comes later", async () => {
     const [committed, corrected, late, marker] = [5, 4, 3, 2].map(slotBefore) as [
       bigint,
       bigint,

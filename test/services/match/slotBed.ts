@@ -6,7 +6,7 @@ import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import type { LocalAccount } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { slotAt } from "../../../services/match/presence/acknowledgeHeartbeats.ts";
-import { noRoot, storeReceipt } from "../../../services/match/presence/receiptStore.ts";
+import { noRoot, storeAck } from "../../../services/match/presence/ackStore.ts";
 import { insertRow, openChainTables } from "../support/chainTables.ts";
 import { asRole, createTestContext, type TestContext } from "../support/context.ts";
 import { deploymentDocument } from "../support/deployment.ts";
@@ -29,7 +29,7 @@ export const bitsOf = (nodeCount: number, present: readonly number[]) =>
 
 export type SlotBed = Awaited<ReturnType<typeof openSlotBed>>;
 
-/** The tables of a market with a receipts' signer on the chain, for one power of match that runs inside the test. */
+/** The tables of a market with an acknowledger on the chain, for one power of match that runs inside the test. */
 export async function openSlotBed(role: "ngpu_match" | "ngpu_witness") {
   const { chain, db, close } = await openChainTables(role);
   const contexts: TestContext[] = [];
@@ -41,7 +41,7 @@ export async function openSlotBed(role: "ngpu_match" | "ngpu_witness") {
     return insertRow(chain, table, { ...place, block_time: new Date(0), ...row });
   };
   const permit = (account: LocalAccount, allowed: boolean) =>
-    log("chain.event_receipt_signer_set", { account: account.address, allowed });
+    log("chain.event_heartbeat_acknowledger_set", { account: account.address, allowed });
   await permit(accounts.signer, true);
   return {
     chain,
@@ -59,7 +59,7 @@ export async function openSlotBed(role: "ngpu_match" | "ngpu_witness") {
     },
     /** What an instance says that it heard in a slot, signed by an account. */
     async hear(slot: bigint, nodeIds: number[], account: LocalAccount = accounts.signer, instance = "a") {
-      const receipt =
+      const ack =
         nodeIds.length === 0
           ? {
               words: [],
@@ -67,8 +67,8 @@ export async function openSlotBed(role: "ngpu_match" | "ngpu_witness") {
               signature: await signRoot(account, deployment, { slot, root: noRoot }),
             }
           : await signHeartbeats(account, deployment, slot, nodeIds);
-      const { words, root, signature } = receipt;
-      await storeReceipt(chain, instance, { slot, words, root, signature });
+      const { words, root, signature } = ack;
+      await storeAck(chain, instance, { slot, words, root, signature });
       return root;
     },
     commit(slot: bigint, { encoding, nodeCount, bits }: HeartbeatBits) {
