@@ -8,7 +8,7 @@ import type { Market } from "../market.ts";
 import type { Addresses } from "../ports.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { baseEnvironment, startProgram } from "../services.ts";
+import { baseEnvironment, startProgram } from "../program.ts";
 import { waitFor } from "../waitFor.ts";
 import { untilDone } from "./step.ts";
 

@@ -49,7 +49,7 @@ const deployment = parseDeployment({ ...deploymentDocument, previous: testGenera
 const { parameters } = deployment;
 const silent = createLogger("test", "silent");
 const limits = {
-  wave: 8,
+  replicas: 8,
   source: 8,
   attempts: 3,
   attemptsWindow: 60,
