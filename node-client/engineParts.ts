@@ -2,6 +2,7 @@ import { createDownloadPriority, type DownloadPriority } from "./downloadPriorit
 import { createRounds } from "./measurementRounds.ts";
 import { createNodeRequests } from "./nodeRequests.ts";
 import { createObservedState, imagesInUse } from "./observedState.ts";
+import type { BaseParts, EngineParts, NetworkParts } from "./partTypes.ts";
 import { createPrefetcher } from "./prefetch.ts";
 import { createReasonReporter } from "./reasons/reasonReporter.ts";
 import { createReconciler, type ReconcileDependencies } from "./reconcile.ts";
@@ -13,7 +14,6 @@ import { openHostShell } from "./walls/hostShell.ts";
 import { createWalls } from "./walls/walls.ts";
 import { createHardwareClaim } from "./waves/hardwareClaim.ts";
 import { createWaves } from "./waves/waves.ts";
-import type { BaseParts, EngineParts, NetworkParts } from "./partTypes.ts";
 
 /** Creates the parts that use the engine. */
 export function createEngineParts(base: BaseParts, networkParts: NetworkParts): EngineParts {

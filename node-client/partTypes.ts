@@ -1,15 +1,15 @@
-import { EventEmitter } from "node:events";
+import type { EventEmitter } from "node:events";
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import type { DownloadPriority } from "./downloadPriority.ts";
 import type { NodeEnv } from "./env.ts";
 import type { HeartbeatAcks } from "./heartbeatAcks.ts";
 import type { LastContact } from "./lastContact.ts";
-import { createRounds } from "./measurementRounds.ts";
+import type { createRounds } from "./measurementRounds.ts";
 import type { Membership } from "./membership.ts";
-import { nodeMetrics } from "./metrics.ts";
+import type { nodeMetrics } from "./metrics.ts";
 import type { Outbox } from "./outbox.ts";
-import { createPrefetcher } from "./prefetch.ts";
+import type { createPrefetcher } from "./prefetch.ts";
 import type { Prepared } from "./prepare.ts";
 import type { ReasonReporter } from "./reasons/reasonReporter.ts";
 import type { Reconciler } from "./reconcile.ts";
@@ -18,7 +18,7 @@ import type { Session } from "./session.ts";
 import type { Tunnels } from "./tunnels.ts";
 import type { Updates } from "./updates/updateLoop.ts";
 import type { Walls } from "./walls/walls.ts";
-import { createHardwareClaim } from "./waves/hardwareClaim.ts";
+import type { createHardwareClaim } from "./waves/hardwareClaim.ts";
 import type { Waves } from "./waves/waves.ts";
 
 /** Events between the parts of the node. */

@@ -1,18 +1,18 @@
 import { EventEmitter } from "node:events";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
+import { createEngineParts } from "./engineParts.ts";
 import type { NodeEnv } from "./env.ts";
 import { createHeartbeatAcks } from "./heartbeatAcks.ts";
 import { createLastContact } from "./lastContact.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { nodeMetrics } from "./metrics.ts";
 import { createOutbox } from "./outbox.ts";
+import type { BaseParts, NetworkParts, NodeEvents, NodeParts } from "./partTypes.ts";
 import type { Prepared } from "./prepare.ts";
 import { createSecretClient } from "./secrets/secretClient.ts";
 import { type Session, startSession } from "./session.ts";
 import { startUpdates, type Updates } from "./updates/updateLoop.ts";
 import { version } from "./version.ts";
-import { createEngineParts } from "./engineParts.ts";
-import type { BaseParts, NetworkParts, NodeEvents, NodeParts } from "./partTypes.ts";
 
 /** Creates the parts of a compute node. `startLoops` starts their background work. */
 export function createParts(context: ServiceContext, env: NodeEnv, prepared: Prepared): NodeParts {

@@ -12,13 +12,13 @@ import { createOutbox, type Outbox } from "../outbox.ts";
 import { type Session, startSession } from "../session.ts";
 import { startUpdates } from "../updates/updateLoop.ts";
 import { version } from "../version.ts";
+import { ensureRegistered, handleMessage, type Measurer } from "./measurer.ts";
 import { createMeasurerMetrics } from "./metrics.ts";
+import { type PreparedMeasurer, prepareMeasurer } from "./prepareMeasurer.ts";
 import { type ClaimBook, createClaimBook } from "./waves/claimBook.ts";
 import { serveEvidence } from "./waves/evidence.ts";
 import { openTranscripts } from "./waves/transcripts.ts";
 import { createMeasuredWaves } from "./waves/waves.ts";
-import { ensureRegistered, handleMessage, type Measurer } from "./measurer.ts";
-import { type PreparedMeasurer, prepareMeasurer } from "./prepareMeasurer.ts";
 
 /** Runs the measurement node until it is stopped. @throws NgpuError when it cannot be started. */
 export async function runMeasurer(env: MeasurerEnv): Promise<void> {

@@ -7,9 +7,9 @@ import type { MeasurerEnv } from "../env.ts";
 import { deadline, type Outbox } from "../outbox.ts";
 import type { Session } from "../session.ts";
 import { measureRound, type Order } from "./measurementRound.ts";
-import { readMeasurerId, requestRegistration } from "./registration.ts";
-import { createMeasuredWaves } from "./waves/waves.ts";
 import type { PreparedMeasurer } from "./prepareMeasurer.ts";
+import { readMeasurerId, requestRegistration } from "./registration.ts";
+import type { createMeasuredWaves } from "./waves/waves.ts";
 
 /** The parts of a measurement node and their state. */
 export type Measurer = PreparedMeasurer & {

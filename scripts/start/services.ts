@@ -7,8 +7,8 @@ import type { DatabaseUrls } from "./database.ts";
 import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
-import { releasesDir, updateKeys, updateRepository } from "./releases.ts";
 import { baseEnvironment, startProgram } from "./program.ts";
+import { releasesDir, updateKeys, updateRepository } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
 
 type ServiceName = Exclude<keyof Ports, "apiServerInternal" | "config">;
