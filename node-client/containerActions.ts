@@ -26,7 +26,7 @@ export async function create(deps: ActDependencies, { lease, gpuUuids }: Of<"cre
     return;
   }
   const paths = volumePaths(image.volumes);
-  const cause = volumeFault(image.volumes, paths.length);
+  const cause = volumeRejection(image.volumes, paths.length);
   if (cause !== undefined) {
     const { code, details } = cause;
     logger.error({ event: "image_volumes_refused", reference: plan.reference, code, details });
@@ -68,7 +68,7 @@ function countFailure({ journal }: ActDependencies, { order, ...lease }: Assignm
 }
 
 /** Why no container is created with the volumes that an image declares. Undefined: they can be bounded. */
-function volumeFault(declared: readonly string[], count: number): NodeReason | undefined {
+function volumeRejection(declared: readonly string[], count: number): NodeReason | undefined {
   if (count > maxVolumes) {
     return { code: "image_volumes_exceeded", details: { volumes: count, most: maxVolumes } };
   }

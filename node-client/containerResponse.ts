@@ -7,7 +7,7 @@ const maxLength = 2n ** 63n - 1n;
 export const maxInterim = 100;
 
 /** Why the head of a container's response cannot be passed on; undefined: it can. */
-export function responseFault(response: Pick<IncomingMessage, "statusCode" | "rawHeaders" | "headers">) {
+export function responseError(response: Pick<IncomingMessage, "statusCode" | "rawHeaders" | "headers">) {
   const status = response.statusCode ?? 0;
   if (status < 200 || status > 599) return `its status is ${status}, not 200 to 599`;
   const fields = response.rawHeaders.length / 2;

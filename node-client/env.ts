@@ -35,7 +35,7 @@ const updateSeconds = () =>
     .min(0)
     .max(86_400)
     .default(600)
-    .describe("Average seconds between looks for an update of the client; 0: none");
+    .describe("Average seconds between checks for an update of the client; 0: no checks");
 const api = {
   NGPU_API: envTypes.url().describe("URL of the market's API; everything else is read from its /v1/network"),
 };
@@ -151,7 +151,7 @@ export function readLocalEnv(): Omit<NodeEnv, "NGPU_API"> {
   return readEnv(local);
 }
 
-/** Reads the variables for a look at this machine, with or without a market. */
+/** Reads the variables for a report on this machine, with or without a market. */
 export function readDoctorEnv(): Omit<NodeEnv, "NGPU_API"> & { NGPU_API?: string | undefined } {
   return readEnv({ ...nodeVariables, NGPU_API: api.NGPU_API.optional() });
 }

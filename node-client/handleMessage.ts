@@ -1,6 +1,6 @@
 import type { ServerMessage } from "@ngpu/protocol/wire";
 import { dropProbe, putProbe } from "./journal/probes.ts";
-import type { NodeParts } from "./parts.ts";
+import type { NodeParts } from "./partTypes.ts";
 
 /** Dispatches a message of match to the part that handles it. */
 export function handleMessage(node: NodeParts, message: ServerMessage): void {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the client: the release beside this script, or a newer one that the client fetched into its own directory.
-# A new release that does not report itself healthy in time is stopped, and the former one runs again.
+# A new release that does not report itself healthy in time is stopped, and the previous one runs again.
 # The client ends with status 75 to be started again, with the release that is due.
 set -u
 
@@ -73,7 +73,7 @@ version_attempts() {
 
 # The release is not tried again on this machine.
 reject() {
-  say "Release $release $1. The former one runs again."
+  say "Release $release $1. The previous one runs again."
   printf '%s\n' "$release" >>"$updates/failed"
   rm -f "$updates/pending" "$updates/attempts"
 }

@@ -8,7 +8,7 @@ import { nextAddress } from "./keys/rotation.ts";
 import { watchNetwork } from "./network.ts";
 import { readSettings, walletOf } from "./operator/settings.ts";
 import { currentOffer } from "./operator/status.ts";
-import type { NodeParts } from "./parts.ts";
+import type { NodeParts } from "./partTypes.ts";
 import { readGpusAgain } from "./probe/hardware.ts";
 import { prefetchProbeImage } from "./probeImage.ts";
 import { roundInterval } from "./reconcile.ts";
@@ -17,7 +17,7 @@ import { ensureRegistered, nodeIdOf } from "./registration.ts";
 /** Milliseconds between checks of the firewall: so long its rules may be missing after another program removed them. */
 const wallsInterval = 5_000;
 
-/** Milliseconds between looks whether this machine's devices are claimed. */
+/** Milliseconds between checks whether this machine's devices are claimed. */
 const claimInterval = 5_000;
 
 /** Starts the background work of the node. @returns Promises that resolve once it has ended, after the node's stop. */

@@ -69,7 +69,7 @@ type InProgress = {
   /** References of images that are being removed. Their space is counted already. */
   evicting: Set<string>;
   /** Looks for an image on the engine, one after another: images are taken in the order in which they are enqueued. */
-  look: (reference: string) => ReturnType<typeof findImage>;
+  find: (reference: string) => ReturnType<typeof findImage>;
 };
 
 /**
@@ -82,7 +82,7 @@ export function createPrefetcher(deps: PrefetchDependencies) {
     images: new Map(),
     reserved: new Map(),
     evicting: new Set(),
-    look: (reference) => {
+    find: (reference) => {
       const found = turn.then(() => findImage(deps.engine, reference));
       turn = found.catch(() => undefined);
       return found;
@@ -138,7 +138,7 @@ async function prefetch(
   const { reference } = order;
   if (!reference.endsWith(`@sha256:${order.image.slice(2)}`))
     return { outcome: "failed", reason: "digest_mismatch" };
-  if ((await now.look(reference)) !== undefined) {
+  if ((await now.find(reference)) !== undefined) {
     const isOwn = readPrefetched(journal).some((entry) => entry.reference === reference);
     touchPrefetched(journal, [reference], Date.now());
     return { outcome: isOwn ? "present" : "held" };

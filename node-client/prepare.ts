@@ -77,7 +77,7 @@ async function adoptRegisteredKey(
     try {
       return (await nodeIdOf({ client, deployment: network.deployment, account: { address } })) !== 0;
     } catch (error) {
-      // The chain cannot be read: the client starts with the present key, and looks again while it runs.
+      // The chain cannot be read: the client starts with the present key, and reads again while it runs.
       logger.warn({ event: "next_key_unchecked", error });
       return false;
     }

@@ -14,7 +14,7 @@ import { forwardedHeaders } from "@ngpu/runtime/hopHeaders";
 import { headerLimits } from "@ngpu/runtime/httpLimits";
 import type { Logger } from "@ngpu/runtime/logger";
 import { requestIdHeader, requestIdOf } from "@ngpu/runtime/requestId";
-import { maxInterim, responseFault } from "./containerResponse.ts";
+import { maxInterim, responseError } from "./containerResponse.ts";
 import type { LeaseKey } from "./leases.ts";
 import type { NodeRequests } from "./nodeRequests.ts";
 
@@ -154,10 +154,10 @@ async function upload(
 /** Passes a response on. A part of one ends the stream with an error, which no reader can take for its end. */
 function forwardResponse(stream: ServerHttp2Stream, response: IncomingMessage): void {
   response.on("error", (error) => stream.destroy(error));
-  const fault = responseFault(response);
-  if (fault !== undefined) {
+  const invalid = responseError(response);
+  if (invalid !== undefined) {
     response.destroy();
-    fail(stream, "response_invalid", fault);
+    fail(stream, "response_invalid", invalid);
     return;
   }
   const status = response.statusCode ?? 0;

@@ -459,7 +459,7 @@ replace_client() {
   rm -rf "$target.old"
   [ ! -d "$target" ] || mv "$target" "$target.old"
   mv "$staged" "$target"
-  # What is installed runs, not a release that the former client fetched.
+  # What is installed runs, not a release that the previous client fetched.
   rm -f "$state/updates/current" "$state/updates/pending"
   rm -rf "$target.old"
 }

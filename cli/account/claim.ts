@@ -29,7 +29,9 @@ export async function claim(given: string | undefined, options: Options): Promis
   for (const { pomc, epoch, cumulative, proof, claimable } of claims) {
     const txHash = await sent(chain, () =>
       chain.client.writeContract({
-        ...{ address: pomc as Address, abi: pomcAbi, functionName: "claim" as const },
+        address: pomc as Address,
+        abi: pomcAbi,
+        functionName: "claim" as const,
         args: [BigInt(epoch ?? 0), account, BigInt(cumulative), proof as Hex],
       }),
     );

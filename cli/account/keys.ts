@@ -28,8 +28,12 @@ export async function listKeys(options: GlobalOptions): Promise<void> {
   const { keys } = await partnerApi(settings).call("GET /v1/keys", {});
   if (settings.json) return print(json(keys));
   const rows = keys.map((key) => [
-    ...[key.id, key.name, key.scopes?.join(" ") ?? "all"],
-    ...[minute(key.createdAt), minuteOrNever(key.lastUsedAt), minuteOrNever(key.expiresAt)],
+    key.id,
+    key.name,
+    key.scopes?.join(" ") ?? "all",
+    minute(key.createdAt),
+    minuteOrNever(key.lastUsedAt),
+    minuteOrNever(key.expiresAt),
   ]);
   print(table(columns, rows));
 }

@@ -15,7 +15,10 @@ export async function showProfiles({ use, json: isJson }: { use?: string; json?:
   const current = use ?? before;
   if (use !== undefined) writeProfiles({ current, profiles });
   const rows = Object.entries(profiles).map(([name, { api, wallet }]) => ({
-    ...{ name, current: name === current, api, wallet },
+    name,
+    current: name === current,
+    api,
+    wallet,
   }));
   if (isJson === true) return print(json(rows));
   const columns = [

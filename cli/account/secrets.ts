@@ -22,7 +22,10 @@ export async function listSecrets(options: GlobalOptions): Promise<void> {
   const { secrets } = await partnerApi(settings).call("GET /v1/secrets", {});
   if (settings.json) return print(json(secrets));
   const rows = secrets.map(({ name, bytes, version, updatedAt }) => [
-    ...[name, String(bytes), String(version), minute(updatedAt)],
+    name,
+    String(bytes),
+    String(version),
+    minute(updatedAt),
   ]);
   print(table(columns, rows));
 }

@@ -48,8 +48,13 @@ function entryTable(entries: readonly Entry[]): string {
     { title: "TRANSACTION", cut: true },
   ];
   const rows = entries.map((entry) => [
-    ...[entry.at.slice(0, 19).replace("T", " "), entry.book, entry.kind, tokens(entry.amount)],
-    ...[entry.workspaceId ?? "", String(entry.nodeId ?? ""), entry.txHash ?? ""],
+    entry.at.slice(0, 19).replace("T", " "),
+    entry.book,
+    entry.kind,
+    tokens(entry.amount),
+    entry.workspaceId ?? "",
+    String(entry.nodeId ?? ""),
+    entry.txHash ?? "",
   ]);
   return table(columns, rows);
 }
@@ -64,9 +69,23 @@ function sumLines(entries: readonly Entry[]): string[] {
 }
 
 const columns = [
-  ...(["at", "book", "kind", "amount", "counterparty", "workspaceId", "replica", "lease", "nodeId"] as const),
-  ...(["day", "epoch", "batch", "block", "txHash", "tier", "id"] as const),
-] satisfies (keyof Entry)[];
+  "at",
+  "book",
+  "kind",
+  "amount",
+  "counterparty",
+  "workspaceId",
+  "replica",
+  "lease",
+  "nodeId",
+  "day",
+  "epoch",
+  "batch",
+  "block",
+  "txHash",
+  "tier",
+  "id",
+] as const satisfies (keyof Entry)[];
 
 function csv(entries: readonly Entry[]): string {
   const lines = entries.map((entry) => columns.map((column) => entry[column] ?? "").join(","));

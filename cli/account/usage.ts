@@ -25,7 +25,11 @@ export async function showUsage(options: Options): Promise<void> {
     right: title !== "WORKSPACE",
   }));
   const rows = usage.map(({ workspaceId, payments, paid, refunded, cost }) => [
-    ...[workspaceId, String(payments), tokens(paid), tokens(refunded), tokens(cost)],
+    workspaceId,
+    String(payments),
+    tokens(paid),
+    tokens(refunded),
+    tokens(cost),
   ]);
   print(`${table(columns, rows)}\n\nTotal: ${tokens(total)} NGPU since ${options.since} ago.`);
 }

@@ -40,7 +40,9 @@ export async function attestEpoch(options: {
   const { keyFile, pomc, number, root } = options;
   const client = openWallet(watcherOf(keyFile), options);
   const { request } = await client.simulateContract({
-    ...{ address: pomc, abi: pomcAbi, functionName: "attestEpoch" },
+    address: pomc,
+    abi: pomcAbi,
+    functionName: "attestEpoch",
     args: [BigInt(number), root],
   });
   return sent({ client }, () => client.writeContract(request));

@@ -7,7 +7,7 @@ import { deploymentOption, rpcOption } from "./options.ts";
 const databaseText = "Postgres that autoExport exports the chain to";
 const databaseDefault = "(default: DATABASE_URL, or that of `npm start` in this directory)";
 
-/** Look at the market and verify its decisions. */
+/** Shows the market and verifies its decisions. */
 export function addMarketCommands(program: Command): void {
   const market = program.command("market").description("show nodes, GPUs and prices");
   market
@@ -96,6 +96,12 @@ function addVerify(program: Command): void {
       "response of GET /v1/tasks/{id}; with --receipt, without it the result is not compared",
     )
     .action(lazy(async () => (await import("../audit/verifyReceipt.ts")).verifyReceipt));
+  addVerifyOfDays(verify);
+  addVerifyOfEpochs(verify);
+  addVerifyOfProofs(verify);
+}
+
+function addVerifyOfDays(verify: Command): void {
   verify
     .command("sla")
     .description("recompute the uptime of a day from an RPC endpoint alone and compare the root")
@@ -110,6 +116,9 @@ function addVerify(program: Command): void {
     .addOption(rpcOption())
     .addOption(deploymentOption())
     .action(lazy(async () => (await import("../audit/verifyRefund.ts")).verifyRefund));
+}
+
+function addVerifyOfEpochs(verify: Command): void {
   verify
     .command("epoch")
     .description("recompute an epoch's rewards from an RPC endpoint alone and compare the root")
@@ -118,6 +127,18 @@ function addVerify(program: Command): void {
     .addOption(deploymentOption())
     .option("--attest-with <file>", "file with a watcher's private key: attests the epoch if it is valid")
     .action(lazy(async () => (await import("../audit/verifyEpoch.ts")).verifyEpoch));
+  verify
+    .command("reward")
+    .description("recompute what an account was granted from an RPC endpoint alone")
+    .argument("<account>", "address of the account")
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--epoch <number>", "epoch of the stated amount (default: what the API states)")
+    .option("--cumulative <units>", "stated amount, token units (default: what the API states)")
+    .action(lazy(async () => (await import("../audit/verifyEpoch.ts")).verifyReward));
+}
+
+function addVerifyOfProofs(verify: Command): void {
   verify
     .command("wave")
     .description("recompute a wave of the proof of hardware from an RPC endpoint and transcripts")
@@ -134,13 +155,4 @@ function addVerify(program: Command): void {
     .addOption(deploymentOption())
     .option("--evidence <file>", "the device's answer with its transcript, as JSON")
     .action(lazy(async () => (await import("../audit/verifyWave.ts")).verifyMeasurement));
-  verify
-    .command("reward")
-    .description("recompute what an account was granted from an RPC endpoint alone")
-    .argument("<account>", "address of the account")
-    .addOption(rpcOption())
-    .addOption(deploymentOption())
-    .option("--epoch <number>", "epoch of the stated amount (default: what the API states)")
-    .option("--cumulative <units>", "stated amount, token units (default: what the API states)")
-    .action(lazy(async () => (await import("../audit/verifyEpoch.ts")).verifyReward));
 }

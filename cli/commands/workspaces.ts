@@ -5,7 +5,7 @@ import { timeoutOption } from "./options.ts";
 
 const idText = "id or name of the workspace";
 
-/** Publish workspaces and look at them. */
+/** Publishes and shows workspaces. */
 export function addWorkspaceCommands(program: Command): void {
   addDeploy(program);
   program

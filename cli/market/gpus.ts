@@ -29,8 +29,13 @@ export async function listGpus(options: GlobalOptions): Promise<void> {
     .sort((a, b) => (a.lowestPrice < b.lowestPrice ? -1 : 1));
   if (settings.json) return print(json(models));
   const rows = models.map((model) => [
-    ...[safe(model.name), String(Math.round(model.vramMib / 1024)), String(model.nodes)],
-    ...[String(model.free), String(model.total), hourly(model.lowestPrice), hourly(model.highestPrice)],
+    safe(model.name),
+    String(Math.round(model.vramMib / 1024)),
+    String(model.nodes),
+    String(model.free),
+    String(model.total),
+    hourly(model.lowestPrice),
+    hourly(model.highestPrice),
     model.regions.join(" "),
   ]);
   print(table(columns, rows));

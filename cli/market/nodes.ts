@@ -33,9 +33,14 @@ export async function listNodes(options: GlobalOptions & { all?: boolean }): Pro
 
 function rowOf({ id, status: state, region, gpu, free, total, pricePerSecond }: Node): string[] {
   return [
-    ...[String(id), status(state), region ?? "", gpu.name === null ? "" : safe(gpu.name)],
+    String(id),
+    status(state),
+    region ?? "",
+    gpu.name === null ? "" : safe(gpu.name),
     `${free.gpus}/${total.gpus}`,
-    ...[String(free.cpu), String(Math.floor(free.memoryMib / 1024)), String(free.diskGib)],
+    String(free.cpu),
+    String(Math.floor(free.memoryMib / 1024)),
+    String(free.diskGib),
     hourly(pricePerSecond),
   ];
 }

@@ -16,7 +16,9 @@ export type Failure = {
 export function failureOf(error: unknown): Failure {
   if (error instanceof ApiError) {
     return {
-      ...{ code: error.code, message: error.message, status: error.status },
+      code: error.code,
+      message: error.message,
+      status: error.status,
       hint: error.hint ?? "See the API's documentation at /docs.",
       ...(error.requestId === undefined ? {} : { request_id: error.requestId }),
       ...(error.errors.length === 0 ? {} : { errors: error.errors }),

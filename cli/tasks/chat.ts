@@ -21,7 +21,8 @@ export async function chat(given: string, message: string | undefined, options: 
   const id = await findWorkspace(partnerApi(settings), workspace);
   const { system, maxTokens, temperature } = options;
   const state: Chat = {
-    ...{ settings, model: [`ws-${id}`, ...inner].join("/") },
+    settings,
+    model: [`ws-${id}`, ...inner].join("/"),
     sampling: {
       ...(maxTokens === undefined ? {} : { max_tokens: Number(maxTokens) }),
       ...(temperature === undefined ? {} : { temperature: Number(temperature) }),
@@ -64,15 +65,15 @@ async function converse(state: Chat): Promise<void> {
 async function answer(state: Chat, content: string, signal: AbortSignal): Promise<void> {
   const messages: Message[] = [...state.messages, { role: "user", content }];
   const api = partnerApi(state.settings, signal);
-  let whole = "";
+  let text = "";
   for await (const chunk of chunksOf(api, state, messages)) {
     if (state.settings.json) print(json(chunk));
     const piece = chunk.choices?.[0]?.delta?.content ?? "";
-    whole += piece;
+    text += piece;
     if (!state.settings.json) process.stdout.write(shown(piece));
   }
   if (!state.settings.json) print("");
-  state.messages.splice(0, state.messages.length, ...messages, { role: "assistant", content: whole });
+  state.messages.splice(0, state.messages.length, ...messages, { role: "assistant", content: text });
 }
 
 async function* chunksOf(

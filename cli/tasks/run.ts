@@ -51,7 +51,9 @@ async function run(
 ): Promise<void> {
   const { waitForCapacity: wait } = options;
   const body = {
-    ...{ workspaceId, path: options.path, wait: !options.async },
+    workspaceId,
+    path: options.path,
+    wait: !options.async,
     ...(wait === undefined ? {} : { waitForCapacity: { maxSeconds: parseSeconds(wait) } }),
     method: (options.method ?? (value === undefined ? "GET" : "POST")).toUpperCase() as "POST",
     ...(value === undefined ? {} : { input: value }),

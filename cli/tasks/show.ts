@@ -30,8 +30,13 @@ export async function listTasks(
   const { tasks } = await api.call("GET /v1/tasks", { query: { limit: Number(limit), ...of } });
   if (settings.json) return printEach(tasks);
   const rows = tasks.map((task) => [
-    ...[task.id, task.workspaceId, status(task.status), String(task.nodeId ?? ""), String(task.ms ?? "")],
-    ...[task.createdAt.slice(0, 19).replace("T", " "), task.error?.code ?? ""],
+    task.id,
+    task.workspaceId,
+    status(task.status),
+    String(task.nodeId ?? ""),
+    String(task.ms ?? ""),
+    task.createdAt.slice(0, 19).replace("T", " "),
+    task.error?.code ?? "",
   ]);
   print(table(columns, rows));
 }

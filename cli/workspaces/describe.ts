@@ -71,7 +71,11 @@ function placementTable(replicas: readonly Replica[]): string[] {
     (title) => ({ title, cut: title === "ENDPOINTS" || title === "PLACEMENT" }),
   );
   const rows = placed.map(({ replica, lease, node, state, pricePerSecond, endpoints, placement }) => [
-    ...[String(replica), String(lease), String(node?.id ?? ""), node?.region ?? "", state ?? ""],
+    String(replica),
+    String(lease),
+    String(node?.id ?? ""),
+    node?.region ?? "",
+    state ?? "",
     pricePerSecond === null ? "" : hourly(pricePerSecond),
     endpoints.map(({ containerPort, host, port }) => `${containerPort}→${host}:${port}`).join(" "),
     placement?.id ?? "",

@@ -21,7 +21,10 @@ export async function listWorkspaces(options: GlobalOptions & { all: boolean }):
     if (settings.json) print(json(workspace));
     else
       rows.push([
-        ...[id, name ?? "", status(workspace.status), `${replicas.running}/${replicas.wanted}`],
+        id,
+        name ?? "",
+        status(workspace.status),
+        `${replicas.running}/${replicas.wanted}`,
         shortImage(image),
       ]);
   }

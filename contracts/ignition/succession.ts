@@ -21,20 +21,34 @@ export type Succession = keyof typeof successions;
 /** Constructor parameters of each contract, except ids and addresses; the epochs' genesis and length never change. */
 const constructedWith = {
   ComputeNode: [
-    ...(["slotSeconds", "heartbeatWindowSeconds", "daySeconds", "uptimeDelay"] as const),
-    ...(["registrationLimit", "registrationSeconds", "absenceBasisPoints"] as const),
-  ],
+    "slotSeconds",
+    "heartbeatWindowSeconds",
+    "daySeconds",
+    "uptimeDelay",
+    "registrationLimit",
+    "registrationSeconds",
+    "absenceBasisPoints",
+  ] as const,
   Token: ["cap", "genesisSupply"],
   Escrow: [
-    ...(["minSeconds", "lockFloor", "rateFloor", "startSeconds", "restSeconds"] as const),
-    ...(["refundDays", "feeBasisPoints"] as const),
-  ],
+    "minSeconds",
+    "lockFloor",
+    "rateFloor",
+    "startSeconds",
+    "restSeconds",
+    "refundDays",
+    "feeBasisPoints",
+  ] as const,
   Pomc: ["activationDelay", "attestedDelay", "settlementSeconds", "emissionPerEpoch", "rewardTerms"],
   DockerContract: ["clockMarginSeconds", "lossBasisPoints", "lossFloor", "lossSilenceSeconds"],
   Measure: [
-    ...(["quorum", "measureDraws", "openMeasurers"] as const),
-    ...(["measureLeadSeconds", "measureWindowSeconds", "measureTtlSeconds"] as const),
-  ],
+    "quorum",
+    "measureDraws",
+    "openMeasurers",
+    "measureLeadSeconds",
+    "measureWindowSeconds",
+    "measureTtlSeconds",
+  ] as const,
   ProofWaves: ["waves"],
 } as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
 

@@ -32,8 +32,8 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
   if (!isFields(body)) throw invalid("The body must be a JSON object.", null);
   requireModel(body, model);
   requireSupported(body, model);
-  number(body, "n", { min: 1, max: 1, whole: true });
-  const limit = { min: 1, max: highestMaxTokens, whole: true };
+  number(body, "n", { min: 1, max: 1, integer: true });
+  const limit = { min: 1, max: highestMaxTokens, integer: true };
   const newer = number(body, "max_completion_tokens", limit);
   const older = number(body, "max_tokens", limit);
   const options = streamOptionsOf(body);
@@ -42,7 +42,7 @@ export function parseCompletion(body: unknown, model: string): CompletionRequest
     maxTokens: newer ?? older ?? defaultMaxTokens,
     temperature: number(body, "temperature", { min: 0, max: 2 }) ?? 1,
     topP: number(body, "top_p", { min: 0, max: 1 }) ?? 1,
-    seed: number(body, "seed", { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, whole: true }),
+    seed: number(body, "seed", { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, integer: true }),
     stop: stopOf(body.stop),
     stream: boolean(body, "stream"),
     includeUsage: boolean(options, "include_usage", "stream_options.include_usage"),
@@ -136,13 +136,13 @@ function stopOf(value: unknown): string[] {
 function number(
   fields: Fields,
   name: string,
-  { min, max, whole = false }: { min: number; max: number; whole?: boolean },
+  { min, max, integer = false }: { min: number; max: number; integer?: boolean },
 ): number | undefined {
   const value = fields[name];
   if (!isSet(value)) return undefined;
   const fits =
-    typeof value === "number" && value >= min && value <= max && (!whole || Number.isInteger(value));
-  if (!fits) throw invalid(`${name} must be a ${whole ? "whole " : ""}number from ${min} to ${max}.`, name);
+    typeof value === "number" && value >= min && value <= max && (!integer || Number.isInteger(value));
+  if (!fits) throw invalid(`${name} must be a ${integer ? "whole " : ""}number from ${min} to ${max}.`, name);
   return value;
 }
 

@@ -6,7 +6,7 @@ import { found } from "../doctor/problems.ts";
 import { openWorld } from "../doctor/world.ts";
 import { readDoctorEnv } from "../env.ts";
 
-/** Adds the command that looks for what keeps the node from earning. */
+/** Adds the command that finds what keeps the node from earning. */
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")

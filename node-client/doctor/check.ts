@@ -1,5 +1,5 @@
 import type { Problem } from "./problems.ts";
 import type { World } from "./world.ts";
 
-/** Looks at one part of the machine. @returns The problems that it finds. */
+/** Checks one part of the machine. @returns The problems that it finds. */
 export type Check = (world: World) => Promise<Problem[]> | Problem[];

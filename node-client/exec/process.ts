@@ -34,7 +34,10 @@ export async function startProcess(
     exec = await calling(docker, () =>
       docker.getContainer(containerId).exec({
         Cmd: command,
-        ...{ AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: tty },
+        AttachStdin: true,
+        AttachStdout: true,
+        AttachStderr: true,
+        Tty: tty,
         ...(tty ? { Env: ["TERM=xterm-256color"] } : {}),
       }),
     );
@@ -73,7 +76,7 @@ function notStarted(reason: string, cause: unknown): InputError {
 /** @deadline The engine to know the exit code of a command whose output has ended. The session ends without one. */
 const exitDeadline = 5_000;
 
-/** Milliseconds between two looks for it. */
+/** Milliseconds between two checks for it. */
 const exitPause = 50;
 
 /** The output of a command may end before the engine knows that it has exited. */

@@ -12,7 +12,7 @@ import { attachClient, createSession, endSession, type Session } from "./session
 const maxSessions = 16;
 /** Longest order, bytes. */
 const maxOrder = 128 << 10;
-/** Milliseconds between two looks whether the leases of sessions have ended. */
+/** Milliseconds between two checks whether the leases of sessions have ended. */
 const leaseInterval = 1_000;
 
 type Kept = { session: Session; lease: string; isCurrent: () => boolean };

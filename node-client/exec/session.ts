@@ -40,8 +40,16 @@ export function createSession(
   { kept = execKept, onForgotten }: { kept?: number; onForgotten: () => void },
 ): Session {
   const session: Session = {
-    ...{ order, process, output: createOutputBuffer(), input: { received: 0, hasEnded: false } },
-    ...{ end: undefined, client: undefined, wake: () => undefined, expiry: undefined, onForgotten, kept },
+    order,
+    process,
+    output: createOutputBuffer(),
+    input: { received: 0, hasEnded: false },
+    end: undefined,
+    client: undefined,
+    wake: () => undefined,
+    expiry: undefined,
+    onForgotten,
+    kept,
   };
   const frames = createFrameSplitter();
   const { io } = process;

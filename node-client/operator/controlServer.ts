@@ -5,7 +5,7 @@ import { InputError } from "@ngpu/runtime/errors";
 import { createHttpServer, createPublicApp, errorHandler } from "@ngpu/runtime/http";
 import type { ServiceContext } from "@ngpu/runtime/lifecycle";
 import express, { type Express } from "express";
-import type { NodeParts } from "../parts.ts";
+import type { NodeParts } from "../partTypes.ts";
 import { socketPath } from "./controlClient.ts";
 import { changeOffer, changeWallet, setDrained } from "./settings.ts";
 import { offerStatusOf, statusOf } from "./status.ts";

@@ -1,6 +1,6 @@
 import { type Assignment, leaseKey } from "../leases.ts";
 import { offerOf } from "../offer.ts";
-import type { NodeParts } from "../parts.ts";
+import type { NodeParts } from "../partTypes.ts";
 import type { UpdateStatus } from "../updates/updateLoop.ts";
 import { version } from "../version.ts";
 import type { WallsStatus } from "../walls/walls.ts";

@@ -20,10 +20,10 @@ export async function readAmd(): Promise<GpuInventory> {
   const read = current === undefined ? undefined : parseAmdSmi(current.stdout);
   if (read !== undefined) return read;
   const flags = ["--showproductname", "--showmeminfo", "vram", "--showuniqueid", "--showbus", "--json"];
-  const former = await runTool("rocm-smi", flags);
-  const rocm = former === undefined ? undefined : parseRocmSmi(former.stdout);
+  const legacy = await runTool("rocm-smi", flags);
+  const rocm = legacy === undefined ? undefined : parseRocmSmi(legacy.stdout);
   if (rocm !== undefined) return rocm;
-  const failed = current ?? former;
+  const failed = current ?? legacy;
   if (failed === undefined) return none;
   const text = `${failed.stderr}\n${failed.stdout}`;
   if (failed.failure === undefined && /no (json data|amd gpu)/i.test(text)) return none;

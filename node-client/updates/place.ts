@@ -44,9 +44,9 @@ export function readClientConfig(place: UpdatePlace | undefined): ClientConfig {
 
 /** Stores a verified configuration. @returns Whether it is another than before. */
 export function storeClientConfig(place: UpdatePlace, text: string): boolean {
-  const former = readText(place, "client-config.json");
+  const previous = readText(place, "client-config.json");
   write(place, "client-config.json", text);
-  return readText(place, "client-config.json") !== former;
+  return readText(place, "client-config.json") !== previous;
 }
 
 function versions(place: UpdatePlace, file: string): string[] {

@@ -14,7 +14,7 @@ export const restartStatus = 75;
 /** Milliseconds between reports to the launcher until the client works. */
 const healthInterval = 1_000;
 
-/** What the last look for an update came to. */
+/** The result of the last check for an update. */
 export type UpdateStatus = {
   /** Whether a launcher can replace this client. */
   enabled: boolean;
@@ -29,7 +29,7 @@ export type UpdateOptions = {
   api: string;
   address: string;
   region: string | undefined;
-  /** Seconds between looks; 0 looks for no update. */
+  /** Seconds between checks; 0: no checks. */
   seconds: number;
   /** Whether the client works: what the launcher waits for after an update. */
   isHealthy: () => boolean;
@@ -38,11 +38,11 @@ export type UpdateOptions = {
   run?: (task: UpdateTask, signal: AbortSignal) => Promise<UpdateOutcome>;
 };
 
-/** Looks for updates, and ends the client for one. */
+/** Checks for updates, and ends the client for one. */
 export type Updates = { status(): UpdateStatus; isRestarting(): boolean; done: Promise<void> };
 
 /**
- * Starts looking for updates. Clients look at different moments, so that they do not all restart at once. Without a
+ * Starts checking for updates. Clients check at different moments, so that they do not all restart at once. Without a
  * launcher nothing is looked for.
  */
 export function startUpdates(options: UpdateOptions): Updates {
@@ -78,7 +78,7 @@ async function lookForUpdates(
   for (;;) {
     await rest(seconds * 1_000 * (0.5 + Math.random()), signal);
     if (signal.aborted) return;
-    const outcome = await look(place, options, state.status);
+    const outcome = await check(place, options, state.status);
     if (outcome === undefined || !(outcome.state === "staged" || outcome.configChanged)) continue;
     state.restarting = true;
     context.exit(
@@ -89,7 +89,7 @@ async function lookForUpdates(
   }
 }
 
-async function look(
+async function check(
   place: UpdatePlace,
   options: UpdateOptions,
   status: UpdateStatus,

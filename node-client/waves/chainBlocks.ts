@@ -9,7 +9,7 @@ export type WaveBlock = { hash: Hex; at: number };
 /** Milliseconds by which a block's time may differ from when it was seen. Beyond that one of the clocks is wrong. */
 const clockTolerance = 5_000;
 
-/** Milliseconds between two looks for a block that is not there yet. */
+/** Milliseconds between two polls for a block that is not there yet. */
 const interval = 250;
 
 /**

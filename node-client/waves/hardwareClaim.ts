@@ -150,7 +150,9 @@ async function submit(deps: HardwareClaimDependencies, nodeId: number, claim: Cl
   const { client, deployment, journal, outbox } = deps;
   const address = deployment.contracts.ProofWaves;
   const onChain = await client.readContract({
-    ...{ address, abi: proofWavesAbi, functionName: "claimDeadlineOf" },
+    address,
+    abi: proofWavesAbi,
+    functionName: "claimDeadlineOf",
     args: [nodeId],
   });
   if (claim.deadline !== "0" && onChain >= BigInt(claim.deadline)) return true;

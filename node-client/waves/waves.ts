@@ -43,7 +43,7 @@ export type Waves = {
   idle: () => Promise<void>;
 };
 
-/** Milliseconds between two looks for a tenant who takes a device that is challenged. */
+/** Milliseconds between two checks for a tenant who takes a device that is challenged. */
 const tenantInterval = 1_000;
 /** Longest time from an order to its end, in milliseconds. */
 const longest = 3_600_000;

@@ -80,7 +80,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     const [method, path] = addressOf(route, input);
     const { headers, idempotencyKey, ...rest } = given;
     return {
-      ...{ method, path, body: (input as { body?: unknown }).body, ...rest },
+      method,
+      path,
+      body: (input as { body?: unknown }).body,
+      ...rest,
       headers: { ...headers, ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }) },
     };
   };

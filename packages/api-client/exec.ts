@@ -59,7 +59,11 @@ export async function attachExec(
 ): Promise<ExecEnd> {
   const state: State = {
     input: createPendingInput(io.stdin),
-    ...{ received: 0, acknowledged: 0, end: undefined, size: undefined, socket: undefined },
+    received: 0,
+    acknowledged: 0,
+    end: undefined,
+    size: undefined,
+    socket: undefined,
   };
   io.onSize?.((columns, rows) => {
     state.size = { columns, rows };
@@ -72,7 +76,9 @@ export async function attachExec(
     for (let failures = 0, since = Date.now(); ; ) {
       const before = state.received;
       const attached = await connect(state, `${url.replace(/^http/, "ws")}${path}`, {
-        ...{ apiKey, keyIn, io },
+        apiKey,
+        keyIn,
+        io,
       });
       if (state.end !== undefined) return state.end;
       if (attached || state.received > before) {

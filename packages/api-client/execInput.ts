@@ -15,70 +15,91 @@ export type PendingInput = {
   close(): void;
 };
 
-export function createPendingInput(stdin: AsyncIterable<Uint8Array> | undefined): PendingInput {
-  let parts: Uint8Array[] = [];
+/** Input that was read and that the node has not received. */
+type Held = {
+  parts: Uint8Array[];
   /** Bytes before the first part. */
-  let start = 0;
-  let held = 0;
-  let hasEnded = stdin === undefined;
-  let isClosed = false;
-  let connection: Connection | undefined;
-  let wake: () => void = () => undefined;
-  const add = (bytes: Uint8Array) => {
-    for (let at = 0; at < bytes.length; at += partBytes) {
-      const part = bytes.slice(at, at + partBytes);
-      parts.push(part);
-      held += part.length;
-      connection?.send(part);
-    }
+  start: number;
+  bytes: number;
+};
+
+type State = {
+  held: Held;
+  hasEnded: boolean;
+  isClosed: boolean;
+  connection: Connection | undefined;
+  /** Wakes the reader, which waits while too much is held. */
+  wake: () => void;
+};
+
+export function createPendingInput(stdin: AsyncIterable<Uint8Array> | undefined): PendingInput {
+  const state: State = {
+    held: { parts: [], start: 0, bytes: 0 },
+    hasEnded: stdin === undefined,
+    isClosed: false,
+    connection: undefined,
+    wake: () => undefined,
   };
-  const release = (received: number) => {
-    while (parts[0] !== undefined && start + parts[0].length <= received) {
-      start += parts[0].length;
-      held -= parts[0].length;
-      parts.shift();
-    }
-    const rest = received - start;
-    if (parts[0] !== undefined && rest > 0) {
-      parts[0] = parts[0].subarray(rest);
-      start += rest;
-      held -= rest;
-    }
-    wake();
-  };
-  const read = async () => {
-    for await (const bytes of stdin ?? []) {
-      if (isClosed) return;
-      add(bytes);
-      while (held >= limit && !isClosed) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-    hasEnded = true;
-    connection?.end();
+  const end = () => {
+    if (state.isClosed) return;
+    state.hasEnded = true;
+    state.connection?.end();
   };
   // An input that breaks off ends.
-  read().catch(() => {
-    hasEnded = true;
-    connection?.end();
-  });
+  if (stdin !== undefined) read(stdin, state).then(end, end);
+  const release = (received: number) => {
+    drop(state.held, received);
+    state.wake();
+  };
   return {
     attach: (received, to) => {
       release(received);
-      connection = to;
-      for (const part of parts) to.send(part);
-      if (hasEnded) to.end();
+      state.connection = to;
+      for (const part of state.held.parts) to.send(part);
+      if (state.hasEnded) to.end();
     },
     detach: () => {
-      connection = undefined;
+      state.connection = undefined;
     },
     release,
     close: () => {
-      isClosed = true;
-      parts = [];
-      wake();
+      state.isClosed = true;
+      state.held.parts = [];
+      state.wake();
     },
   };
+}
+
+/** Reads until the input has ended or is closed, and sends each part where there is a connection. */
+async function read(stdin: AsyncIterable<Uint8Array>, state: State): Promise<void> {
+  for await (const bytes of stdin) {
+    if (state.isClosed) return;
+    for (let at = 0; at < bytes.length; at += partBytes) {
+      const part = bytes.slice(at, at + partBytes);
+      state.held.parts.push(part);
+      state.held.bytes += part.length;
+      state.connection?.send(part);
+    }
+    while (state.held.bytes >= limit && !state.isClosed) {
+      await new Promise<void>((resolve) => {
+        state.wake = resolve;
+      });
+    }
+  }
+}
+
+/** Drops the first bytes, up to the number that the node has received. */
+function drop(held: Held, received: number): void {
+  const { parts } = held;
+  while (parts[0] !== undefined && held.start + parts[0].length <= received) {
+    held.start += parts[0].length;
+    held.bytes -= parts[0].length;
+    parts.shift();
+  }
+  const rest = received - held.start;
+  if (parts[0] !== undefined && rest > 0) {
+    parts[0] = parts[0].subarray(rest);
+    held.start += rest;
+    held.bytes -= rest;
+  }
 }

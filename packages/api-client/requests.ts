@@ -36,7 +36,7 @@ export const baseUrl = ({ url }: ApiClientOptions) => url.replace(/\/+$/, "");
 export async function exchange<Result>(options: ApiClientOptions, call: Call): Promise<Result> {
   return withRetries(options, call, async () => {
     const signal = signalOf(options, call, call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    const { response, text } = await readWhole(options, call, signal);
+    const { response, text } = await readText(options, call, signal);
     const parsed = parse(text);
     if (response.ok && parsed !== undefined) return parsed as Result;
     throw errorOf(response, parsed, `${call.method} ${baseUrl(options)}${call.path}`);
@@ -93,7 +93,7 @@ export async function send(
   }
 }
 
-async function readWhole(options: ApiClientOptions, call: Call, signal: AbortSignal | undefined) {
+async function readText(options: ApiClientOptions, call: Call, signal: AbortSignal | undefined) {
   const response = await send(options, call, { signal, accept: "application/json" });
   try {
     return { response, text: await response.text() };

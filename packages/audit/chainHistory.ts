@@ -103,8 +103,13 @@ function selectorsOf(events: WantedEvents): Hex[] {
 
 /** Presence and measurements do not depend on the time of their block, so it is not read for them. */
 const timeless = new Set([
-  ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged", "TermsSet"],
-  ...["MeasureSubmitted", "MeasureFinalized", "MeasurerRegistered"],
+  "HeartbeatsCommitted",
+  "HeartbeatsDisputed",
+  "PresenceChallenged",
+  "TermsSet",
+  "MeasureSubmitted",
+  "MeasureFinalized",
+  "MeasurerRegistered",
 ]);
 
 async function decode(

@@ -20,7 +20,11 @@ const failures = new Set<string>(["lost", "late", "silent", "replaced"]);
 
 /** Errors of an assignment that its node causes, of ComputeNode. Each names the node first. */
 const nodeErrors = new Set([
-  ...["NodeCapacityExceeded", "NodeUnfit", "PriceAboveLimit", "NodeNotAccepting", "NodeUnknown"],
+  "NodeCapacityExceeded",
+  "NodeUnfit",
+  "PriceAboveLimit",
+  "NodeNotAccepting",
+  "NodeUnknown",
 ]);
 
 /** Seconds after the decision within which a node that was lost at it is marked offline. */

@@ -12,7 +12,9 @@ export async function verifyStatedReceipt(
   const { number: upTo } = await readHeader(client, "latest");
   const clock = createBlockClock(client, upTo);
   const logs = await readMarketLogs(client, deployment, {
-    ...{ events: receiptEvents, upTo, clock },
+    events: receiptEvents,
+    upTo,
+    clock,
     untimed: true,
   });
   return auditReceipt(logs, stated);

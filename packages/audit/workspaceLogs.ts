@@ -21,8 +21,11 @@ export function noteSpec(specs: Map<bigint, WorkspaceSpec>, { name, args }: Chai
   if (name !== "WorkspacePublished" && name !== "WorkspaceUpdated") return;
   const spec = args.spec as Omit<WorkspaceSpec, "config">;
   specs.set(amount(args.workspaceId), {
-    ...{ ...spec, image: text(args.image), config: String(args.config) },
-    ...{ resources: capacityOf(spec.resources), maxPricePerSecond: amount(spec.maxPricePerSecond) },
+    ...spec,
+    image: text(args.image),
+    config: String(args.config),
+    resources: capacityOf(spec.resources),
+    maxPricePerSecond: amount(spec.maxPricePerSecond),
   });
 }
 
@@ -47,9 +50,14 @@ export function wantedOf(
   const preferences = preferencesIn(spec.config);
   const request = {
     ...requestOf(preferences),
-    ...{ ...given, workspaceId, image: spec.image, wanted: spec.resources },
-    ...{ gpuModel: unlessZero(spec.gpuModel), region: regionOf(spec.region) },
-    ...{ minVramMib: number(spec.minVramMib), minComputeCapability: number(spec.minComputeCapability) },
+    ...given,
+    workspaceId,
+    image: spec.image,
+    wanted: spec.resources,
+    gpuModel: unlessZero(spec.gpuModel),
+    region: regionOf(spec.region),
+    minVramMib: number(spec.minVramMib),
+    minComputeCapability: number(spec.minComputeCapability),
     maxPricePerSecond: spec.maxPricePerSecond,
   };
   return { request, preferences };

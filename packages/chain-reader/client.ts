@@ -38,14 +38,14 @@ const maxPauseSeconds = 5;
 export function chainTransport(rpcUrls: string[], deadline = responseDeadline) {
   return fallback(
     rpcUrls.map((url) =>
-      http(url, { timeout: deadline, fetchFn: fetchWhole, retryCount: 2, retryDelay: 150 }),
+      http(url, { timeout: deadline, fetchFn: fetchComplete, retryCount: 2, retryDelay: 150 }),
     ),
     { retryCount: 1 },
   );
 }
 
 /** Fetches head and body: viem's timeout ends with the head. A pause that the endpoint asks for is limited. */
-const fetchWhole: typeof fetch = async (input, init) => {
+const fetchComplete: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const body = await response.arrayBuffer();
   const headers = new Headers(response.headers);

@@ -8,7 +8,7 @@ import type { Opened, OpenedLeg } from "./transcript.ts";
 import { chainOf, leafOf, rootFrom } from "./tree.ts";
 import { keyOf } from "./words.ts";
 
-type Fault = { reason: "leaf_not_committed" | "leg_not_continued" | "segment_wrong"; message: string };
+type AuditFailure = { reason: "leaf_not_committed" | "leg_not_continued" | "segment_wrong"; message: string };
 
 type Audit = {
   answer: Record<Kind, Committed>;
@@ -19,7 +19,7 @@ type Audit = {
 };
 
 /** The first error in what an audit opened, undefined without one. The cheap checks of all legs are first. */
-export function auditOpened({ answer, opened, auditSeed, claim, layout }: Audit): Fault | undefined {
+export function auditOpened({ answer, opened, auditSeed, claim, layout }: Audit): AuditFailure | undefined {
   const seeds = seedsOf(claim);
   const memory: Memory = { layout, key: keyOf(seeds.fill) };
   const legs = (["chase", "work"] as const).flatMap((kind) =>
@@ -30,8 +30,8 @@ export function auditOpened({ answer, opened, auditSeed, claim, layout }: Audit)
     })),
   );
   for (const { kind, position, leg } of legs) {
-    const fault = placeFault(kind, answer[kind], position, leg);
-    if (fault !== undefined) return fault;
+    const failure = checkPlace(kind, answer[kind], position, leg);
+    if (failure !== undefined) return failure;
   }
   const keys = { chase: keyOf(seeds.chase), work: keyOf(seeds.work) };
   for (const { kind, position, leg } of legs) {
@@ -47,12 +47,12 @@ export function auditOpened({ answer, opened, auditSeed, claim, layout }: Audit)
 }
 
 /** Whether a leg is under the root, and begins where the lane's leg before ended. The first one begins with zeros. */
-function placeFault(
+function checkPlace(
   kind: Kind,
   { lanes, root }: Committed,
   position: Position,
   { states, path, before }: OpenedLeg,
-): Fault | undefined {
+): AuditFailure | undefined {
   const index = position.leg * lanes + position.lane;
   const leaf = leafOf(chainOf(states.slice(0, -1)), states.at(-1) as Int32Array);
   const isUnder = (node: Uint8Array, place: number, siblings: readonly Uint8Array[]) =>

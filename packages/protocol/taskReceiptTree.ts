@@ -43,9 +43,18 @@ export function taskReceiptLeafOf(receipt: TaskReceipt): Hex {
   return keccak256(
     keccak256(
       encodeAbiParameters(fields, [
-        ...([taskHash, payer, nodeId, workspaceId, replica, lease, finishedAt, durationMs] as const),
-        ...([receipt.succeeded, receipt.amount, receipt.resultHash] as const),
-      ]),
+        taskHash,
+        payer,
+        nodeId,
+        workspaceId,
+        replica,
+        lease,
+        finishedAt,
+        durationMs,
+        receipt.succeeded,
+        receipt.amount,
+        receipt.resultHash,
+      ] as const),
     ),
   );
 }

@@ -70,7 +70,14 @@ function encodeNode({ day, nodeId, presentSlots, totalSlots }: NodeUptime): Hex 
 function encodeLease(leaf: LeaseDowntime): Hex {
   const { day, workspaceId, replica, lease, nodeId, authorizationId, rate, downSeconds } = leaf;
   return encodeAbiParameters(leaseFields, [
-    ...([2, day, workspaceId, replica, lease, nodeId, authorizationId, rate] as const),
+    2,
+    day,
+    workspaceId,
+    replica,
+    lease,
+    nodeId,
+    authorizationId,
+    rate,
     downSeconds,
   ]);
 }

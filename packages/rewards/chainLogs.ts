@@ -15,9 +15,14 @@ export type ChainLog = {
 /** The events that rewards depend on, by contract. */
 export const rewardEvents = {
   ComputeNode: [
-    ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged"],
-    ...["NodeWalletSet", "NodeKeySet"],
-    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
+    "NodeRegistered",
+    "NodeSpecUpdated",
+    "NodeStatusChanged",
+    "NodeWalletSet",
+    "NodeKeySet",
+    "HeartbeatsCommitted",
+    "HeartbeatsDisputed",
+    "PresenceChallenged",
   ],
   Measure: ["MeasurerRegistered", "MeasureSubmitted", "MeasureFinalized"],
   Escrow: ["Authorized", "LeaseOpened", "Settled", "Refunded", "Collected"],

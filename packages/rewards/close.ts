@@ -64,8 +64,13 @@ export function closeEpoch(options: {
   return {
     closed: { number, granted: granted.total, bonds, throughDay },
     document: {
-      ...{ number, pomc: schedule.address, startsAt, endsAt, settledAt },
-      ...{ asOf: facts.asOf, terms: facts.terms },
+      number,
+      pomc: schedule.address,
+      startsAt,
+      endsAt,
+      settledAt,
+      asOf: facts.asOf,
+      terms: facts.terms,
       ...granted.parts,
       bond: { ...bondTermsOf(facts.terms), throughDay },
       leaves: tree.leaves.map(({ account, cumulative }) => ({ account, cumulative })),
@@ -98,7 +103,9 @@ function grant(number: number, schedule: Schedule, facts: EpochFacts, before: Cl
     (a, b) => a.nodeId - b.nodeId,
   );
   const { grants, bonds } = settleBonds(before.bonds, {
-    ...{ epoch: number, terms: bondTerms, served },
+    epoch: number,
+    terms: bondTerms,
+    served,
     shares: byNode(shares),
     grantLimit: limit - others - incentives,
   });

@@ -88,12 +88,15 @@ export function leasesOf(
       const before = sumsBy(own, key, earlier, after, daySeconds);
       return [
         {
-          ...{
-            workspaceId: amount(args.workspaceId),
-            replica: number(args.replica),
-            lease: number(args.lease),
-          },
-          ...{ nodeId, node, payer, feeBasisPoints, before, now: sums },
+          workspaceId: amount(args.workspaceId),
+          replica: number(args.replica),
+          lease: number(args.lease),
+          nodeId,
+          node,
+          payer,
+          feeBasisPoints,
+          before,
+          now: sums,
         },
       ];
     })

@@ -6,13 +6,13 @@ import type { DayFacts } from "./uptime.ts";
 /** The events that the uptime and the refunds of a day depend on, by contract. */
 export const uptimeEvents = {
   ComputeNode: [
-    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
-    ...["UptimeCommitted", "UptimeDisabled"],
+    "HeartbeatsCommitted",
+    "HeartbeatsDisputed",
+    "PresenceChallenged",
+    "UptimeCommitted",
+    "UptimeDisabled",
   ],
-  Escrow: [
-    ...["Authorized", "AuthorizationRevoked", "LeaseOpened", "LeaseClockSet", "LeaseClosed"],
-    ...["Refunded"],
-  ],
+  Escrow: ["Authorized", "AuthorizationRevoked", "LeaseOpened", "LeaseClockSet", "LeaseClosed", "Refunded"],
 } as const;
 
 type DayPeriods = { daySeconds: number; slotSeconds: number };
@@ -55,9 +55,12 @@ function runsOf(logs: readonly ChainLog[], day: bigint, daySeconds: number): Run
 
 function leaseOf(args: Record<string, unknown>): Omit<Run, "from" | "to"> {
   return {
-    ...{ workspaceId: amount(args.workspaceId), replica: number(args.replica), lease: number(args.lease) },
+    workspaceId: amount(args.workspaceId),
+    replica: number(args.replica),
+    lease: number(args.lease),
     nodeId: number(args.nodeId),
-    ...{ authorizationId: amount(args.authorizationId), rate: amount(args.rate) },
+    authorizationId: amount(args.authorizationId),
+    rate: amount(args.rate),
   };
 }
 
@@ -119,7 +122,8 @@ export function checkRefunds(
       const downSeconds = leaf?.downSeconds ?? 0;
       const price = BigInt(downSeconds) * (leaf?.rate ?? 0n);
       const refunded = {
-        ...{ downSeconds: number(args.downSeconds), amount: amount(args.amount) },
+        downSeconds: number(args.downSeconds),
+        amount: amount(args.amount),
         owner: String(args.owner).toLowerCase(),
       };
       const checks = {
@@ -130,12 +134,11 @@ export function checkRefunds(
       };
       seen.add(key);
       return {
-        ...{
-          workspaceId: amount(args.workspaceId),
-          replica: number(args.replica),
-          lease: number(args.lease),
-        },
-        ...{ refunded, proven: { downSeconds, price } },
+        workspaceId: amount(args.workspaceId),
+        replica: number(args.replica),
+        lease: number(args.lease),
+        refunded,
+        proven: { downSeconds, price },
         failed: (Object.keys(checks) as (keyof typeof checks)[]).filter((name) => !checks[name]),
       };
     });

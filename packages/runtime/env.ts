@@ -7,7 +7,7 @@ import { renamedVariables } from "./renamedVariables.ts";
  * An empty variable counts as unset: `NAME=` in an env file selects the default.
  *
  * @param shape One zod schema for each variable; `.describe()` sets its description.
- * @throws FatalError `env_invalid`, listing each variable that is missing, invalid or set by a former name.
+ * @throws FatalError `env_invalid`, listing each variable that is missing, invalid or set by a previous name.
  */
 export function readEnv<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -35,7 +35,7 @@ export function readEnv<Shape extends z.ZodRawShape>(
   });
 }
 
-/** Variables of the shape that are set by a former name, which would be ignored. */
+/** Variables of the shape that are set by a previous name, which would be ignored. */
 function outdatedNames(
   shape: z.ZodRawShape,
   source: Record<string, string | undefined>,

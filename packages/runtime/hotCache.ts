@@ -64,14 +64,7 @@ export function createHotCache<Value>(options: {
   };
   const use = (key: string): Entry<Value> => {
     const entry = entries.get(key) ?? addEntry(entries, key, size);
-    const at = now();
-    const since = at - entry.windowFrom;
-    if (since > hotTimes.window) {
-      entry.before = since > 2 * hotTimes.window ? 0 : entry.uses;
-      entry.uses = 0;
-      entry.windowFrom = at;
-    }
-    entry.uses += 1;
+    countUse(entry, now());
     return entry;
   };
   const kept = (key: string, entry: Entry<Value>): Value | undefined => {
@@ -94,6 +87,16 @@ export function createHotCache<Value>(options: {
       }
     },
   };
+}
+
+function countUse(entry: Entry<unknown>, at: number): void {
+  const since = at - entry.windowFrom;
+  if (since > hotTimes.window) {
+    entry.before = since > 2 * hotTimes.window ? 0 : entry.uses;
+    entry.uses = 0;
+    entry.windowFrom = at;
+  }
+  entry.uses += 1;
 }
 
 function addEntry<Value>(entries: Map<string, Entry<Value>>, key: string, size: number): Entry<Value> {

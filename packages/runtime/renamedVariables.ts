@@ -1,5 +1,8 @@
 const seconds = [
-  ...["PLACEMENT_PAUSE", "PLACEMENT_DEADLINE", "AVOID_REFUSED", "AVOID_REPLACED"],
+  "PLACEMENT_PAUSE",
+  "PLACEMENT_DEADLINE",
+  "AVOID_REFUSED",
+  "AVOID_REPLACED",
   ...["ACCEPT", "STALL", "DOWNLOAD", "READY", "START", "RETRY", "DELETE"].map((part) => `DEADLINE_${part}`),
   ...["PLACE", "DISTRIBUTE", "STOP", "RELEASE"].map((part) => `DEADLINE_${part}`),
 ];

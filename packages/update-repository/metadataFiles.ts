@@ -87,19 +87,19 @@ export function writeSigned<Kind extends Kinds[keyof Kinds]>(
 ): Metadata<Kind> {
   const metadata = new Metadata(signed);
   for (const signer of signers) metadata.sign((data) => signer.sign(data));
-  writeWhole(join(metadataDir(dir), file), JSON.stringify(metadata.toJSON(), null, 2));
+  writeAtomically(join(metadataDir(dir), file), JSON.stringify(metadata.toJSON(), null, 2));
   return metadata;
 }
 
 /**
- * Writes a text that is signed as a target, under the name that has its hash: the former one stays for clients that still
- * have former metadata.
+ * Writes a text that is signed as a target, under the name that has its hash: the previous one stays for clients that still
+ * have previous metadata.
  *
  * @returns What the metadata says of the file.
  */
 export function writeTarget(dir: string, path: string, text: string) {
   const sha256 = createHash("sha256").update(text).digest("hex");
-  writeWhole(join(dir, hashedPath(path, sha256)), text);
+  writeAtomically(join(dir, hashedPath(path, sha256)), text);
   return { path, length: Buffer.byteLength(text), hashes: { sha256 } };
 }
 
@@ -109,7 +109,7 @@ export function hashedPath(path: string, sha256: string): string {
   return join(dir, `${sha256}.${base}`);
 }
 
-function writeWhole(path: string, text: string): void {
+function writeAtomically(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);

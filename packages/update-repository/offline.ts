@@ -117,16 +117,16 @@ function releaseExists(version: string, platform: string): InputError {
   });
 }
 
-/** Signs the configuration of all clients. Its version must be higher than the former one's. @throws InputError `client_config_invalid` */
+/** Signs the configuration of all clients. Its version must be higher than the previous one's. @throws InputError `client_config_invalid` */
 export function setClientConfig(dir: string, releases: Signer, given: unknown, now: number): void {
   const parsed = clientConfig.safeParse(given);
   if (!parsed.success)
     throw configInvalid(`The configuration is not valid:\n${z.prettifyError(parsed.error)}`);
   changeTargets(dir, releases, now, (targets) => {
-    const former = targets[targetPaths.clientConfig]?.custom.version;
-    if (typeof former === "number" && parsed.data.version <= former)
+    const previous = targets[targetPaths.clientConfig]?.custom.version;
+    if (typeof previous === "number" && parsed.data.version <= previous)
       throw configInvalid(
-        `The configuration's version is ${parsed.data.version}; version ${former} is signed already.`,
+        `The configuration's version is ${parsed.data.version}; version ${previous} is signed already.`,
       );
     const file = writeTarget(dir, targetPaths.clientConfig, JSON.stringify(parsed.data, null, 2));
     const custom = { custom: { version: parsed.data.version } };

@@ -160,14 +160,14 @@ function signSnapshot(dir: string, online: Signer, now: number): Metadata<Snapsh
     "targets.json": verifiedTargets(dir).signed.version,
     [`${rolloutRole}.json`]: readNewest(dir, rolloutRole)?.signed.version ?? 0,
   };
-  const former = readNewest(dir, "snapshot");
+  const previous = readNewest(dir, "snapshot");
   const isSame = Object.entries(versions).every(
-    ([name, version]) => former?.signed.meta[name]?.version === version,
+    ([name, version]) => previous?.signed.meta[name]?.version === version,
   );
-  if (former !== undefined && isSame && !isHalfExpired(former.signed.expires, snapshotDays, now))
-    return former;
+  if (previous !== undefined && isSame && !isHalfExpired(previous.signed.expires, snapshotDays, now))
+    return previous;
   const meta = Object.entries(versions).map(([name, version]) => [name, new MetaFile({ version })]);
-  const version = (former?.signed.version ?? 0) + 1;
+  const version = (previous?.signed.version ?? 0) + 1;
   const signed = new Snapshot({
     version,
     specVersion,
@@ -178,11 +178,11 @@ function signSnapshot(dir: string, online: Signer, now: number): Metadata<Snapsh
 }
 
 function signTimestamp(dir: string, online: Signer, snapshot: Metadata<Snapshot>, now: number): boolean {
-  const former = readTimestamp(dir)?.signed;
-  const isSame = former?.snapshotMeta.version === snapshot.signed.version;
-  if (former !== undefined && isSame && !isHalfExpired(former.expires, timestampDays, now)) return false;
+  const previous = readTimestamp(dir)?.signed;
+  const isSame = previous?.snapshotMeta.version === snapshot.signed.version;
+  if (previous !== undefined && isSame && !isHalfExpired(previous.expires, timestampDays, now)) return false;
   const signed = new Timestamp({
-    version: (former?.version ?? 0) + 1,
+    version: (previous?.version ?? 0) + 1,
     specVersion,
     expires: expiresIn(timestampDays, now),
     snapshotMeta: new MetaFile({ version: snapshot.signed.version }),

@@ -11,8 +11,13 @@ import type { Challenged, Statement, WaveLog } from "./types.ts";
 /** The events that waves depend on, by contract. */
 export const waveEvents = {
   ProofWaves: [
-    ...["WaveOpened", "WaveSeedsRecorded", "HardwareClaimed", "WaveRulesSet"],
-    ...["WavePosted", "WaveRevealed", "ExceptionsPublished"],
+    "WaveOpened",
+    "WaveSeedsRecorded",
+    "HardwareClaimed",
+    "WaveRulesSet",
+    "WavePosted",
+    "WaveRevealed",
+    "ExceptionsPublished",
   ],
   Measure: ["MeasurerRegistered", "MeasurerAdmissionSet"],
   ComputeNode: ["NodeRegistered", "NodeKeySet", "NodeWalletSet"],
@@ -85,7 +90,12 @@ export function assembleWave({ waveId, fillBlock, fillHash, own, market, rules, 
   const statements = statementsOf(own, drawn, blocks);
   const stated = new Set(statements.map(({ measurerId }) => measurerId));
   return {
-    ...{ waveId, blocks, fillHash, seeds: seedsOf(own), rules: rulesFor(drawn.length, rules), drawn },
+    waveId,
+    blocks,
+    fillHash,
+    seeds: seedsOf(own),
+    rules: rulesFor(drawn.length, rules),
+    drawn,
     roots: { chase: posts(stages.chase), answers: posts(stages.answers) },
     challenged: challengedOf(market),
     statements,

@@ -127,8 +127,13 @@ function readPeriods(file: string): Partial<Periods> | undefined {
  * other work to prove its memory.
  */
 const embeddedWaves = {
-  ...{ stride: 1, chance: 300, fillBlocks: 20, chaseBlocks: 45, workBlocks: 15 },
-  ...{ commitBlocks: 20, revealBlocks: 15 },
+  stride: 1,
+  chance: 300,
+  fillBlocks: 20,
+  chaseBlocks: 45,
+  workBlocks: 15,
+  commitBlocks: 20,
+  revealBlocks: 15,
 };
 
 function parametersOf(keys: Keys, periods: Periods, embedded: boolean) {

@@ -8,9 +8,18 @@ import { unlessAborted } from "./waitFor.ts";
 
 /** Accounts that send transactions and need gas. Nodes and measurers never do. */
 const gasPayers: KeyName[] = [
-  ...(["match", "committer", "keeper", "measureKeeper"] as const),
-  ...(["workspace", "dispense", "pomc", "receiptsPoster", "api", "operator", "partner"] as const),
-];
+  "match",
+  "committer",
+  "keeper",
+  "measureKeeper",
+  "workspace",
+  "dispense",
+  "pomc",
+  "receiptsPoster",
+  "api",
+  "operator",
+  "partner",
+] as const;
 
 /** A sender with less is funded with twice this amount. */
 const enough = parseEther("0.005");

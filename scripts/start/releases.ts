@@ -48,8 +48,8 @@ function signRelease(stateDir: string, releases: Signer, { version, platforms }:
 function openRepository(stateDir: string): Signer {
   const [dir, keys] = [updateRepository(stateDir), updateKeys(stateDir)];
   const path = (name: string) => join(keys, `${name}.pem`);
-  const isWhole = ["root", "releases", "online"].every((name) => existsSync(path(name)));
-  if (isWhole && existsSync(join(dir, "metadata/1.root.json"))) return readKeyFile(path("releases"));
+  const isComplete = ["root", "releases", "online"].every((name) => existsSync(path(name)));
+  if (isComplete && existsSync(join(dir, "metadata/1.root.json"))) return readKeyFile(path("releases"));
   // A start that was killed in between begins again: no client trusts its root yet.
   for (const folder of [keys, join(dir, "metadata")]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(keys, { recursive: true, mode: 0o700 });

@@ -24,7 +24,7 @@ export type Up = UsableMarket & { addresses: Addresses; guest: Guest | undefined
 export async function runMarket(
   context: RunContext,
 ): Promise<Journey & { addresses: Addresses; dockerSocket: string }> {
-  const { rootDir, options, env, reporter, signal, supervision, onStop } = context;
+  const { rootDir, options, env, reporter, signal, onStop } = context;
   const { ports, releasePorts } = await reporter.check("ports", async () => {
     const chosen = await choosePorts(options);
     return { ports: chosen, releasePorts: await reservePorts(chosen, options.host) };
@@ -35,30 +35,9 @@ export async function runMarket(
     loadKeys(options.stateDir, env.CHAIN_RPC_URLS === undefined ? undefined : env.DEPLOYER_KEY),
   );
   const prepared = await prepareMarket({ ...context, keys, databaseSecret, addresses });
-  const { parts } = prepared;
-
   const database = createPool({ url: prepared.urls.admin, name: "ngpu-start", max: 4 });
   onStop("database", () => database.end());
-  const market: Market = {
-    rootDir,
-    options,
-    reporter,
-    signal,
-    supervision,
-    keys,
-    webhookKey,
-    secretKey,
-    database,
-    onStop,
-    stateDir: options.stateDir,
-    logsDir: join(options.stateDir, "logs"),
-    chain: parts.chain,
-    redisUrl: parts.redis.url,
-    dockerSocket: parts.docker.socketPath,
-    deployment: prepared.deployment,
-    deploymentFile: prepared.file,
-    logLevel: env.LOG_LEVEL,
-  };
+  const market = marketOf(context, { keys, webhookKey, secretKey, prepared, database });
   await reporter.check("containers", () => removeStaleContainers(market, addresses));
   await releasePorts();
   const [, guest] = await allOrNothing([
@@ -82,6 +61,31 @@ export async function runMarket(
     ] as const;
   });
   return { ...journey, addresses, dockerSocket: market.dockerSocket };
+}
+
+function marketOf(
+  { rootDir, options, env, reporter, signal, supervision, onStop }: RunContext,
+  made: Pick<Market, "keys" | "webhookKey" | "secretKey" | "database"> & { prepared: Prepared },
+): Market {
+  const { prepared, ...own } = made;
+  const { parts } = prepared;
+  return {
+    ...own,
+    rootDir,
+    options,
+    reporter,
+    signal,
+    supervision,
+    onStop,
+    stateDir: options.stateDir,
+    logsDir: join(options.stateDir, "logs"),
+    chain: parts.chain,
+    redisUrl: parts.redis.url,
+    dockerSocket: parts.docker.socketPath,
+    deployment: prepared.deployment,
+    deploymentFile: prepared.file,
+    logLevel: env.LOG_LEVEL,
+  };
 }
 
 /** Removes the containers of a killed run, and registers the removal of this run's containers. */

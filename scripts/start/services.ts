@@ -2,15 +2,14 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import getPort from "get-port";
-import { startProcess } from "../embedded/process.ts";
 import { allOrNothing } from "./allOrNothing.ts";
 import type { DatabaseUrls } from "./database.ts";
 import type { KeyName, Keys } from "./keys.ts";
 import type { Market } from "./market.ts";
 import { type Addresses, type Ports, reachable } from "./ports.ts";
+import { baseEnvironment, startProgram } from "./program.ts";
 import { releasesDir, updateKeys, updateRepository } from "./releases.ts";
 import type { Progress } from "./reporter.ts";
-import { supervise } from "./supervise/supervisor.ts";
 
 type ServiceName = Exclude<keyof Ports, "apiServerInternal" | "config">;
 
@@ -35,18 +34,6 @@ const powers = {
   measureKeeper: "MEASURE_KEEPER_KEY",
 } as const;
 type Power = keyof typeof powers;
-
-/** The environment of one program: the inherited variables that it needs, and no others. */
-export function baseEnvironment(market: Pick<Market, "logLevel">): Record<string, string> {
-  const kept = [
-    ...["PATH", "HOME", "TZ", "LANG", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
-    ...["NODE_COMPILE_CACHE", "NODE_OPTIONS"],
-  ];
-  const inherited = kept.flatMap((name) =>
-    process.env[name] === undefined ? [] : [[name, process.env[name]]],
-  );
-  return { ...Object.fromEntries(inherited), LOG_LEVEL: market.logLevel, NODE_ENV: "production" };
-}
 
 /**
  * Starts every service as its own process and waits until each is healthy. The others start while autoExport creates the
@@ -208,41 +195,4 @@ function databaseOf(
 function signerOf(keys: Keys, name: ServiceName): Record<string, string> {
   const own = Object.entries(signers[name] ?? {});
   return Object.fromEntries(own.map(([variable, holder]) => [variable, keys[holder].key]));
-}
-
-/** Starts a program of this checkout, waits for its /healthz, and restarts it when it ends, until the market stops. */
-export async function startProgram(
-  market: Market,
-  program: {
-    name: string;
-    /** Programs of a group stop together. */
-    group: "services" | "clients";
-    entry: string;
-    args: string[];
-    env: Record<string, string>;
-    healthUrl: string;
-    /** Called when it responds, healthy or not. */
-    onAnswer?: (() => void) | undefined;
-  },
-): Promise<void> {
-  const start = (signal: AbortSignal) =>
-    startProcess({
-      name: program.name,
-      command: process.execPath,
-      args: [join(market.rootDir, program.entry), ...program.args],
-      cwd: market.rootDir,
-      stateDir: market.stateDir,
-      env: program.env,
-      ready: async (signal, pid) => {
-        const response = await fetch(program.healthUrl, { signal });
-        // Another program may have taken the port meanwhile and respond instead.
-        if (((await response.json()) as { pid?: number }).pid !== pid) return false;
-        program.onAnswer?.();
-        return response.ok;
-      },
-      readyDeadlineMs: 60_000,
-      stopDeadlineMs: 20_000,
-      signal,
-    });
-  market.onStop(program.name, await supervise(market.supervision, program.name, start), program.group);
 }

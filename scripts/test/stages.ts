@@ -32,7 +32,11 @@ const LONGEST = [
 ];
 
 const lintContracts = [
-  ...["--disc", "--config", "contracts/solhint.config.cjs", "--max-warnings", "0"],
+  "--disc",
+  "--config",
+  "contracts/solhint.config.cjs",
+  "--max-warnings",
+  "0",
   "contracts/**/*.sol",
 ];
 

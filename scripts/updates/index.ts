@@ -65,7 +65,7 @@ async function add({ dir, keys, passphraseFile }: Options): Promise<void> {
 
 function configure({ dir, keys, passphraseFile, config }: Options): void {
   setClientConfig(dir, keysOf(keys, passphraseFile).releases, readJson(config as string), Date.now());
-  say("Signed the configuration. Clients read it with their next look for an update.");
+  say("Signed the configuration. Clients read it with their next check for an update.");
 }
 
 function renewAll({ dir, keys, passphraseFile }: Options): void {

@@ -32,7 +32,8 @@ type CallLogDependencies = {
 export function createCallLog(deps: CallLogDependencies): CallLog {
   let waiting = 0;
   const calls = createBatcher({
-    ...{ pause: collected, most: mostRows.insert },
+    pause: collected,
+    most: mostRows.insert,
     write: async (records: CallRecord[]) => {
       await insertCalls(deps.db, records);
       return records;
@@ -81,8 +82,16 @@ function callOf(
   const nodeId = header === undefined ? undefined : Number(header);
   callLogger.info({ event: "call_ended", method, route, status, keyId: partner?.keyId, nodeId, duration });
   const call = {
-    ...{ id: randomUUID(), requestId: requestIdIn(response), wallet: partner?.wallet, keyId: partner?.keyId },
-    ...{ method, route, status, nodeId, durationMs: Math.round(duration), at: new Date() },
+    id: randomUUID(),
+    requestId: requestIdIn(response),
+    wallet: partner?.wallet,
+    keyId: partner?.keyId,
+    method,
+    route,
+    status,
+    nodeId,
+    durationMs: Math.round(duration),
+    at: new Date(),
   };
   return { call, logger: callLogger };
 }

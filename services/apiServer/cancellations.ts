@@ -3,7 +3,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { startLoop } from "@ngpu/runtime/loop";
 import { findCancelled } from "./store/taskCancel.ts";
 
-/** Milliseconds between two looks for tasks that were cancelled: a notification may be lost. */
+/** Milliseconds between two polls for tasks that were cancelled: a notification may be lost. */
 const checkInterval = 5_000;
 
 /** The tasks of this process that may be cancelled while they run. */
@@ -38,7 +38,7 @@ export function createCancellations(db: Queryable): Cancellations {
   };
 }
 
-/** Looks again and again for tasks that were cancelled at another instance. */
+/** Polls for tasks that were cancelled at another instance. */
 export function watchCancellations(
   cancellations: Cancellations,
   { logger, signal }: { logger: Logger; signal: AbortSignal },

@@ -6,7 +6,7 @@ import { countWaiting, findTurns, type Turn } from "./store/taskQueue.ts";
 
 /** Tasks that may wait for a replica of one workspace. */
 export const mostWaiting = 1_000;
-/** Milliseconds between two looks for tasks whose turn it is. */
+/** Milliseconds between two polls for tasks whose turn it is. */
 const lookPause = 250;
 
 /** The tasks of this process that wait for a replica. Their order is that of Postgres, over all instances. */
@@ -22,7 +22,7 @@ export type CapacityQueue = {
 export function createCapacityQueue({ db, logger }: { db: Database; logger: Logger }): CapacityQueue {
   const waiting = new Map<string, (turn: Turn["turn"]) => void>();
   let isLooking = false;
-  const look = async () => {
+  const poll = async () => {
     if (isLooking) return;
     isLooking = true;
     while (waiting.size > 0) {
@@ -42,7 +42,7 @@ export function createCapacityQueue({ db, logger }: { db: Database; logger: Logg
       const abort = () => turn.reject(signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       waiting.set(taskId, turn.resolve);
-      void look();
+      void poll();
       try {
         const found = await turn.promise;
         if (found !== "try") throw found === "over" ? waitEnded() : closed();

@@ -41,8 +41,14 @@ export async function serveAttached(
   const signal = AbortSignal.any([of.disconnected, deps.changes.signal, ended.signal]);
   const { workspaceId, replica, session } = of;
   const { message, nodeId } = await deps.gateway.node({
-    ...{ workspaceId, replica, path: `/exec/${session}?${new URLSearchParams(of.query)}`, method: "POST" },
-    ...{ headers: { "x-ngpu-total-timeout": "14400" }, silence: times.silence, body: input, signal },
+    workspaceId,
+    replica,
+    path: `/exec/${session}?${new URLSearchParams(of.query)}`,
+    method: "POST",
+    headers: { "x-ngpu-total-timeout": "14400" },
+    silence: times.silence,
+    body: input,
+    signal,
   });
   response.setHeader("x-ngpu-node-id", String(nodeId));
   const socket = await upgrade(request, response);

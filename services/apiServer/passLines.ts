@@ -26,8 +26,12 @@ export async function passLines(
   const life = AbortSignal.timeout(times.life);
   const ended = AbortSignal.any([of.disconnected, changes.signal, life]);
   const { message, nodeId } = await gateway.node({
-    ...{ workspaceId: of.workspaceId, replica, path: `/logs?${query}`, method: "GET" },
-    ...{ signal: ended, silence: times.silence },
+    workspaceId: of.workspaceId,
+    replica,
+    path: `/logs?${query}`,
+    method: "GET",
+    signal: ended,
+    silence: times.silence,
   });
   response.status(200).setHeader("content-type", "application/jsonl; charset=utf-8");
   response.setHeader("cache-control", "no-cache, no-transform");

@@ -40,8 +40,8 @@ function workspaceReason({
 
 /** Why a replica does not run; null when it runs. Pure. */
 export function replicaReason(workspace: WorkspaceFacts, facts: ReplicaFacts): Reason | null {
-  const whole = workspaceReason(workspace);
-  if (whole !== undefined) return whole;
+  const reason = workspaceReason(workspace);
+  if (reason !== undefined) return reason;
   const { row, lease } = facts;
   const { stopped } = workspace;
   const since = lease?.since ?? workspace.changedAt;

@@ -68,7 +68,11 @@ async function answer(deps: Deps, open: OpenRequest): Promise<void> {
   await answerRequest(deps.db, open, { sealed: await sealSecrets(request, values) });
   const { workspaceId, replica, lease } = request;
   deps.logger.info({
-    ...{ event: "secrets_sealed", nodeId: open.node_id, workspaceId, replica, lease },
+    event: "secrets_sealed",
+    nodeId: open.node_id,
+    workspaceId,
+    replica,
+    lease,
     count: values.size,
   });
 }

@@ -4,9 +4,23 @@ import type { statementAnswer } from "./schemas/statement.ts";
 type Entry = z.input<typeof statementAnswer>["entries"][number];
 
 const columns = [
-  ...(["at", "book", "kind", "amount", "counterparty", "workspaceId", "replica", "lease", "nodeId"] as const),
-  ...(["day", "epoch", "batch", "block", "txHash", "tier", "id"] as const),
-] satisfies (keyof Entry)[];
+  "at",
+  "book",
+  "kind",
+  "amount",
+  "counterparty",
+  "workspaceId",
+  "replica",
+  "lease",
+  "nodeId",
+  "day",
+  "epoch",
+  "batch",
+  "block",
+  "txHash",
+  "tier",
+  "id",
+] as const satisfies (keyof Entry)[];
 
 /** Entries as CSV (RFC 4180) with a header. No value has a character that needs quotes. */
 export function statementCsv(entries: readonly Entry[]): string {

@@ -46,7 +46,9 @@ export function createTaskRecords(db: Database): TaskRecords {
   return {
     begin: (task) => {
       const one: Open = {
-        ...{ task, began: performance.now(), stored: undefined },
+        task,
+        began: performance.now(),
+        stored: undefined,
         // Its failure is reported to who waits for it, or by the end.
         timer: setTimeout(() => void storeBeginning(one).catch(() => undefined), storeAfter),
       };

@@ -7,7 +7,8 @@ import type { Logger } from "@ngpu/runtime/logger";
 import type { RequestHandler } from "express";
 import { type Timeouts, timeoutsIn } from "./deadline.ts";
 import type { Replica } from "./decide.ts";
-import { forward, type Outcome } from "./forward.ts";
+import { forward } from "./forward.ts";
+import { failureError } from "./nodeFailures.ts";
 
 export type NodeRouteDependencies = {
   token: string;
@@ -76,90 +77,5 @@ function disconnected({ workspaceId, replica, nodeId }: Replica): RetryableError
     code: "node_disconnected",
     hint: "Try again in a few seconds. A node that stays away loses the replica.",
     details: { workspaceId, replica, nodeId },
-  });
-}
-
-type Failure = Extract<Outcome, { end: "failure" }>;
-
-function failureError(failure: Failure, { workspaceId, replica, nodeId }: Replica): Error {
-  const { reason } = failure;
-  // Clients send a sentence, older ones a clause.
-  const detail = (failure.detail ?? "").replace(/\.$/, "");
-  const details = { workspaceId, replica, nodeId };
-  const isOld = failure.servesNodeRequests !== true && reason === "lease_not_found";
-  if (isOld || reason === "node_request_unknown") {
-    return new InputError(`The client of node ${nodeId} is too old for this request.`, {
-      code: "node_outdated",
-      hint: "Ask the node's operator to update it, or exclude the node and start the replica again.",
-      status: 501,
-      details,
-    });
-  }
-  if (reason === "node_requests_exceeded") {
-    return new InputError(`Node ${nodeId} has too many requests of this kind for the replica: ${detail}.`, {
-      code: "node_requests_exceeded",
-      hint: "Close one of them.",
-      status: 429,
-      details,
-    });
-  }
-  if (reason === "container_not_running") {
-    return new InputError(`The container of replica ${replica} does not run.`, {
-      code: "container_not_running",
-      hint: "Wait until it runs; the replica's reason says why it does not.",
-      status: 409,
-      details,
-    });
-  }
-  if (reason === "exec_not_started") {
-    return new InputError(`The command cannot be started: ${detail}.`, {
-      code: "exec_not_started",
-      hint: "Start the replica first, or correct the command.",
-      status: 409,
-      details,
-    });
-  }
-  if (reason === "exec_session_unknown") {
-    return new InputError(`Node ${nodeId} has no such session for the replica.`, {
-      code: "exec_session_unknown",
-      hint: "Begin another one.",
-      status: 410,
-      details,
-    });
-  }
-  if (reason === "exec_output_lost") {
-    return new InputError(`The output is not kept: ${detail}.`, {
-      code: "exec_output_lost",
-      hint: "Attach from a later byte, or acknowledge what arrives.",
-      status: 410,
-      details,
-    });
-  }
-  if (reason === "node_request_invalid") {
-    return new InputError(`The node refuses the request: ${detail}.`, {
-      code: "node_request_invalid",
-      hint: "Correct the value.",
-      details,
-    });
-  }
-  if (reason === "lease_not_found" || failure.failure === "not_delivered") {
-    return new RetryableError(`Node ${nodeId} does not have the replica yet, or not any more.`, {
-      code: "replica_not_on_node",
-      hint: "Try again in a few seconds.",
-      details,
-    });
-  }
-  if (reason === "engine_unreachable" || reason === "engine_failed") {
-    return new RetryableError(`The Docker engine of node ${nodeId} does not answer.`, {
-      code: "node_engine_unreachable",
-      hint: "Try again in a few seconds.",
-      details,
-    });
-  }
-  return new InputError(`Node ${nodeId} did not answer the request: ${detail || reason}.`, {
-    code: "node_request_failed",
-    hint: "Try again. If it recurs, report it to the node's operator.",
-    status: 502,
-    details,
   });
 }

@@ -62,9 +62,9 @@ async function main(context: ServiceContext, env: MatchEnv, deployment: Deployme
 function requireKeys(env: MatchEnv): void {
   const { RELAYER_KEY, ACKNOWLEDGER_KEY, COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY } = env;
   const serves = RELAYER_KEY !== undefined && ACKNOWLEDGER_KEY !== undefined;
-  const isWhole = serves || (RELAYER_KEY === undefined && ACKNOWLEDGER_KEY === undefined);
+  const isComplete = serves || (RELAYER_KEY === undefined && ACKNOWLEDGER_KEY === undefined);
   const power = COMMITTER_KEY ?? KEEPER_KEY ?? WITNESS_KEY ?? COSIGNER_KEY ?? env.MEASURE_KEEPER_KEY;
-  if (isWhole && (serves || power !== undefined)) return;
+  if (isComplete && (serves || power !== undefined)) return;
   throw new FatalError("The environment has no complete set of keys of a part of match.", {
     code: "match_keys_missing",
     hint: "Set RELAYER_KEY with ACKNOWLEDGER_KEY, or one of COMMITTER_KEY, KEEPER_KEY, WITNESS_KEY, COSIGNER_KEY and MEASURE_KEEPER_KEY.",

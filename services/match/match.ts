@@ -132,7 +132,10 @@ function startServing(
   const { sessions, sessionMonitor } = startSessions(options, shared, { account, presence, relay });
   const { deployment } = shared;
   const orderDispatch = startOrderDispatch({
-    ...{ context, pool, deployment, sessions },
+    context,
+    pool,
+    deployment,
+    sessions,
     probeImage: env.PROBE_IMAGE,
   });
   const secretAnswers = startSecretAnswers({ context, pool, sessions });

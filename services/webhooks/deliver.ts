@@ -101,8 +101,11 @@ async function attempt(
   const headers = signedHeaders({ id: claim.eventId, body: claim.body }, secrets, at);
   const outcome = await deps.poster.post({ url: endpoint.url, headers, body: claim.body });
   const next = decideNext(outcome, {
-    ...{ attempt: claim.attempts + 1, failures: state.failures, remaining: claim.remaining },
-    ...{ jitter: Math.random(), rules: deps.rules },
+    attempt: claim.attempts + 1,
+    failures: state.failures,
+    remaining: claim.remaining,
+    jitter: Math.random(),
+    rules: deps.rules,
   });
   state.failures = outcome.error === undefined ? 0 : state.failures + 1;
   deps.metrics.attempts.inc({ result: outcome.error ?? "delivered" });

@@ -108,7 +108,11 @@ function reasonEvent(row: ReasonRow, wallet: string, at: Date): Happening {
     replica: row.replica,
     lease: row.lease === 0 ? null : row.lease,
     nodeId: row.node_id,
-    ...{ source: row.source, code: row.code, message, hint, details: row.details },
+    source: row.source,
+    code: row.code,
+    message,
+    hint,
+    details: row.details,
   };
   return { wallet, at, type: "replica.blocked", data: { replica }, sourceKey: null };
 }

@@ -92,12 +92,10 @@ describe("a partner's work on the command line", function () {
     await done(["secrets", "set", "TYPED"], { input: "typed\n" });
     const listed = await read<{ name: string; bytes: number }[]>("secrets", "ls");
     expect(listed.map(({ name, bytes }) => [name, bytes])).to.deep.equal([
-      ...[
-        ["OTHER", 3],
-        ["TOKEN", 8],
-        ["TYPED", 5],
-        ["key.pem", 6],
-      ],
+      ["OTHER", 3],
+      ["TOKEN", 8],
+      ["TYPED", 5],
+      ["key.pem", 6],
     ]);
     expect(await done(["secrets"])).not.to.match(/hf_value|typed/);
     expect(await done(["secrets", "rm", "OTHER", "TYPED"])).to.include("Secret OTHER is deleted.");
@@ -182,7 +180,10 @@ describe("a partner's work on the command line", function () {
     });
     await waits.promise;
     await api.db.query("insert into app.webhook_event (id, wallet, type, body) values ($1, $2, $3, $4)", [
-      ...[body.id, owner, body.type, JSON.stringify(body)],
+      body.id,
+      owner,
+      body.type,
+      JSON.stringify(body),
     ]);
     const { stdout } = await listening;
     expect(JSON.parse(stdout)).to.deep.equal({ ...body, answer: "202" });

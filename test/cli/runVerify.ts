@@ -25,7 +25,10 @@ export async function run(
 
 /** The options of a command that reads from this market alone. Nothing listens at its API. */
 export const sourceOf = ({ rpcUrl, deployment }: RecordedMarket): Source => ({
-  ...{ api: "http://127.0.0.1:9", rpcUrl, deployment, json: true },
+  api: "http://127.0.0.1:9",
+  rpcUrl,
+  deployment,
+  json: true,
 });
 
 /** Runs a command with the logs of a chain: as JSON, and as text for people. */

@@ -23,15 +23,24 @@ const leaf = { day, ...ref, authorizationId: 9n, rate };
 /** Nodes 1 and 2 in six slots. Node 1 is down in two of them, and its lease ran from the middle of the first of these. */
 const history: Placed[] = [
   at(1, "Escrow", "Authorized", {
-    ...{ authorizationId: 9n, owner, delegate: owner, maxRate: 9n, daily: 10n ** 9n, total: 10n ** 9n },
-    ...{ scope: pad("0x"), expiry: 2 ** 39 },
+    authorizationId: 9n,
+    owner,
+    delegate: owner,
+    maxRate: 9n,
+    daily: 10n ** 9n,
+    total: 10n ** 9n,
+    scope: pad("0x"),
+    expiry: 2 ** 39,
   }),
   at(2, "Escrow", "LeaseOpened", { ...ref, authorizationId: 9n, rate, lock: 50n }),
   at(blockAt(begin + 2 * slotSeconds + 4), "Escrow", "LeaseClockSet", { ...ref, clock: 2, since: 0 }),
   ...[[1, 2], [1, 2], [2], [2], [1, 2], [1]].map((present, place) => {
     const { encoding, bits } = encodeHeartbeats(2, new Set(present));
     return at(blockAt(begin + (place + 1) * slotSeconds), "ComputeNode", "HeartbeatsCommitted", {
-      ...{ slot: BigInt(first + place), encoding: encoding === "bitmap" ? 0 : 1, nodeCount: 2, bits },
+      slot: BigInt(first + place),
+      encoding: encoding === "bitmap" ? 0 : 1,
+      nodeCount: 2,
+      bits,
     });
   }),
   at(blockAt(begin + 80), "Escrow", "LeaseClosed", { ...ref, reason: 0 }),

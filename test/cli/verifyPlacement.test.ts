@@ -20,20 +20,31 @@ const zero = pad("0x", { size: 20 });
 
 const registered = (block: number, nodeId: number, pricePerSecond: bigint) =>
   at(block, "ComputeNode", "NodeRegistered", {
-    ...{ nodeId, key: pad(`0x${nodeId}`, { size: 20 }), wallet: zero, isBound: false, pricePerSecond },
-    ...{ spec: { ...noGpu, total }, gpuName: "", gpuUuids: [] },
+    nodeId,
+    key: pad(`0x${nodeId}`, { size: 20 }),
+    wallet: zero,
+    isBound: false,
+    pricePerSecond,
+    spec: { ...noGpu, total },
+    gpuName: "",
+    gpuUuids: [],
   });
 const content = {
   image: pad("0x1"),
   spec: {
-    ...{ ...anySpec(1), maxPricePerSecond: 100n },
+    ...anySpec(1),
+    maxPricePerSecond: 100n,
     resources: { gpus: 0, cpuMilli: 1_000, memoryMib: 1_024, diskGib: 10, ports: 1 },
   },
   config: JSON.stringify({ image: "chat", placement: { strategy: "cheapest" } }),
 };
 const published = (block: number, workspaceId: bigint) =>
   at(block, "DockerContract", "WorkspacePublished", {
-    ...{ workspaceId, owner: zero, authorizationId: 1n, replicas: 3, ...content },
+    workspaceId,
+    owner: zero,
+    authorizationId: 1n,
+    replicas: 3,
+    ...content,
   });
 type Lease = Partial<{ workspaceId: bigint; replica: number; lease: number; price: bigint }> &
   Partial<{ decidedAt: bigint; position: number; excluded: number[] }>;
@@ -44,13 +55,23 @@ const assigned = (
   list = packNodes(excluded),
 ) =>
   at(block, "DockerContract", "Assigned", {
-    ...{ workspaceId: 1n, replica: 0, lease: 1, ...ref, nodeId, decidedAt, position },
-    ...{ fence: pad("0x", { size: 8 }), pricePerSecond: price, start: true, excluded: list },
+    workspaceId: 1n,
+    replica: 0,
+    lease: 1,
+    ...ref,
+    nodeId,
+    decidedAt,
+    position,
+    fence: pad("0x", { size: 8 }),
+    pricePerSecond: price,
+    start: true,
+    excluded: list,
   });
 const ids = (nodeId: number) => ({ workspaceId: 1n, nodeId, replica: 0, lease: 1 });
 const released = (block: number, nodeId: number, reason: (typeof releaseReasons)[number]) =>
   at(block, "DockerContract", "Released", {
-    ...{ ...ids(nodeId), reason: codeOf(releaseReasons, reason) },
+    ...ids(nodeId),
+    reason: codeOf(releaseReasons, reason),
   });
 
 /** Node 1 is the cheapest, then nodes 2 and 3. Each has room for one replica. */
@@ -152,7 +173,10 @@ describe("verify placement of a lease, from an RPC endpoint alone", () => {
     const heartbeats = (at_: number, absent: number) => {
       const { encoding, bits } = encodeHeartbeats(3, new Set([1, 2, 3].filter((id) => id !== absent)));
       return at(8, "ComputeNode", "HeartbeatsCommitted", {
-        ...{ slot: BigInt(at_), encoding: encoding === "bitmap" ? 0 : 1, nodeCount: 3, bits },
+        slot: BigInt(at_),
+        encoding: encoding === "bitmap" ? 0 : 1,
+        nodeCount: 3,
+        bits,
       });
     };
     expect((await check([heartbeats(slot, 1), second])).text).to.include(`It was absent in slot ${slot}.`);
@@ -173,7 +197,11 @@ describe("verify placement of a lease, from an RPC endpoint alone", () => {
     };
     const limited = (until: number, limit = 22n) =>
       at(7, "DockerContract", "PriceLimited", {
-        ...{ workspaceId: 1n, replica: 0, lease: 1, pricePerSecond: limit, until },
+        workspaceId: 1n,
+        replica: 0,
+        lease: 1,
+        pricePerSecond: limit,
+        until,
       });
     const later = genesis + 1_000;
     const updated = at(7, "DockerContract", "WorkspaceUpdated", { workspaceId: 1n, ...content });

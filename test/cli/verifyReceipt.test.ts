@@ -19,8 +19,16 @@ const payer = pad("0xa11ce", { size: 20 });
 const result = { status: 200, body: { answer: "42" } };
 const task = { status: "succeeded", result };
 const receipt: TaskReceipt = {
-  ...{ taskHash: taskHashOf(id), payer, nodeId: 3, workspaceId: 7n, replica: 1, lease: 2 },
-  ...{ finishedAt: 1_700_000_100_000n, durationMs: 1_500, succeeded: true, amount: 15n },
+  taskHash: taskHashOf(id),
+  payer,
+  nodeId: 3,
+  workspaceId: 7n,
+  replica: 1,
+  lease: 2,
+  finishedAt: 1_700_000_100_000n,
+  durationMs: 1_500,
+  succeeded: true,
+  amount: 15n,
   resultHash: resultHashOf(id, result),
 };
 const others = [4n, 5n].map((amount) => ({ ...receipt, taskHash: pad(toHex(amount)), amount }));
@@ -34,12 +42,24 @@ const committed = (leaseTotals: Hex[], payerTotals: Hex[]) =>
   at(9, "Pomc", "ReceiptsCommitted", { number: 1n, root: tree.root, total: 24n, leaseTotals, payerTotals });
 const authorized = (owner: Hex) =>
   at(1, "Escrow", "Authorized", {
-    ...{ authorizationId: 9n, owner, delegate: payer, maxRate: 9n, daily: 10n ** 9n, total: 10n ** 9n },
-    ...{ scope: pad("0x"), expiry: 2 ** 39 },
+    authorizationId: 9n,
+    owner,
+    delegate: payer,
+    maxRate: 9n,
+    daily: 10n ** 9n,
+    total: 10n ** 9n,
+    scope: pad("0x"),
+    expiry: 2 ** 39,
   });
 const opened = (nodeId: number) =>
   at(2, "Escrow", "LeaseOpened", {
-    ...{ workspaceId: 7n, nodeId, replica: 1, lease: 2, authorizationId: 9n, rate: 10n, lock: 50n },
+    workspaceId: 7n,
+    nodeId,
+    replica: 1,
+    lease: 2,
+    authorizationId: 9n,
+    rate: 10n,
+    lock: 50n,
   });
 const honest = [authorized(payer), opened(3), committed([leaseTotal(24n)], [payerTotal(24n)])];
 

@@ -42,7 +42,12 @@ describe("console: a claim verified on the page", () => {
       };
       const steps = verifyClaim(own, chain);
       expect(steps.map(({ name }) => name)).to.deep.equal([
-        ...["leaf", "path", "root", "active", "claimed", "amount"],
+        "leaf",
+        "path",
+        "root",
+        "active",
+        "claimed",
+        "amount",
       ]);
       expect(steps.every(({ holds }) => holds)).to.equal(true);
     }

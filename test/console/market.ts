@@ -44,7 +44,9 @@ export async function openConsoleMarket(): Promise<ConsoleMarket> {
   const { partner } = await join(api, account);
   let decidedAt = 0n;
   const lease = await runWorkspace(api, partner, {
-    ...{ name: "chat", nodeId, newWorkspace: { name: "chat", cpu: 9 } },
+    name: "chat",
+    nodeId,
+    newWorkspace: { name: "chat", cpu: 9 },
     onDecided: (block) => {
       decidedAt = block;
     },
@@ -148,7 +150,10 @@ async function addPlacement(
      values (gen_random_uuid(), $1, 0, '{}', 'used', $2, $3, 0, $4, $5, $6, $7, now() - interval '1 minute', now())
      returning request_id`,
     [
-      ...[workspaceId, decidedAt, hash, nodeId],
+      workspaceId,
+      decidedAt,
+      hash,
+      nodeId,
       JSON.stringify([{ nodeId, price: "1000" }]),
       JSON.stringify({ counts: { cpuMilli: 2 }, nearest: null }),
       `0x${"12".repeat(32)}`,

@@ -17,11 +17,28 @@ const views: View[] = [
 const [desktop] = views as [View, ...View[]];
 
 const pagesOf = ({ workspaceId, placementId, taskId, webhookId, account }: ConsoleMarket) => [
-  ...["/", "/nodes", "/nodes/1", "/nodes/3", "/placements", `/placements/${placementId}`, "/workspaces"],
+  "/",
+  "/nodes",
+  "/nodes/1",
+  "/nodes/3",
+  "/placements",
+  `/placements/${placementId}`,
+  "/workspaces",
   ...parts.map((part) => `/workspaces/${workspaceId}?part=${part}`),
-  ...["/deploy", "/tasks", `/tasks/${taskId}`, "/account", "/keys", "/webhooks", `/webhooks/${webhookId}`],
-  ...[`/wallet?account=${account.address}`, "/operator", `/operator?wallet=${account.address}`],
-  ...["/manual", "/manual?q=logs", ...chapters.map((chapter) => `/manual/${chapter}`), "/nowhere"],
+  "/deploy",
+  "/tasks",
+  `/tasks/${taskId}`,
+  "/account",
+  "/keys",
+  "/webhooks",
+  `/webhooks/${webhookId}`,
+  `/wallet?account=${account.address}`,
+  "/operator",
+  `/operator?wallet=${account.address}`,
+  "/manual",
+  "/manual?q=logs",
+  ...chapters.map((chapter) => `/manual/${chapter}`),
+  "/nowhere",
 ];
 
 export function pages(shared: () => Shared): void {

@@ -5,7 +5,11 @@ import { documentOf, type UpdateForm, updateOf } from "../../console/src/pages/w
 
 const form: UpdateForm = {
   image: `registry.test/chat@sha256:${"ab".repeat(32)}`,
-  ...{ command: "", env: "MODE=slow\nLEVEL=1", health: "/healthz", replicas: "2", pricePerHour: "0.0036" },
+  command: "",
+  env: "MODE=slow\nLEVEL=1",
+  health: "/healthz",
+  replicas: "2",
+  pricePerHour: "0.0036",
 };
 const linesOf = (before: string, after: string) =>
   differenceOf(before, after).map(({ sign, text }) => `${sign}${text}`);

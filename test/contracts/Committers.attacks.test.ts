@@ -141,8 +141,11 @@ async function lost(market: MarketFixture, slots: readonly bigint[]): Promise<st
     fromBlock: 0n,
   });
   const facts: PresenceFacts = {
-    ...{ firstSlot: Number(slots[0]), endSlot: Number(slots.at(-1)) + 1 },
-    ...{ slots: [], disputes: [], challenges: [] },
+    firstSlot: Number(slots[0]),
+    endSlot: Number(slots.at(-1)) + 1,
+    slots: [],
+    disputes: [],
+    challenges: [],
   };
   for (const { eventName, args } of logs) {
     if (eventName === "HeartbeatsCommitted") {

@@ -242,7 +242,10 @@ describe("Attacks with a keeper's key: the price of what it takes away", () => {
     const released = await releaseLost(market, [lost], []);
     expect(limitsIn(released)).to.deep.equal([
       {
-        ...{ workspaceId: lost.workspaceId, replica: 0, lease: 1, pricePerSecond: 1_100n },
+        workspaceId: lost.workspaceId,
+        replica: 0,
+        lease: 1,
+        pricePerSecond: 1_100n,
         until: (await market.time.latest()) + 86_400,
       },
     ]);

@@ -19,7 +19,13 @@ import {
 } from "./support/waves.ts";
 
 const settings = {
-  ...{ stride: 4, chance: 3, fillBlocks: 8, chaseBlocks: 2, workBlocks: 2, commitBlocks: 3, revealBlocks: 3 },
+  stride: 4,
+  chance: 3,
+  fillBlocks: 8,
+  chaseBlocks: 2,
+  workBlocks: 2,
+  commitBlocks: 3,
+  revealBlocks: 3,
   wavesBefore: 0,
 };
 

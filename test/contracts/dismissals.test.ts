@@ -31,9 +31,14 @@ type Power = keyof typeof powers;
 function holderOf({ people }: Governed, power: Power): Address {
   const { poster, measureKeeper, receiptsPoster, ...others } = people;
   const named = {
-    ...{ ...others, poster, "uptime poster": poster, "measure keeper": measureKeeper },
-    ...{ "receipts' poster": receiptsPoster, acknowledger: keyOf("acknowledger").address },
-    ...{ witness: keyOf("witness").address, cosigner: keyOf("cosigner").address },
+    ...others,
+    poster,
+    "uptime poster": poster,
+    "measure keeper": measureKeeper,
+    "receipts' poster": receiptsPoster,
+    acknowledger: keyOf("acknowledger").address,
+    witness: keyOf("witness").address,
+    cosigner: keyOf("cosigner").address,
   };
   return named[power];
 }

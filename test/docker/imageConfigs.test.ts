@@ -55,7 +55,12 @@ describe("what an image's configuration says, on a real engine", function () {
   /** Runs a node until each of its leases says that it runs, or why not. */
   const reportsOf = async (order: Partial<AgentOrder>): Promise<Reported[]> => {
     const complete = {
-      ...{ dir, market, key: generatePrivateKey(), killAt: 0, secondsSinceContact: 0, awaitsAll: true },
+      dir,
+      market,
+      key: generatePrivateKey(),
+      killAt: 0,
+      secondsSinceContact: 0,
+      awaitsAll: true,
       ...order,
     };
     const path = join(import.meta.dirname, "node/agent.ts");

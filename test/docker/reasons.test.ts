@@ -46,8 +46,13 @@ describe("why a container does not run on a real engine", function () {
   ): Promise<Reported[]> => {
     const order = {
       awaits,
-      ...{ dir, market, key: generatePrivateKey(), publication, assignments: [assignment({})] },
-      ...{ killAt: 0, secondsSinceContact: 0 },
+      dir,
+      market,
+      key: generatePrivateKey(),
+      publication,
+      assignments: [assignment({})],
+      killAt: 0,
+      secondsSinceContact: 0,
     };
     const path = join(import.meta.dirname, "node/agent.ts");
     const child = spawn(process.execPath, [path, encode(order)], { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -58,8 +58,14 @@ describe("secrets of a container on a real engine", function () {
   /** Runs the node until it has reported a code, or until nothing happens. */
   const run = async (order: Partial<AgentOrder>): Promise<Reported[]> => {
     const given = {
-      ...{ dir, market, key, publication: publication(), assignments: [lease] },
-      ...{ killAt: 0, secondsSinceContact: 0, ...order },
+      dir,
+      market,
+      key,
+      publication: publication(),
+      assignments: [lease],
+      killAt: 0,
+      secondsSinceContact: 0,
+      ...order,
     };
     const path = join(import.meta.dirname, "node/agent.ts");
     const child = spawn(process.execPath, [path, encode(given)], { stdio: ["ignore", "pipe", "pipe"] });

@@ -60,7 +60,10 @@ describe("lines and commands of a container on a real engine", function () {
   const start = async (script: string, size = "10m") => {
     const limits = sandbox({ memoryMib: 64, cpuMilli: 1_000, pids: 64, tmpMib: 16 });
     const container = await docker.createContainer({
-      ...{ Image: image, Cmd: ["/bin/sh", "-c", script], User: "65534:65534", StopTimeout: 1 },
+      Image: image,
+      Cmd: ["/bin/sh", "-c", script],
+      User: "65534:65534",
+      StopTimeout: 1,
       HostConfig: {
         ...limits,
         NetworkMode: "none",
@@ -71,8 +74,17 @@ describe("lines and commands of a container on a real engine", function () {
     await container.start();
     current = {
       ...lease,
-      ...{ id: container.id, fence: "0x", status: "running", exitCode: 0, oomKilled: false, error: "" },
-      ...{ startedAt: 0, finishedAt: 0, ports: {}, servedPort: undefined, gpuUuids: [] },
+      id: container.id,
+      fence: "0x",
+      status: "running",
+      exitCode: 0,
+      oomKilled: false,
+      error: "",
+      startedAt: 0,
+      finishedAt: 0,
+      ports: {},
+      servedPort: undefined,
+      gpuUuids: [],
     };
     return container;
   };

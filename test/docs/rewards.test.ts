@@ -27,19 +27,30 @@ const shares = z.object({
 });
 const tasks = z.object({
   example: z.literal("tasks"),
-  ...{ feeBasisPoints: z.number(), nodeTaskBasisPoints: z.number(), payerTaskBasisPoints: z.number() },
-  ...{ paid: units, receipts: units, incentive: units, node: units, payer: units },
+  feeBasisPoints: z.number(),
+  nodeTaskBasisPoints: z.number(),
+  payerTaskBasisPoints: z.number(),
+  paid: units,
+  receipts: units,
+  incentive: units,
+  node: units,
+  payer: units,
 });
 const measurers = z.object({
   example: z.literal("measurers"),
-  ...{ emission: units, measurerBasisPoints: z.number(), measurerRate: units },
+  emission: units,
+  measurerBasisPoints: z.number(),
+  measurerRate: units,
   results: z.array(z.number()),
   amounts: z.array(units),
 });
 const bond = z.object({
   example: z.literal("bond"),
-  ...{ bond: units, bondEpochs: z.number() },
-  ...{ rewards: z.array(units), granted: z.array(units), withheld: z.array(units) },
+  bond: units,
+  bondEpochs: z.number(),
+  rewards: z.array(units),
+  granted: z.array(units),
+  withheld: z.array(units),
 });
 
 type Of<Schema extends z.ZodType> = z.infer<Schema>;

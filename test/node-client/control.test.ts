@@ -18,7 +18,7 @@ import { serveControl } from "../../node-client/operator/controlServer.ts";
 import { readSettings, walletOf } from "../../node-client/operator/settings.ts";
 import { currentOffer, type NodeStatus } from "../../node-client/operator/status.ts";
 import { createOutbox } from "../../node-client/outbox.ts";
-import type { NodeParts } from "../../node-client/parts.ts";
+import type { NodeParts } from "../../node-client/partTypes.ts";
 import { ensureRegistered } from "../../node-client/registration.ts";
 import type { WallsStatus } from "../../node-client/walls/walls.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";

@@ -115,7 +115,11 @@ describe("frames of the engine", () => {
 describe("paths of requests to a node", () => {
   it("name a lease and a kind, and nothing else", () => {
     expect(parseNodePath("/n/7/0/3/logs?follow=true")).to.deep.equal({
-      ...{ workspaceId: "7", replica: 0, lease: 3, kind: "logs", rest: [] },
+      workspaceId: "7",
+      replica: 0,
+      lease: 3,
+      kind: "logs",
+      rest: [],
     });
     expect(parseNodePath("/n/7/0/3/exec/a1/b2")?.rest).to.deep.equal(["a1", "b2"]);
     for (const path of [
@@ -128,7 +132,9 @@ describe("paths of requests to a node", () => {
       expect(parseNodePath(path)).to.equal(undefined);
     }
     expect(parseRoutedPath("/7/1/logs?cursor=1")).to.deep.equal({
-      ...{ workspaceId: "7", replica: 1, path: "/logs?cursor=1" },
+      workspaceId: "7",
+      replica: 1,
+      path: "/logs?cursor=1",
     });
     for (const url of ["/7/logs", "/7/1/../logs", "/7/1/", "/7/1/Logs"]) {
       expect(parseRoutedPath(url)).to.equal(undefined);

@@ -77,7 +77,11 @@ describe("a gateway that falls silent", () => {
       const peer = await startSilentPeer(act);
       const stopping = new AbortController();
       const ended = maintainTunnel({
-        ...{ url: `http://${peer.host}`, account, deployment, logger, signal: stopping.signal },
+        url: `http://${peer.host}`,
+        account,
+        deployment,
+        logger,
+        signal: stopping.signal,
         portOf: () => undefined,
         deadlines: { handshake: 150, pong: 150, close: 50, pingEvery: 50 },
       });
@@ -108,15 +112,13 @@ describe("a match instance that falls silent", () => {
     if (match.server.address() === null) await once(match.server, "listening");
     const stopping = new AbortController();
     const session = startSession({
-      ...{
-        role: "node",
-        account,
-        deployment,
-        version: "1",
-        host: undefined,
-        logger,
-        signal: stopping.signal,
-      },
+      role: "node",
+      account,
+      deployment,
+      version: "1",
+      host: undefined,
+      logger,
+      signal: stopping.signal,
       urls: () => [silentUrl, match.url()],
       onMessage: () => undefined,
       deadlines: { handshake: 200, silence: 200, pingAfter: 50, check: 20 },

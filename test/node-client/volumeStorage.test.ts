@@ -57,9 +57,15 @@ describe("the volumes of an image on an engine", () => {
     const config = JSON.stringify({ image: "127.0.0.1:9/data", ports: [8080] });
     const resources = { gpus: 0, cpuMilli: 1_000, memoryMib, diskGib };
     putPublication(journal, publicationKey(lease), {
-      ...{ workspaceId: 1n, blockNumber: 1n, sizeBytes: 1n, config },
+      workspaceId: 1n,
+      blockNumber: 1n,
+      sizeBytes: 1n,
+      config,
       spec: {
-        ...{ image: `0x${"ab".repeat(32)}`, policy: 0, graceSeconds: 60, resources },
+        image: `0x${"ab".repeat(32)}`,
+        policy: 0,
+        graceSeconds: 60,
+        resources,
         configHash: keccak256(toBytes(config)),
       },
     });
@@ -67,7 +73,12 @@ describe("the volumes of an image on an engine", () => {
     const client = openEngine({ socket, market: "00000000", node: "0x01" });
     const reasons: Extract<ClientMessage, { type: "reason" }>[] = [];
     const reconciler = createReconciler({
-      ...{ engine: client, dataDir: dir.path, deployment, journal, logger, observed: createObservedState() },
+      engine: client,
+      dataDir: dir.path,
+      deployment,
+      journal,
+      logger,
+      observed: createObservedState(),
       client: createChainClient({ rpcUrls: ["http://127.0.0.1:9"], chainId: deployment.chainId }),
       outbox: createOutbox({ journal, account, deployment, send: () => false, logger }),
       downloadPriority: createDownloadPriority(),

@@ -100,8 +100,12 @@ describe("a deployment in one request, on a real node", function () {
       const parameters = join(folder, `${title}.json`);
       writeFileSync(parameters, JSON.stringify(input));
       const files = (name: string) => [
-        ...["--parameters", parameters, "--out", join(folder, `${title}-${name}.json`)],
-        ...["--journal", join(folder, `${title}-${name}-journal`)],
+        "--parameters",
+        parameters,
+        "--out",
+        join(folder, `${title}-${name}.json`),
+        "--journal",
+        join(folder, `${title}-${name}-journal`),
       ];
       const read = (name: string) =>
         parseDeployment(JSON.parse(readFileSync(join(folder, `${title}-${name}.json`), "utf8")));

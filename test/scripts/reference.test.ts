@@ -284,6 +284,18 @@ revoke insert on app.step from ngpu_api;`,
     ]);
   });
 
+  it("follows a table to another name, with its privileges", () => {
+    const { tables, problems } = migrated(
+      "create table app.step (id bigint primary key); grant select on app.step to ngpu_api;",
+      "alter table app.step rename to act; grant insert on app.act to ngpu_api;",
+      "alter table app.step rename to none;",
+    );
+    expect([...tables.keys()]).to.deep.equal(["app.act"]);
+    expect([...(tables.get("app.act")?.grants.get("ngpu_api") ?? [])]).to.deep.equal(["select", "insert"]);
+    expect(problems).to.have.lengthOf(1);
+    expect(problems[0]).to.include("renames app.step, which is not there");
+  });
+
   it("reports a statement that it does not understand", () => {
     const { problems } = migrated("merge into app.step using x on true when matched then delete;");
     expect(problems).to.have.length(1);

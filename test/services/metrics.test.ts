@@ -22,7 +22,12 @@ function registries() {
   const node = nodeMetrics();
   const walls = { state: "up", repairs: 0 };
   node.watch(() => ({
-    ...{ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 },
+    session: true,
+    tunnels: 1,
+    running: [],
+    gpus: [],
+    sickGpus: [],
+    lastContactAt: 0,
     walls,
   }));
   return [
@@ -104,7 +109,12 @@ describe("metrics", () => {
     const node = nodeMetrics();
     let repairs = 2;
     node.watch(() => ({
-      ...{ session: true, tunnels: 1, running: [], gpus: [], sickGpus: [], lastContactAt: 0 },
+      session: true,
+      tunnels: 1,
+      running: [],
+      gpus: [],
+      sickGpus: [],
+      lastContactAt: 0,
       walls: { state: "up", repairs },
     }));
     const read = async () => {

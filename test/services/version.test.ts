@@ -8,7 +8,15 @@ import { programEnv } from "../support/programEnv.ts";
 
 const { version } = JSON.parse(readFileSync(join(rootDir, "package.json"), "utf8")) as { version: string };
 const services = [
-  ...["apiServer", "autoExport", "dispense", "gateway", "match", "pomc", "registry", "webhooks", "workspace"],
+  "apiServer",
+  "autoExport",
+  "dispense",
+  "gateway",
+  "match",
+  "pomc",
+  "registry",
+  "webhooks",
+  "workspace",
 ];
 const scripts = ["start/index", "chaos/index", "test/index", "bench", "deploy", "deployCheck", "migrate"];
 

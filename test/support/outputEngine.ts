@@ -61,7 +61,8 @@ export async function startOutputEngine(socket: string) {
 
 /** What each container uses. */
 const use = {
-  ...{ read: "2027-01-15T08:00:02Z", preread: "2027-01-15T08:00:01Z" },
+  read: "2027-01-15T08:00:02Z",
+  preread: "2027-01-15T08:00:01Z",
   cpu_stats: { cpu_usage: { total_usage: 350_000_000 } },
   precpu_stats: { cpu_usage: { total_usage: 100_000_000 } },
   memory_stats: { usage: 64 << 20, limit: 256 << 20 },

@@ -16,7 +16,7 @@ export function Field(given: {
   label: string;
   help?: ReactNode;
   error?: string | undefined;
-  whole?: boolean;
+  wide?: boolean;
   children: (control: {
     id: string;
     className: string;
@@ -33,7 +33,7 @@ export function Field(given: {
     "aria-invalid": given.error !== undefined,
   };
   return (
-    <div className={given.whole === true ? "field whole" : "field"}>
+    <div className={given.wide === true ? "field wide" : "field"}>
       <label htmlFor={id}>{given.label}</label>
       {given.children(control)}
       <span id={described} className={given.error === undefined ? "help" : "help is-bad"}>

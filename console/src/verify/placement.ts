@@ -15,7 +15,9 @@ export async function verifyPlacement(
 ): Promise<Check<Name>[]> {
   const { workspaceId, replica, nodeId, block, ranking } = placement;
   const found = await verifyAssignmentOf(clientOf(rpcUrl) as never, deploymentOf(deployment), {
-    ...{ workspaceId: BigInt(workspaceId), replica, decidedAt: BigInt(block?.number ?? 0) },
+    workspaceId: BigInt(workspaceId),
+    replica,
+    decidedAt: BigInt(block?.number ?? 0),
   });
   if (found === undefined) return [{ name: "assigned", holds: false, detail: block?.number ?? "" }];
   const { checks } = found;

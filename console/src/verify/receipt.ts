@@ -14,19 +14,28 @@ export async function verifyReceipt(
 ): Promise<Check<Name>[]> {
   const { receipt, batch, proof } = stated;
   const { root, checks } = await verifyStatedReceipt(clientOf(rpcUrl) as never, deploymentOf(deployment), {
-    ...{ id: task.id, batch: BigInt(batch), proof: proof as Hex[] },
+    id: task.id,
+    batch: BigInt(batch),
+    proof: proof as Hex[],
     receipt: {
       ...receipt,
-      ...{ taskHash: receipt.taskHash as Hex, payer: receipt.payer as Hex },
-      ...{ workspaceId: BigInt(receipt.workspaceId), finishedAt: BigInt(receipt.finishedAt) },
-      ...{ amount: BigInt(receipt.amount), resultHash: receipt.resultHash as Hex },
+      taskHash: receipt.taskHash as Hex,
+      payer: receipt.payer as Hex,
+      workspaceId: BigInt(receipt.workspaceId),
+      finishedAt: BigInt(receipt.finishedAt),
+      amount: BigInt(receipt.amount),
+      resultHash: receipt.resultHash as Hex,
     },
     task: { result: task.result, status: task.status },
   });
   const details: Record<Name, string> = {
-    ...{ task: receipt.taskHash, result: receipt.resultHash, status: task.status },
-    ...{ proof: root ?? "", lease: `${receipt.workspaceId}/${receipt.replica}/${receipt.lease}` },
-    ...{ payer: receipt.payer, totals: receipt.amount },
+    task: receipt.taskHash,
+    result: receipt.resultHash,
+    status: task.status,
+    proof: root ?? "",
+    lease: `${receipt.workspaceId}/${receipt.replica}/${receipt.lease}`,
+    payer: receipt.payer,
+    totals: receipt.amount,
   };
   return names.map((name) => ({ name, holds: checks[name] === true, detail: details[name] }));
 }

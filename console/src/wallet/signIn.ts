@@ -9,7 +9,11 @@ export async function signInWith(api: ApiClient, wallet: Wallet): Promise<string
   const account = await accountOf(wallet);
   const { nonce, domain, uri, chainId } = await api.call("POST /v1/auth/nonce", {});
   const message = createSiweMessage({
-    ...{ address: getAddress(account), nonce, domain, uri, chainId },
+    address: getAddress(account),
+    nonce,
+    domain,
+    uri,
+    chainId,
     version: "1",
   });
   const signature = (await wallet.provider.request({

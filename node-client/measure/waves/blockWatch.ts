@@ -4,7 +4,7 @@ import { rest } from "@ngpu/runtime/loop";
 import type { WaveChain } from "@ngpu/waves/evidence";
 import type { WaveBlocks } from "@ngpu/waves/schedule";
 
-/** Milliseconds between two looks at the newest block. */
+/** Milliseconds between two polls of the newest block. */
 const interval = 250;
 /** Milliseconds that a message needs from here into a block. */
 const wayMs = 2_000;
@@ -32,7 +32,7 @@ export function createBlockWatch(client: ChainClient, signal: AbortSignal): Bloc
     return number;
   };
   /** One request for all that wait. An endpoint that does not answer is asked again. */
-  const look = () => {
+  const poll = () => {
     looking ??= readNewest()
       .catch(() => undefined)
       .finally(() => {
@@ -46,7 +46,7 @@ export function createBlockWatch(client: ChainClient, signal: AbortSignal): Bloc
   };
   const until = async (isDone: (number: number) => boolean) => {
     while (!signal.aborted) {
-      const number = await look();
+      const number = await poll();
       if (number !== undefined && isDone(number)) return;
       await rest(interval, signal);
     }

@@ -28,8 +28,12 @@ export function evidenceOf(
   const { measurerId } = committed.reveal;
   const placed = (tree: typeof trees.chase) => ({ measurerId, path: tree.pathOf({ nodeId, device }) ?? [] });
   return {
-    ...{ waveId, nodeId, device, result: { ...answer, transcript } },
-    ...{ chase: placed(trees.chase), answers: placed(trees.answers) },
+    waveId,
+    nodeId,
+    device,
+    result: { ...answer, transcript },
+    chase: placed(trees.chase),
+    answers: placed(trees.answers),
   };
 }
 

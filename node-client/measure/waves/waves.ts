@@ -117,7 +117,9 @@ async function commit(
     },
     saved: progress.state,
     save: (state) => writeWaveProgress(journal, waveId, { state }),
-    ...{ transcripts, privateAddresses, signal },
+    transcripts,
+    privateAddresses,
+    signal,
   });
   const salt = bytesToHex(randomBytes(32));
   const received = results.flatMap(({ nodeId, device, transcriptHash: hash }) =>

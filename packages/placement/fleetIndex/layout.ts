@@ -23,9 +23,16 @@ export const scoreColumn = (score: (node: FleetNode) => number): number => score
 
 /** Dimensions of the limited columns, in the order of the filters. */
 export const limited = [
-  ...(["gpus", "cpuMilli", "memoryMib", "diskGib", "ports"] as const),
-  ...(["uptimePermille", "downMbps", "upMbps", "latencyTenthMs"] as const),
-];
+  "gpus",
+  "cpuMilli",
+  "memoryMib",
+  "diskGib",
+  "ports",
+  "uptimePermille",
+  "downMbps",
+  "upMbps",
+  "latencyTenthMs",
+] as const;
 
 export const scoreCount = scores.length;
 export const limitCount = limited.length;

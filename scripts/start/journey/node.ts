@@ -6,9 +6,9 @@ import getPort from "get-port";
 import type { Hex } from "viem";
 import type { Market } from "../market.ts";
 import type { Addresses } from "../ports.ts";
+import { baseEnvironment, startProgram } from "../program.ts";
 import type { Progress } from "../reporter.ts";
 import type { JourneyResult } from "../result.ts";
-import { baseEnvironment, startProgram } from "../services.ts";
 import { waitFor } from "../waitFor.ts";
 import { untilDone } from "./step.ts";
 

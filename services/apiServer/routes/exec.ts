@@ -57,7 +57,11 @@ const begin = (deps: ApiDeps) =>
       try {
         const signal = AbortSignal.any([disconnected, AbortSignal.timeout(startDeadline)]);
         const answer = await gateway.node({
-          ...{ workspaceId: workspace.id, replica, path: "/exec", method: "POST", silence: startDeadline },
+          workspaceId: workspace.id,
+          replica,
+          path: "/exec",
+          method: "POST",
+          silence: startDeadline,
           body: Readable.from([Buffer.from(toJson({ ...order, id }))]),
           signal,
         });
@@ -112,8 +116,11 @@ const attach = (deps: ApiDeps) =>
       if (isForgotten(session)) throw hasEnded(session.end_reason);
       try {
         await serveAttached(deps, request, response, {
-          ...{ workspaceId: id, replica: session.replica, session: session.id },
-          ...{ query, disconnected },
+          workspaceId: id,
+          replica: session.replica,
+          session: session.id,
+          query,
+          disconnected,
         });
       } catch (error) {
         if (!(error instanceof NgpuError) || error.code !== "exec_session_unknown") throw error;
@@ -158,10 +165,16 @@ function hasEnded(reason: ExecEndReason | null): InputError {
 
 function shown(row: ExecRow) {
   return {
-    ...{ id: row.id, replica: row.replica, lease: row.lease === null ? null : Number(row.lease) },
-    ...{ nodeId: row.node_id, keyId: row.key_id, command: row.command, tty: row.tty },
+    id: row.id,
+    replica: row.replica,
+    lease: row.lease === null ? null : Number(row.lease),
+    nodeId: row.node_id,
+    keyId: row.key_id,
+    command: row.command,
+    tty: row.tty,
     createdAt: row.created_at.toISOString(),
     endedAt: row.ended_at?.toISOString() ?? null,
-    ...{ endReason: row.end_reason, exitCode: row.exit_code },
+    endReason: row.end_reason,
+    exitCode: row.exit_code,
   };
 }

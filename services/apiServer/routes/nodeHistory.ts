@@ -78,8 +78,11 @@ const placeOf = ({ assigned_block, workspace_id, replica, lease }: NodeLeaseRow)
 
 function leaseOf({ workspace_id, release_reason, price_per_second, assigned_block, ...row }: NodeLeaseRow) {
   return {
-    ...{ ...row, workspaceId: workspace_id, releaseReason: release_reason },
-    ...{ pricePerSecond: String(price_per_second), assignedBlock: assigned_block },
+    ...row,
+    workspaceId: workspace_id,
+    releaseReason: release_reason,
+    pricePerSecond: String(price_per_second),
+    assignedBlock: assigned_block,
   };
 }
 

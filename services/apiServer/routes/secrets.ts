@@ -43,7 +43,9 @@ const set = ({ db, vault }: ApiDeps) =>
         const bytes = value === undefined ? Buffer.from(base64 ?? "", "base64") : Buffer.from(value);
         requireLength(name, bytes);
         return {
-          ...{ name, sealed: vault.seal({ wallet, name }, bytes), keyId: vault.newestKeyId },
+          name,
+          sealed: vault.seal({ wallet, name }, bytes),
+          keyId: vault.newestKeyId,
           bytes: bytes.length,
         };
       });
@@ -90,6 +92,9 @@ function requireLength(name: string, { length }: Buffer): void {
 }
 
 const shown = ({ name, bytes, version, created_at, updated_at }: SecretRow) => ({
-  ...{ name, bytes, version },
-  ...{ createdAt: created_at.toISOString(), updatedAt: updated_at.toISOString() },
+  name,
+  bytes,
+  version,
+  createdAt: created_at.toISOString(),
+  updatedAt: updated_at.toISOString(),
 });

@@ -50,20 +50,36 @@ function sendCsv(response: Response, text: string): void {
 function balancesOf({ block, hash, ...books }: StatementBalances) {
   const { wallet, deposit, lock, rewards, bond, tasks } = books;
   return {
-    ...{ block: String(block), blockHash: hash },
-    ...{ wallet: String(wallet), deposit: String(deposit), lock: String(lock) },
+    block: String(block),
+    blockHash: hash,
+    wallet: String(wallet),
+    deposit: String(deposit),
+    lock: String(lock),
     total: String(wallet + deposit + lock),
-    ...{ rewards: String(rewards), bond: String(bond), tasks: String(tasks) },
+    rewards: String(rewards),
+    bond: String(bond),
+    tasks: String(tasks),
   };
 }
 
 function entryOf({ id, at, book, kind, change, subject, block, tx_hash, tier }: EntryRow) {
   const { counterparty, workspaceId, replica, lease, nodeId, day, epoch, batch } = subject;
   return {
-    ...{ id: String(id), at: at.toISOString(), book, kind, amount: String(change) },
-    ...{ counterparty: counterparty ?? null, workspaceId: workspaceId ?? null },
-    ...{ replica: replica ?? null, lease: lease ?? null, nodeId: nodeId ?? null },
-    ...{ day: day ?? null, epoch: epoch ?? null, batch: batch ?? null },
-    ...{ block: String(block), txHash: tx_hash, tier },
+    id: String(id),
+    at: at.toISOString(),
+    book,
+    kind,
+    amount: String(change),
+    counterparty: counterparty ?? null,
+    workspaceId: workspaceId ?? null,
+    replica: replica ?? null,
+    lease: lease ?? null,
+    nodeId: nodeId ?? null,
+    day: day ?? null,
+    epoch: epoch ?? null,
+    batch: batch ?? null,
+    block: String(block),
+    txHash: tx_hash,
+    tier,
   };
 }

@@ -33,7 +33,11 @@ export function statsRoutes({ db, gateway }: ApiDeps): Endpoint[] {
         const { id } = await requireWorkspace(db, partner.wallet, params.id);
         const signal = AbortSignal.any([disconnected, AbortSignal.timeout(deadline)]);
         const answer = await gateway.node({
-          ...{ workspaceId: id, replica: query.replica, path: "/stats", method: "GET", silence: deadline },
+          workspaceId: id,
+          replica: query.replica,
+          path: "/stats",
+          method: "GET",
+          silence: deadline,
           signal,
         });
         const { replica, lease, nodeId } = answer;

@@ -14,7 +14,7 @@ export function taskRoutes(deps: ApiDeps): Endpoint[] {
   return [runTask(deps), showTask(deps), showResult(deps), cancelTask(deps), showTasks(deps)];
 }
 
-/** Milliseconds that a cancellation waits for the task's end, and between two looks. */
+/** Milliseconds that a cancellation waits for the task's end, and between two polls. */
 const cancelWait = { longest: 5_000, pause: 100 };
 
 const cancelTask = (deps: ApiDeps) =>

@@ -103,7 +103,7 @@ const sendTest = ({ db }: ApiDeps) =>
 
 /** Minutes for which events are recorded after they were asked for. */
 const audienceMinutes = 10;
-/** Milliseconds between two looks for events. */
+/** Milliseconds between two polls for events. */
 const lookPause = 500;
 
 const showEvents = ({ db }: ApiDeps) =>

@@ -56,8 +56,15 @@ export async function insertKey(db: Queryable, key: NewKey): Promise<void> {
        (id, wallet, name, secret_hash, scopes, expires_at, rate_per_minute, spend_per_day, rotated_from)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
-      ...[key.id, key.wallet, key.name, key.secretHash, key.scopes ?? null, key.expiresAt ?? null],
-      ...[key.ratePerMinute ?? null, key.spendPerDay ?? null, key.rotatedFrom ?? null],
+      key.id,
+      key.wallet,
+      key.name,
+      key.secretHash,
+      key.scopes ?? null,
+      key.expiresAt ?? null,
+      key.ratePerMinute ?? null,
+      key.spendPerDay ?? null,
+      key.rotatedFrom ?? null,
     ],
   );
 }

@@ -6,8 +6,22 @@ export const books = ["wallet", "deposit", "lock", "rewards", "bond", "tasks"] a
 export type Book = (typeof books)[number];
 
 export const entryKinds = [
-  ...["transfer", "mint", "burn", "deposit", "withdrawal", "lock", "unlock", "lease_payment", "refund"],
-  ...["payout", "fee_burn", "reward", "claim", "bond_withheld", "bond_returned", "task"],
+  "transfer",
+  "mint",
+  "burn",
+  "deposit",
+  "withdrawal",
+  "lock",
+  "unlock",
+  "lease_payment",
+  "refund",
+  "payout",
+  "fee_burn",
+  "reward",
+  "claim",
+  "bond_withheld",
+  "bond_returned",
+  "task",
 ] as const;
 
 /** What an entry refers to. */

@@ -51,17 +51,31 @@ export async function insertTaskRecords(
 function valuesOf({ task, age, end }: TaskRecord): unknown[] {
   const { id, wallet, keyId, workspaceId, kind, method, path, payload, runner } = task;
   return [
-    ...[id, wallet, keyId, workspaceId, kind, method, path],
+    id,
+    wallet,
+    keyId,
+    workspaceId,
+    kind,
+    method,
+    path,
     // Its own text: serialized again, large numbers and repeated names would change.
     payload === undefined ? null : utf8.decode(payload),
-    ...[runner, age / 1000, end?.status ?? "running"],
-    ...[end?.served?.nodeId ?? null, end?.served?.replica ?? null, end?.served?.lease ?? null],
+    runner,
+    age / 1000,
+    end?.status ?? "running",
+    end?.served?.nodeId ?? null,
+    end?.served?.replica ?? null,
+    end?.served?.lease ?? null,
     end?.httpStatus ?? null,
     end?.result === undefined ? null : toJson(end.result),
-    ...[end?.error?.code ?? null, end?.error?.message ?? null, end?.error?.hint ?? null],
+    end?.error?.code ?? null,
+    end?.error?.message ?? null,
+    end?.error?.hint ?? null,
     end?.durationMs ?? null,
     end === undefined ? null : resultHashOf(id, end.result),
-    ...[end?.raw?.bytes ?? null, end?.raw?.contentType ?? null, end?.raw?.contentEncoding ?? null],
+    end?.raw?.bytes ?? null,
+    end?.raw?.contentType ?? null,
+    end?.raw?.contentEncoding ?? null,
   ];
 }
 

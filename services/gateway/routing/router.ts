@@ -46,9 +46,15 @@ export function createRouter<Replica>(options: {
         const name = nameOf(replica);
         const { outstanding, lastUsed, experience } = entryOf(name);
         return {
-          ...{ key: replica, identity: hashOf(name), outstanding, lastUsed, isNear: isNear(replica) },
-          ...{ latency: experience.latency, health: healthOf(experience, at) },
-          ...{ matched: memory.matched(name, prefixes), remembered: memory.size(name) },
+          key: replica,
+          identity: hashOf(name),
+          outstanding,
+          lastUsed,
+          isNear: isNear(replica),
+          latency: experience.latency,
+          health: healthOf(experience, at),
+          matched: memory.matched(name, prefixes),
+          remembered: memory.size(name),
         };
       });
       return rankCandidates(candidates, { blocks: prefixes.length, session });

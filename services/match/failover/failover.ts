@@ -73,7 +73,7 @@ async function checkNodes(options: FailoverOptions, watch: Watch): Promise<void>
     watch.sweptAt = now;
   }
   await endAbsences(pool);
-  const { unreachable, lost, decision } = await watch.view.look();
+  const { unreachable, lost, decision } = await watch.view.read();
   countUnreachable(options, unreachable);
   updateOutage(options, watch, decision?.type === "suspect" ? decision : null);
   if (decision === undefined || decision.type === "suspect") return;

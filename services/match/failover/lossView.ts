@@ -23,7 +23,7 @@ export type Losses = {
 };
 
 /** Decides about lost nodes. Each power that acts on losses has a view of its own. */
-export type LossView = { look(): Promise<Losses> };
+export type LossView = { read(): Promise<Losses> };
 
 /** The delay before a new leader may count nodes as lost, ms: where no other instance was running, they must reconnect. */
 export async function lossGraceMs(pool: Database, instance: string): Promise<number> {
@@ -57,7 +57,7 @@ export function createLossView(
     });
   };
   return {
-    async look() {
+    async read() {
       const unreachable = await readUnreachable(pool, await readAbsences(pool));
       const lost = unreachable.filter((node) => node.unreachableMs >= lossSeconds * 1_000);
       return { unreachable, lost, decision: lost.length === 0 ? undefined : await decide(lost) };

@@ -59,7 +59,7 @@ export function startWitness(options: WitnessOptions): void {
 }
 
 async function witnessLosses(options: WitnessOptions, view: LossView): Promise<void> {
-  const { lost, decision } = await view.look();
+  const { lost, decision } = await view.read();
   // The keepers report the suspicion.
   if (decision === undefined || decision.type === "suspect") return;
   // A node that is not online needs no statement.

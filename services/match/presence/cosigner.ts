@@ -106,7 +106,7 @@ export function unionOf(
 
 async function stateOffline(options: CosignerOptions, view: LossView): Promise<void> {
   const { pool, deployment, account, context } = options;
-  const { decision } = await view.look();
+  const { decision } = await view.read();
   if (decision === undefined || decision.type === "suspect" || decision.offline.length === 0) return;
   const due = await withoutStatement(pool, decision.offline, renewSeconds);
   if (due.length === 0) return;

@@ -68,7 +68,7 @@ export function startHeartbeats(options: HeartbeatOptions): void {
         const present = await readings.take(slot, now);
         if (slot > closed || present === undefined) continue;
         const bits = await bitsOf(options, slot, present, startedAt);
-        if (bits === undefined || (await commitWhole({ ...options, sender }, slot, bits))) done.add(slot);
+        if (bits === undefined || (await commitSlot({ ...options, sender }, slot, bits))) done.add(slot);
       }
       readings.retain(open);
       await forgetAcks(pool, ended - BigInt(heartbeatWindowSlots(deployment.parameters)));
@@ -98,7 +98,7 @@ async function publishEnded(
  * Commits a slot, with a cosigner's signature if it leaves out many nodes; the cosigner adds those that it knows of.
  * False: it must be tried again.
  */
-async function commitWhole(
+async function commitSlot(
   options: HeartbeatOptions & { sender: Sender },
   slot: bigint,
   bits: HeartbeatBits,

@@ -44,8 +44,14 @@ export async function putRelay(
            and recent.message->>'lease' = $11)))
      on conflict (digest) do nothing`,
     [
-      ...[entry.kind, entry.signer, toJson(entry.message), entry.signature, entry.digest, entry.deadline],
-      ...[relayLimits[entry.kind], relayWindow],
+      entry.kind,
+      entry.signer,
+      toJson(entry.message),
+      entry.signature,
+      entry.digest,
+      entry.deadline,
+      relayLimits[entry.kind],
+      relayWindow,
       ...[lease?.workspaceId, lease?.replica, lease?.lease].map((field) =>
         lease === null ? null : String(field),
       ),

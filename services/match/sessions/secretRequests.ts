@@ -58,22 +58,39 @@ export function startSecretAnswers(parts: {
       `select node_id, workspace_id::text, replica, lease::int4 as lease, key, sealed, refused, names
        from app.secret_request where sealed is not null or refused is not null limit 500`,
     );
-    for (const row of rows) {
+    const sent = rows.filter((row) => {
       const session = sessions.ofSubject("node", row.node_id);
-      if (session === undefined) continue;
+      if (session === undefined) return false;
       session.send({
         type: "secrets",
         workspaceId: BigInt(row.workspace_id),
-        ...{ replica: row.replica, lease: row.lease, key: row.key },
+        replica: row.replica,
+        lease: row.lease,
+        key: row.key,
         ...(row.sealed === null ? {} : { sealed: row.sealed.toString("base64") }),
         ...(row.refused === null ? {} : { refused: row.refused }),
         ...(row.names === null ? {} : { names: row.names }),
       });
-      await pool.query(
-        `delete from app.secret_request
-         where node_id = $1 and workspace_id = $2 and replica = $3 and lease = $4 and key = $5`,
-        [row.node_id, row.workspace_id, row.replica, row.lease, row.key],
-      );
-    }
+      return true;
+    });
+    if (sent.length > 0) await deleteRequests(pool, sent);
   });
+}
+
+/** Deletes requests that were answered, unless the node has asked again with another key. */
+async function deleteRequests(pool: Database, answered: readonly Answer[]): Promise<void> {
+  await pool.query(
+    `delete from app.secret_request as request
+     using unnest($1::int4[], $2::numeric[], $3::int4[], $4::int8[], $5::text[])
+       as sent (node_id, workspace_id, replica, lease, key)
+     where request.node_id = sent.node_id and request.workspace_id = sent.workspace_id
+       and request.replica = sent.replica and request.lease = sent.lease and request.key = sent.key`,
+    [
+      answered.map(({ node_id }) => node_id),
+      answered.map(({ workspace_id }) => workspace_id),
+      answered.map(({ replica }) => replica),
+      answered.map(({ lease }) => lease),
+      answered.map(({ key }) => key),
+    ],
+  );
 }

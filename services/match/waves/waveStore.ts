@@ -96,7 +96,10 @@ export async function putWave(
      )
      select pg_notify('app_changed', 'wave') from stored`,
     [
-      ...[wave.fillBlock, wave.fillHash, wave.blockMs, wave.beganAt],
+      wave.fillBlock,
+      wave.fillHash,
+      wave.blockMs,
+      wave.beganAt,
       nodes.map(({ nodeId }) => nodeId),
       nodes.map(({ host }) => host),
       nodes.map(({ port }) => port),

@@ -81,14 +81,22 @@ export async function leaseFacts(
     }))
     .filter(({ before, now }) => now > before);
   const { rows } = await database.query<Row>(leasesDue, [
-    ...[after, upTo, periods.daySeconds],
-    ...[days.map(({ node_id: nodeId }) => nodeId), days.map(({ generation }) => generation)],
-    ...[days.map(({ before }) => before), days.map(({ now }) => now)],
+    after,
+    upTo,
+    periods.daySeconds,
+    days.map(({ node_id: nodeId }) => nodeId),
+    days.map(({ generation }) => generation),
+    days.map(({ before }) => before),
+    days.map(({ now }) => now),
   ]);
   return rows.map((row) => ({
     workspaceId: BigInt(row.workspace_id),
-    ...{ replica: row.replica, lease: row.lease, nodeId: row.node_id },
-    ...{ node: row.node, payer: row.payer, feeBasisPoints },
+    replica: row.replica,
+    lease: row.lease,
+    nodeId: row.node_id,
+    node: row.node,
+    payer: row.payer,
+    feeBasisPoints,
     before: { paid: BigInt(row.paid_before), receipts: BigInt(row.receipts_before) },
     now: { paid: BigInt(row.paid_now), receipts: BigInt(row.receipts_now) },
   }));

@@ -19,8 +19,17 @@ type TermsRow = {
 };
 
 const columns = [
-  ...["measurer_basis_points", "task_basis_points", "node_task_basis_points", "payer_task_basis_points"],
-  ...["measurer_rate", "bond", "bond_epochs", "bond_days", "bond_uptime_permille", "catalogue", "classes"],
+  "measurer_basis_points",
+  "task_basis_points",
+  "node_task_basis_points",
+  "payer_task_basis_points",
+  "measurer_rate",
+  "bond",
+  "bond_epochs",
+  "bond_days",
+  "bond_uptime_permille",
+  "catalogue",
+  "classes",
 ].map((name) => `terms_${name} as ${name}`);
 
 /**

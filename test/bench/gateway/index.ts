@@ -122,8 +122,11 @@ async function compareStreams(market: BenchMarket, backend: number, { streams: c
   const own = await p99Of(callsOf(market));
   const rounded = (ms: number) => Math.round(ms * 100) / 100;
   return {
-    ...{ count, eventsPerSecond: Math.round(own.perSecond), p99Ms: rounded(own.p99) },
-    ...{ directP99Ms: rounded(direct.p99), p99AddedMs: rounded(own.p99 - direct.p99) },
+    count,
+    eventsPerSecond: Math.round(own.perSecond),
+    p99Ms: rounded(own.p99),
+    directP99Ms: rounded(direct.p99),
+    p99AddedMs: rounded(own.p99 - direct.p99),
   };
 }
 

@@ -24,8 +24,11 @@ export type BenchMarket = {
 export async function startBackend(): Promise<{ port: number; stop: () => Promise<void> }> {
   const port = await getPort();
   const running: RunningProcess = await startProcess({
-    ...{ name: "backend", command: process.execPath, stateDir: await testStateDir() },
-    ...{ args: [joinPath(import.meta.dirname, "backend.ts"), String(port)], env: programEnv() },
+    name: "backend",
+    command: process.execPath,
+    stateDir: await testStateDir(),
+    args: [joinPath(import.meta.dirname, "backend.ts"), String(port)],
+    env: programEnv(),
     ready: (signal) => isOpen(port, signal),
   });
   return { port, stop: running.stop };
@@ -47,14 +50,20 @@ export async function openMarket(
   const api = await setup({
     startApi: (env) =>
       startProgram({
-        ...{ name: "apiServer", file: "test/chaos/api/server.ts", url: `http://127.0.0.1:${env.PORT}` },
-        ...{ nodeArgs: nodeArgs("apiServer"), env: { ...env, LOG_LEVEL: "info" } },
+        name: "apiServer",
+        file: "test/chaos/api/server.ts",
+        url: `http://127.0.0.1:${env.PORT}`,
+        nodeArgs: nodeArgs("apiServer"),
+        env: { ...env, LOG_LEVEL: "info" },
       }),
     startGateway: async (env) => {
       public_.url = `http://127.0.0.1:${await tunnelVia(env.PORT)}`;
       return startProgram({
-        ...{ name: "gateway", file: "services/gateway/index.ts", url: `http://127.0.0.1:${env.PORT}` },
-        ...{ nodeArgs: nodeArgs("gateway"), env: { ...env, PUBLIC_URL: public_.url, LOG_LEVEL: "info" } },
+        name: "gateway",
+        file: "services/gateway/index.ts",
+        url: `http://127.0.0.1:${env.PORT}`,
+        nodeArgs: nodeArgs("gateway"),
+        env: { ...env, PUBLIC_URL: public_.url, LOG_LEVEL: "info" },
       });
     },
   });

@@ -141,12 +141,23 @@ AllowTcpForwarding yes
 `,
   );
   const server = await startPeer({
-    ...{ name: "sshd", command: paths.sshd, args: ["-D", "-e", "-f", file], port: sshPort },
+    name: "sshd",
+    command: paths.sshd,
+    args: ["-D", "-e", "-f", file],
+    port: sshPort,
   });
   const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
   const args = [
-    ...["-N", "-T", "-p", String(sshPort), "-i", keys.own, ...options.flatMap((option) => ["-o", option])],
-    ...["-R", `127.0.0.1:${port}:127.0.0.1:${backend}`, "127.0.0.1"],
+    "-N",
+    "-T",
+    "-p",
+    String(sshPort),
+    "-i",
+    keys.own,
+    ...options.flatMap((option) => ["-o", option]),
+    "-R",
+    `127.0.0.1:${port}:127.0.0.1:${backend}`,
+    "127.0.0.1",
   ];
   const client = await startPeer({ name: "ssh", command: paths.ssh, args, port, version: ["-V"] });
   const stop = async () => {
@@ -166,7 +177,10 @@ async function startPeer(given: {
 }): Promise<Peer> {
   const { name, command, args, port } = given;
   const running = await startProcess({
-    ...{ name: `peer-${name}`, command, args, stateDir: await testStateDir() },
+    name: `peer-${name}`,
+    command,
+    args,
+    stateDir: await testStateDir(),
     env: { ...programEnv(), ...given.env },
     ready: (signal) => isOpen(port, signal),
   });

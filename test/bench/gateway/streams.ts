@@ -19,7 +19,8 @@ export async function measureStreams(
   const failed: unknown[] = [];
   const streams = Array.from({ length: count }, () => {
     const sent = request(url, {
-      ...{ agent, method: "POST" },
+      agent,
+      method: "POST",
       headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body), ...headers },
     });
     const begun = new Promise<void>((resolve) => {

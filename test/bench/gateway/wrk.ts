@@ -26,19 +26,17 @@ export async function measureRate(
   writeFileSync(bodyFile, body);
   const given = Object.entries({ "content-type": "application/json", ...headers });
   const { output } = await runToEnd(wrk, [
-    ...[
-      "-t1",
-      `-c${of.connections}`,
-      `-d${of.seconds}s`,
-      "--timeout",
-      "60s",
-      "--latency",
-      "-s",
-      script,
-      url,
-      "--",
-      bodyFile,
-    ],
+    "-t1",
+    `-c${of.connections}`,
+    `-d${of.seconds}s`,
+    "--timeout",
+    "60s",
+    "--latency",
+    "-s",
+    script,
+    url,
+    "--",
+    bodyFile,
     ...given.map(([name, value]) => `${name}=${value}`),
   ]);
   const found = resultLine.exec(output)?.[1];

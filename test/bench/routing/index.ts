@@ -10,8 +10,13 @@ type Options = { json?: true; trace?: string; seed: number; replicas: number };
 
 const engine = { cacheBlocks: 20_000, prefillMs: 1, decodeMs: 8 };
 const traced = {
-  ...{ conversations: 1_600, turns: 20, applications: 40, systemBlocks: 4, turnBlocks: 12 },
-  ...{ outputTokens: 60, perSecond: 60 },
+  conversations: 1_600,
+  turns: 20,
+  applications: 40,
+  systemBlocks: 4,
+  turnBlocks: 12,
+  outputTokens: 60,
+  perSecond: 60,
 };
 
 export async function run(args: string[]): Promise<void> {
@@ -39,7 +44,9 @@ export async function run(args: string[]): Promise<void> {
 function ownRouter(replicas: number): BenchRouter {
   const clock = { now: 0 };
   const router = createRouter<number>({
-    ...{ nameOf: String, now: () => clock.now, remembered: engine.cacheBlocks },
+    nameOf: String,
+    now: () => clock.now,
+    remembered: engine.cacheBlocks,
   });
   const ends = Array.from({ length: replicas }, (): ((end: "answered") => void)[] => []);
   const indexes = ends.map((_ends, index) => index);

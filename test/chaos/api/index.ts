@@ -45,7 +45,9 @@ export async function tryOut(
   const before = await memoryOf(api.internalUrl);
   const started = performance.now();
   const { sent, statuses, failures } = await fuzz({
-    ...{ ...options, requests, seed },
+    ...options,
+    requests,
+    seed,
     progress: (done) => progress(Math.min(done, requests), "requests to every operation"),
   });
   const seconds = Math.round((performance.now() - started) / 1_000);

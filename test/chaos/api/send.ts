@@ -24,7 +24,11 @@ export function createSend(url: string): { send: Send; close: () => void } {
   const send: Send = async (given) => {
     const answered = Promise.withResolvers<IncomingMessage>();
     const outgoing = httpRequest({
-      ...{ agent, hostname, port, method: given.method, path: given.path },
+      agent,
+      hostname,
+      port,
+      method: given.method,
+      path: given.path,
       headers:
         given.body === undefined
           ? given.headers

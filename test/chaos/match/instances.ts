@@ -14,7 +14,12 @@ type Instance = {
 const minRunning = 3;
 
 /** Shorter intervals than in production, so that a trial has many of each. */
-const dispenseEnv = { SWEEP_SECONDS: "0.5", PLACEMENT_PAUSE_SECONDS: "3", AVOID_REFUSED_SECONDS: "3", AVOID_REPLACED_SECONDS: "5" };
+const dispenseEnv = {
+  SWEEP_SECONDS: "0.5",
+  PLACEMENT_PAUSE_SECONDS: "3",
+  AVOID_REFUSED_SECONDS: "3",
+  AVOID_REPLACED_SECONDS: "5",
+};
 
 /** Three instances of match and three of dispense, which are killed and restarted. */
 export function createInstances(test: TestMatch, draws: ReturnType<typeof drawsOf>) {

@@ -32,7 +32,10 @@ export async function run(trial: Trial & { stateDir?: string }): Promise<Verdict
   await createEndpoints(testBed, receivers.url, key);
   const instances = startInstances(instanceCount, {
     ...testBed.env,
-    ...{ WEBHOOK_KEYS: key, PRIVATE_ADDRESSES: "1", SWEEP_SECONDS: "0.2", RETRY_SECONDS: "0.5" },
+    WEBHOOK_KEYS: key,
+    PRIVATE_ADDRESSES: "1",
+    SWEEP_SECONDS: "0.2",
+    RETRY_SECONDS: "0.5",
   });
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, trial.signal]);

@@ -55,7 +55,12 @@ export const moving: Record<string, Play> = {
     const first = (await today(market)) + 1n;
     const items = (of: bigint) =>
       runs.map(({ ref }) => ({
-        ...{ day: of, ...ref, nodeId: market.honest.id, authorizationId: 1n, rate: price, downSeconds: day },
+        day: of,
+        ...ref,
+        nodeId: market.honest.id,
+        authorizationId: 1n,
+        rate: price,
+        downSeconds: day,
       }));
     await market.time.increaseTo(Number(first + 1n) * day);
     await market.escrow.write.settle([runs.map(refOf)]);

@@ -113,7 +113,10 @@ export async function honestLeases(
   const { workspaceId, spec } = await publish(market, { maxPricePerSecond: maxRate }, { replicas });
   const all = Array.from({ length: replicas }, (_, replica) => replica);
   const runs = await runOn(market, market.honest, {
-    ...{ workspaceId, spec, replicas: all, account: market.people.keeper },
+    workspaceId,
+    spec,
+    replicas: all,
+    account: market.people.keeper,
   });
   return { workspaceId, spec, runs };
 }

@@ -96,7 +96,7 @@ describe("the launcher", function () {
     );
   });
 
-  it("runs the former release again when a new one ends or does not become healthy in time", async () => {
+  it("runs the previous release again when a new one ends or does not become healthy in time", async () => {
     for (const [version, then] of [
       ["1.1.0", "process.exit(1);"],
       ["1.2.0", "throw new Error('broken');"],
@@ -116,7 +116,7 @@ describe("the launcher", function () {
   it("ends a release that ignores its end", async () => {
     addPending("1.1.0", "process.removeAllListeners('SIGTERM'); process.on('SIGTERM', () => undefined);");
     launch(1);
-    await eventually("the former release runs again", () => starts().at(-1) === "1.0.0 run installed");
+    await eventually("the previous release runs again", () => starts().at(-1) === "1.0.0 run installed");
   });
 
   it("does not count a stop by the operator against a new release", async () => {
@@ -142,7 +142,7 @@ describe("the launcher", function () {
       await ended;
     }
     launch();
-    await eventually("the former release runs", () => starts().at(-1) === "1.0.0 run installed");
+    await eventually("the previous release runs", () => starts().at(-1) === "1.0.0 run installed");
     expect(read(state("failed"))).to.equal("1.1.0");
   });
 

@@ -122,9 +122,9 @@ describe("an update of the client", function () {
     expect(await update(task())).to.include({ state: "staged" });
   });
 
-  it("refuses older signatures after newer ones, so that nobody brings a former rollout back", async () => {
+  it("refuses older signatures after newer ones, so that nobody brings a previous rollout back", async () => {
     market.rollOut({ release: "1.1.0", paused: "it breaks" });
-    const former = new Map(
+    const previous = new Map(
       readdirSync(join(market.dir, "metadata")).map((name) => [
         name,
         readFileSync(join(market.dir, "metadata", name)),
@@ -132,7 +132,7 @@ describe("an update of the client", function () {
     );
     market.rollOut({ release: "1.1.0", percent: 0 });
     expect(await update(task())).to.include({ because: "not_yet" });
-    for (const [name, bytes] of former) writeFileSync(join(market.dir, "metadata", name), bytes);
+    for (const [name, bytes] of previous) writeFileSync(join(market.dir, "metadata", name), bytes);
     expect((await refusal()).code).to.equal("update_refused");
   });
 

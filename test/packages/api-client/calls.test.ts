@@ -35,18 +35,25 @@ describe("a call of a route", () => {
       status: 400,
       headers: { "x-request-id": "r-1", "retry-after": "7", "content-type": "application/problem+json" },
       body: JSON.stringify({
-        ...{ type: "urn:x", title: "Bad Request", status: 400, detail: "Invalid body cpu: is too large." },
-        ...{ code: "request_invalid", hint: "See /docs.", request_id: "r-1" },
+        type: "urn:x",
+        title: "Bad Request",
+        status: 400,
+        detail: "Invalid body cpu: is too large.",
+        code: "request_invalid",
+        hint: "See /docs.",
+        request_id: "r-1",
         errors: [{ location: "body", pointer: "/cpu", detail: "is too large" }],
       }),
     });
     const error = await failureOf(createApiClient({ url: server.url }).call("GET /v1/keys", {}));
-    expect(error)
-      .to.be.instanceOf(ApiError)
-      .and.to.include({
-        ...{ status: 400, code: "request_invalid", message: "Invalid body cpu: is too large." },
-        ...{ hint: "See /docs.", requestId: "r-1", retryAfter: 7 },
-      });
+    expect(error).to.be.instanceOf(ApiError).and.to.include({
+      status: 400,
+      code: "request_invalid",
+      message: "Invalid body cpu: is too large.",
+      hint: "See /docs.",
+      requestId: "r-1",
+      retryAfter: 7,
+    });
     expect((error as ApiError).errors).to.deep.equal([
       { location: "body", pointer: "/cpu", detail: "is too large" },
     ]);

@@ -57,7 +57,13 @@ export const previousContracts = Object.fromEntries(
 ) as Record<"Escrow" | "Pomc" | "DockerContract" | "Progress", Address>;
 
 const none = {
-  ...{ workspaces: 0, authorizations: 0, rounds: 0, measurers: 0, waves: 0, epochs: 0, batches: 0 },
+  workspaces: 0,
+  authorizations: 0,
+  rounds: 0,
+  measurers: 0,
+  waves: 0,
+  epochs: 0,
+  batches: 0,
 };
 
 /** Both generations, as in a deployment. */

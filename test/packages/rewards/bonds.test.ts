@@ -272,7 +272,10 @@ describe("bonds", () => {
     const grants: bigint[] = [];
     for (const [index, amount] of [80n, 80n, 80n, 200n, 1n, 400n].entries()) {
       const settled = settleBonds(known, {
-        ...{ epoch: index + 1, terms: bond, served: [], grantLimit: unbounded },
+        epoch: index + 1,
+        terms: bond,
+        served: [],
+        grantLimit: unbounded,
         shares: [{ nodeId: 1, account: "0xa", amount }],
       });
       grants.push(sum(settled.grants.map((grant) => grant.amount)));
@@ -282,7 +285,10 @@ describe("bonds", () => {
     expect(grants).to.deep.equal([0n, 0n, 0n, 0n, 0n, 0n]);
     expect(known.get(1)).to.include({ withheld: 841n, highest: 400n });
     const { grants: rest } = settleBonds(known, {
-      ...{ epoch: 7, terms: bond, served: [], grantLimit: unbounded },
+      epoch: 7,
+      terms: bond,
+      served: [],
+      grantLimit: unbounded,
       shares: [{ nodeId: 1, account: "0xa", amount: 390n }],
     });
     expect(rest).to.deep.equal([{ account: "0xa", amount: 31n }]);

@@ -11,8 +11,13 @@ const owner = `0x${"22".repeat(20)}`;
 /** The logs in the order of their times, one a block. */
 function logsOf(events: [time: number, name: string, args: Record<string, unknown>][]): ChainLog[] {
   return events.map(([time, name, args], index) => ({
-    ...{ contract: "Escrow", generation: 1, name, args: { ...lease, ...args } },
-    ...{ block: BigInt(index + 1), logIndex: 0, time },
+    contract: "Escrow",
+    generation: 1,
+    name,
+    args: { ...lease, ...args },
+    block: BigInt(index + 1),
+    logIndex: 0,
+    time,
   }));
 }
 

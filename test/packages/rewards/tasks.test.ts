@@ -8,15 +8,13 @@ const unlimited = 10n ** 30n;
 const amounts = fc.bigInt({ min: 0n, max: 10n ** 24n });
 
 const lease = (changes: Partial<LeaseFacts> = {}): LeaseFacts => ({
-  ...{
-    workspaceId: 1n,
-    replica: 0,
-    lease: 1,
-    nodeId: 1,
-    node: account(1),
-    payer: account(2),
-    feeBasisPoints: 100,
-  },
+  workspaceId: 1n,
+  replica: 0,
+  lease: 1,
+  nodeId: 1,
+  node: account(1),
+  payer: account(2),
+  feeBasisPoints: 100,
   before: { paid: 0n, receipts: 0n },
   now: { paid: 10_000n * token, receipts: 10_000n * token },
   ...changes,
@@ -111,7 +109,10 @@ describe("task incentives", () => {
 describe("the measurers' part", () => {
   const seen = { downMbps: 900n, upMbps: 800n, portsReachable: 4n, diskWriteMibps: 500n };
   const result = (measurerId: number, changes: Partial<MeasurerResult> = {}): MeasurerResult => ({
-    ...{ measurerId, account: account(measurerId), result: seen, median: seen },
+    measurerId,
+    account: account(measurerId),
+    result: seen,
+    median: seen,
     ...changes,
   });
 

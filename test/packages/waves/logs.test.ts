@@ -98,14 +98,15 @@ describe("a list of exceptions", () => {
     expect(one).to.equal("0383010203");
     expect(decodeExceptions(`0x${one}02`)?.size).to.equal(2);
     const invalid = {
-      ...{ cut: one.slice(2), repeated: `${one}0183010203`, before: `${one}0182010203`, whole: "0383ffffff" },
-      ...{
-        longNumber: "820000",
-        silentAsPartial: "0383000000",
-        firstAsOther: "0300",
-        device: "0340",
-        endless: "ffffffffff",
-      },
+      cut: one.slice(2),
+      repeated: `${one}0183010203`,
+      before: `${one}0182010203`,
+      whole: "0383ffffff",
+      longNumber: "820000",
+      silentAsPartial: "0383000000",
+      firstAsOther: "0300",
+      device: "0340",
+      endless: "ffffffffff",
     };
     for (const [name, list] of Object.entries(invalid))
       expect(decodeExceptions(`0x${list}`), name).to.equal(undefined);

@@ -84,8 +84,11 @@ export function waveLogs(waveId: number, fill: number, script: Script): WaveLog[
       logOf(
         "WaveRevealed",
         {
-          ...{ waveId, measurerId: Number(id), exceptions: named(list) },
-          ...{ results: hashOf(`root ${id}`), transcripts: hashOf(`transcripts ${id}`) },
+          waveId,
+          measurerId: Number(id),
+          exceptions: named(list),
+          results: hashOf(`root ${id}`),
+          transcripts: hashOf(`transcripts ${id}`),
         },
         blocks.revealed,
       ),

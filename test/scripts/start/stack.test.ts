@@ -26,9 +26,18 @@ describe("the parts to stop", () => {
     expect(await stack.stopAll((name) => shown.push(name))).to.deep.equal([]);
     expect(shown).to.deep.equal(["pomc, match", "containers", "database", "postgres, chain"]);
     expect(events).to.deep.equal([
-      ...["pomc…", "match…", "pomc", "match"],
-      ...["containers…", "containers", "database…", "database"],
-      ...["postgres…", "chain…", "postgres", "chain"],
+      "pomc…",
+      "match…",
+      "pomc",
+      "match",
+      "containers…",
+      "containers",
+      "database…",
+      "database",
+      "postgres…",
+      "chain…",
+      "postgres",
+      "chain",
     ]);
     expect(stack.isEmpty()).to.equal(true);
   });

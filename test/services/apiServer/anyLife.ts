@@ -5,19 +5,24 @@ const act = <Type extends string>(type: Type) =>
   fc.record({ type: fc.constant(type), size: count(1, 1_000), choice: count(0, 7) });
 
 export const kinds = [
-  ...([
-    "deposit",
-    "gift",
-    "withdraw",
-    "send",
-    "receive",
-    "burn",
-    "publish",
-    "scale",
-    "stop",
-    "start",
-  ] as const),
-  ...(["remove", "pass", "settle", "collect", "receipts", "refund", "reward", "claim"] as const),
+  "deposit",
+  "gift",
+  "withdraw",
+  "send",
+  "receive",
+  "burn",
+  "publish",
+  "scale",
+  "stop",
+  "start",
+  "remove",
+  "pass",
+  "settle",
+  "collect",
+  "receipts",
+  "refund",
+  "reward",
+  "claim",
 ] as const;
 export type ActKind = (typeof kinds)[number];
 export type Act = { type: ActKind; size: number; choice: number };

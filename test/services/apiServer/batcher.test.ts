@@ -35,7 +35,8 @@ describe("a batcher", () => {
   it("keeps batches below a size, and writes a larger item alone", async () => {
     const batches: number[][] = [];
     const batcher = createBatcher({
-      ...{ sizeOf: (item: number) => item, mostSize: 10 },
+      sizeOf: (item: number) => item,
+      mostSize: 10,
       write: async (items: number[]) => {
         batches.push(items);
         return items;

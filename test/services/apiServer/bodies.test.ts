@@ -153,7 +153,8 @@ describe("apiServer: bodies", function () {
     const refused = await partner.post<Problem>("/v1/workspaces", { ...newWorkspace, env });
     expect([refused.status, refused.body.code]).to.deep.equal([400, "config_too_large"]);
     const { status, body } = await partner.post<{ id: string }>("/v1/workspaces", {
-      ...{ ...newWorkspace, waitForNodes: true },
+      ...newWorkspace,
+      waitForNodes: true,
       env: Object.fromEntries(Object.entries(env).slice(0, 15)),
     });
     expect(status).to.equal(201);

@@ -49,7 +49,9 @@ async function startChat() {
     const passed = request({
       // The node's client takes the lease from the path.
       path: incoming.url?.replace(/^\/w\/\d+\/\d+\/\d+/, ""),
-      ...{ port, host: "127.0.0.1", method: incoming.method },
+      port,
+      host: "127.0.0.1",
+      method: incoming.method,
       headers: { "content-type": type },
     });
     passed.once("response", (answer) => {

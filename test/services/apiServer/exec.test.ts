@@ -68,13 +68,19 @@ describe("apiServer: commands in the containers of workspaces", function () {
     const session = await begin("sh", "-c", "echo out; echo err >&2; exit 7");
     const { end, stdout, stderr } = await run(session);
     expect([end.reason, end.exitCode, String(stdout), String(stderr)]).to.deep.equal([
-      ...["exited", 7, "out\n", "err\n"],
+      "exited",
+      7,
+      "out\n",
+      "err\n",
     ]);
     await eventually("the record of the end", async () => (await find(session.id))?.endReason === "exited");
     const recorded = await find(session.id);
     expect(recorded).to.deep.include({
-      ...{ command: ["sh", "-c", "echo out; echo err >&2; exit 7"], exitCode: 7, tty: false },
-      ...{ replica: 0, lease: 4 },
+      command: ["sh", "-c", "echo out; echo err >&2; exit 7"],
+      exitCode: 7,
+      tty: false,
+      replica: 0,
+      lease: 4,
     });
     expect(recorded?.keyId).to.match(/^[0-9a-f]{16}$/);
   });
@@ -275,7 +281,9 @@ describe("apiServer: commands in the containers of workspaces", function () {
     const answered = Promise.withResolvers<number>();
     const asking = request(`${market.url}${to}`, {
       headers: {
-        ...{ connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" },
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-version": "13",
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
         ...(authorization === undefined ? {} : { authorization }),
       },

@@ -86,7 +86,8 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
       for (const [method, { security }] of Object.entries(methods)) {
         if (security.length === 0) continue;
         const init = {
-          ...{ method: method.toUpperCase(), headers: { "content-type": "application/json" } },
+          method: method.toUpperCase(),
+          headers: { "content-type": "application/json" },
           ...(method === "post" ? { body: "{}" } : {}),
         };
         for (const { what, client, code } of callers) {
@@ -116,11 +117,15 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
     );
     const hook = await owner.post<{ id: string }>("/v1/webhooks", { url: "https://partner.example/hook" });
     const ids: Record<string, string> = {
-      ...{ workspaces: workspace, tasks: task, keys: ownKey, webhooks: hook.body.id },
+      workspaces: workspace,
+      tasks: task,
+      keys: ownKey,
+      webhooks: hook.body.id,
     };
     const bodies: Record<string, unknown> = {
-      ...{ "/exec": { command: ["true"] }, "/replay": { since: new Date().toISOString() } },
-      ...{ "/update": { replicas: 2 } },
+      "/exec": { command: ["true"] },
+      "/replay": { since: new Date().toISOString() },
+      "/update": { replicas: 2 },
     };
     let operations = 0;
     for (const [path, methods] of Object.entries(paths)) {
@@ -131,7 +136,8 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
         operations += 1;
         const suffix = path.slice(path.lastIndexOf("/"));
         const answer = await partner.raw(path.replace("{id}", id).replace("{session}", randomUUID()), {
-          ...{ method: method.toUpperCase(), headers: { "content-type": "application/json" } },
+          method: method.toUpperCase(),
+          headers: { "content-type": "application/json" },
           ...(method === "post" ? { body: JSON.stringify(bodies[suffix] ?? {}) } : {}),
         });
         expect([404, 426], `${method} ${path}`).to.include(answer.status);
@@ -148,7 +154,8 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
       expect(JSON.stringify((await partner.get(`/v1/${list}`)).body), list).not.to.include(`"${own}"`);
     }
     const chat = await partner.post("/v1/chat/completions", {
-      ...{ model: `ws-${workspace}`, messages: [{ role: "user", content: "?" }] },
+      model: `ws-${workspace}`,
+      messages: [{ role: "user", content: "?" }],
     });
     expect(codeOf(chat)).to.deep.equal([404, "model_not_found"]);
     expect(codeOf(await partner.post("/v1/tasks", { workspaceId: workspace }))).to.deep.equal([
@@ -213,7 +220,10 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
     expect(body).to.deep.include({ scopes: ["tasks", "read"], expiresAt: "2089-12-31T23:00:00.000Z" });
     const { keys } = (await partner.get<Listed>("/v1/keys")).body;
     expect(keys.find(({ id }) => id === body.id)).to.deep.include({
-      ...{ name: "ci", scopes: ["tasks", "read"], expiresAt: "2089-12-31T23:00:00.000Z", lastUsedAt: null },
+      name: "ci",
+      scopes: ["tasks", "read"],
+      expiresAt: "2089-12-31T23:00:00.000Z",
+      lastUsedAt: null,
     });
     expect(keys.find(({ id }) => partner.apiKey.includes(id))).to.include({ scopes: null, expiresAt: null });
   });

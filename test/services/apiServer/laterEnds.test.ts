@@ -10,7 +10,12 @@ import { eventually } from "../support/context.ts";
 const unreachable = () =>
   new RetryableError("Postgres does not answer.", { code: "database_unreachable", hint: "Try again." });
 const ended = (status: TaskEnd["status"]): TaskEnd => ({
-  ...{ status, served: undefined, httpStatus: 200, result: undefined, error: undefined, durationMs: 1 },
+  status,
+  served: undefined,
+  httpStatus: 200,
+  result: undefined,
+  error: undefined,
+  durationMs: 1,
 });
 
 describe("the end of a task that Postgres does not take", () => {

@@ -49,12 +49,12 @@ export async function openLeaseMarket() {
     const account = privateKeyToAccount(generatePrivateKey());
     await insertNode(gateway.db, { node_id: nodeId, key: account.address.toLowerCase() });
     const tunnels = createTunnels({
-      ...{
-        account,
-        deployment: parseDeployment(deploymentDocument),
-        portOf: (lease: string) => ports.get(lease),
-      },
-      ...{ nodeRequests: answers, logger: createLogger("node", "silent"), signal: stopped.signal },
+      account,
+      deployment: parseDeployment(deploymentDocument),
+      portOf: (lease: string) => ports.get(lease),
+      nodeRequests: answers,
+      logger: createLogger("node", "silent"),
+      signal: stopped.signal,
     });
     tunnels.setGateways([gateway.url]);
     await eventually("the tunnel", () => tunnels.open() === 1);
@@ -79,15 +79,13 @@ export async function openLeaseMarket() {
     otherClient: createClient(other.url, contract),
     /** The port of the program that serves the tasks of workspace 1. */
     serveTasks: (port: number) => ports.set("1/0/4", port),
-    ...{
-      url: api.url,
-      restartApi: api.restart,
-      restartGateway: gateway.restart,
-      db: gateway.db,
-      node,
-      client,
-      keyFor,
-    },
+    url: api.url,
+    restartApi: api.restart,
+    restartGateway: gateway.restart,
+    db: gateway.db,
+    node,
+    client,
+    keyFor,
     /** A client with a key of the wallet; without scopes it may do everything. */
     as: async (owner: string, ...scopes: Scope[]) => client.withKey(await keyFor(owner, ...scopes)),
     /** Gives the replica of workspace 1 a running container. */
@@ -120,13 +118,22 @@ async function startApi(
     const cancellations = createCancellations(db);
     const changes = createChangeFeed({
       url: asRole(databaseUrl, "ngpu_api"),
-      ...{ logger, signal: stopping.signal, onCancel: cancellations.cancel },
+      logger,
+      signal: stopping.signal,
+      onCancel: cancellations.cancel,
     });
     const tasks = createTaskRunner({ db, gateway, runner, cancellations, logger });
     // The routes under test need no chain; those that do are not called.
     const deps = {
-      ...{ db, gateway, changes, tasks, logger, publicUrl: `http://127.0.0.1:${port}` },
-      ...{ deployment: parseDeployment(deploymentDocument), delegate: wallet, network: {} },
+      db,
+      gateway,
+      changes,
+      tasks,
+      logger,
+      publicUrl: `http://127.0.0.1:${port}`,
+      deployment: parseDeployment(deploymentDocument),
+      delegate: wallet,
+      network: {},
     } as unknown as ApiDeps;
     const calls = createCallLog({ db, logger, onEnd: () => undefined });
     const limits = { general: noLimit, signIn: noLimit, writes: noLimit };
@@ -175,9 +182,30 @@ async function stopServer(
 }
 
 const workspace = (id: number) => ({
-  ...{ workspace_id: id, generation: 1, owner: wallet, authorization_id: 1, image: "image", replicas: 1 },
-  ...{ policy: "available", grace_seconds: 60, max_price_per_second: 1, gpu_model: "0x0000000000000000" },
-  ...{ min_vram_mib: 0, min_compute_capability: 0, region: null, gpus: 0, cpu_milli: 500, memory_mib: 256 },
-  ...{ disk_gib: 1, ports: 1, expires_at: 0, config_hash: "0x", config: '{"image":"image","ports":[8080]}' },
-  ...{ status: "open", stopped: false, published_block: 1, published_tx: "0x", block_number: 1 },
+  workspace_id: id,
+  generation: 1,
+  owner: wallet,
+  authorization_id: 1,
+  image: "image",
+  replicas: 1,
+  policy: "available",
+  grace_seconds: 60,
+  max_price_per_second: 1,
+  gpu_model: "0x0000000000000000",
+  min_vram_mib: 0,
+  min_compute_capability: 0,
+  region: null,
+  gpus: 0,
+  cpu_milli: 500,
+  memory_mib: 256,
+  disk_gib: 1,
+  ports: 1,
+  expires_at: 0,
+  config_hash: "0x",
+  config: '{"image":"image","ports":[8080]}',
+  status: "open",
+  stopped: false,
+  published_block: 1,
+  published_tx: "0x",
+  block_number: 1,
 });

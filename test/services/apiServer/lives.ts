@@ -185,7 +185,7 @@ export async function createLife({ chain, db, market }: ApiMarket) {
       );
       const args = [keccak256(toHex(await now())), nodes, payers] as const;
       return call(
-        "receipts",
+        "receiptsPoster",
         "Pomc",
         encodeFunctionData({ abi: pomcAbi, functionName: "commitReceipts", args }),
       );
@@ -236,7 +236,11 @@ export async function createLife({ chain, db, market }: ApiMarket) {
     const dataHash = keccak256(toHex(epoch));
     const total = cumulative + 5n;
     await saveEpoch(db, {
-      ...{ generation: 1, document, dataHash, root: tree.root, total },
+      generation: 1,
+      document,
+      dataHash,
+      root: tree.root,
+      total,
       leaves: leaves.map((leaf) => ({ ...leaf, proof: [] as never })),
     });
     const args = [BigInt(epoch), tree.root, total, dataHash] as const;

@@ -215,11 +215,16 @@ describe("apiServer: what the containers of workspaces write", function () {
     const { status, body } = await partner.get("/v1/workspaces/1/stats");
     expect(status).to.equal(200);
     expect(body).to.deep.equal({
-      ...{ replica: 0, lease: 4, nodeId: 1, time: "2027-01-15T08:00:02.000Z" },
+      replica: 0,
+      lease: 4,
+      nodeId: 1,
+      time: "2027-01-15T08:00:02.000Z",
       cpu: { cores: 0.25, limit: 0.5, throttledSeconds: 0 },
       memory: { bytes: 64 << 20, limitBytes: 256 << 20 },
-      ...{ processes: 3, disk: { readBytes: 0, writtenBytes: 0 } },
-      ...{ network: { receivedBytes: 10, sentBytes: 20 }, gpus: [] },
+      processes: 3,
+      disk: { readBytes: 0, writtenBytes: 0 },
+      network: { receivedBytes: 10, sentBytes: 20 },
+      gpus: [],
     });
     const refused = async (client: Client, of: string) => {
       const answer = await client.get<{ code: string }>(`/v1/workspaces/${of}/stats`);

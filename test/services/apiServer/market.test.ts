@@ -200,17 +200,17 @@ describe("apiServer: public data", () => {
       number: 4,
       emission: "1000",
       terms: {
-        ...{ measurerBasisPoints: 0, taskBasisPoints: 0, nodeTaskBasisPoints: 4_500 },
+        measurerBasisPoints: 0,
+        taskBasisPoints: 0,
+        nodeTaskBasisPoints: 4_500,
         classes: [{ weight: "1000000", rate: "2", ceiling: "1" }],
       },
       nodes: [{ nodeId: 7, account, reached: true, present: 3, counted: 2 }],
       classes: [{ class: 0, pot: "1000", weight: "20", granted: "40" }],
       shares: [{ nodeId: 7, account, class: 0, units: "10", slots: 2, amount: "40" }],
-      ...{
-        tasks: [],
-        bonds: [],
-        bond: { amount: "0", epochs: 0, days: 7, uptimePermille: 900, throughDay: null },
-      },
+      tasks: [],
+      bonds: [],
+      bond: { amount: "0", epochs: 0, days: 7, uptimePermille: 900, throughDay: null },
     };
     await api.db.query(
       "insert into app.epoch (number, root, total, data_hash, document) values (4, '0x04', 40, '0x04', $1)",

@@ -35,7 +35,12 @@ describe("apiServer: the market at a glance and a node's history", () => {
   it("counts nodes, GPUs and prices by model and region, and who was present in each slot", async () => {
     const { body } = await api.client.get<Market>("/v1/market");
     expect(body.nodes).to.deep.equal({
-      ...{ total: 3, online: 3, maintenance: 0, offline: 0, connected: 0, measured: 0 },
+      total: 3,
+      online: 3,
+      maintenance: 0,
+      offline: 0,
+      connected: 0,
+      measured: 0,
     });
     expect(body.gpus).to.deep.equal({ total: 2, free: 2 });
     const price = { lowestPrice: "1000", medianPrice: "1000" };
@@ -47,7 +52,10 @@ describe("apiServer: the market at a glance and a node's history", () => {
     const { slotSeconds } = api.chain.deployment.parameters;
     expect(body.presence).to.deep.equal(
       [100, 101, 102, 104].map((slot) => ({
-        ...{ slot, startsAt: slot * slotSeconds, listed: 3, present: slot === 102 ? 2 : 3 },
+        slot,
+        startsAt: slot * slotSeconds,
+        listed: 3,
+        present: slot === 102 ? 2 : 3,
       })),
     );
     expect(body.heads.map(({ tier }) => tier)).to.have.members(["unsafe", "safe", "finalized"]);
@@ -96,7 +104,10 @@ describe("apiServer: the market at a glance and a node's history", () => {
     const slotsOf = async (path: string) => (await api.client.get<Record<string, unknown>>(path)).body;
     const { slotSeconds } = api.chain.deployment.parameters;
     expect(await slotsOf("/v1/nodes/2/slots")).to.deep.equal({
-      ...{ nodeId: 2, firstSlot: 100, slotSeconds, slots: "110-1" },
+      nodeId: 2,
+      firstSlot: 100,
+      slotSeconds,
+      slots: "110-1",
     });
     expect(await slotsOf("/v1/nodes/1/slots")).to.include({ slots: "111-1" });
     expect(await slotsOf("/v1/nodes/2/slots?limit=2")).to.include({ firstSlot: 103, slots: "-1" });

@@ -48,16 +48,26 @@ describe("apiServer: the proof of a node", () => {
     );
     for (const [index, measurerId] of measurers.entries()) {
       await insertRow(chain, "chain.wave_measurer", {
-        ...{ wave_id: waveId, measurer_id: measurerId, stage: "revealed", block_number: fill + 9 },
-        ...{ chase_root: hashOf("chase"), answers_root: hashOf("answers"), commitment: hashOf(measurerId) },
-        ...{ results_root: hashOf(`results ${measurerId}`), transcripts_root: hashOf("transcripts") },
+        wave_id: waveId,
+        measurer_id: measurerId,
+        stage: "revealed",
+        block_number: fill + 9,
+        chase_root: hashOf("chase"),
+        answers_root: hashOf("answers"),
+        commitment: hashOf(measurerId),
+        results_root: hashOf(`results ${measurerId}`),
+        transcripts_root: hashOf("transcripts"),
         exceptions: keccak256(lists[index] ?? "0x"),
       });
     }
     for (const [index, list] of [...new Set(lists)].entries()) {
       await insertRow(chain, "chain.event_exceptions_published", {
-        ...{ ...at, block_number: fill + 20, log_index: index, wave_id: waveId },
-        ...{ exceptions: keccak256(list), list },
+        ...at,
+        block_number: fill + 20,
+        log_index: index,
+        wave_id: waveId,
+        exceptions: keccak256(list),
+        list,
       });
     }
   }

@@ -71,7 +71,10 @@ describe("apiServer: OpenAPI document", function () {
   it("fails a test whose answer it does not allow", () => {
     const answered = (status: number, body: string, type = "application/json") =>
       api.contract.errorsOf({
-        ...{ method: "GET", path: "/v1/keys", status, body },
+        method: "GET",
+        path: "/v1/keys",
+        status,
+        body,
         headers: new Headers({ "content-type": type, "x-request-id": "a" }),
       });
     expect(answered(200, '{"keys":[]}')).to.deep.equal([]);

@@ -158,7 +158,8 @@ describe("partner-docs", function () {
     const key = /NGPU_API_KEY=(\S+)/.exec(joined.output)?.[1] ?? "";
     const exampleArgs = [
       fileURLToPath(import.meta.resolve("../../../partner-docs/examples/run.ts")),
-      ...["--api", api.url],
+      "--api",
+      api.url,
     ];
     const example = await run(process.execPath, [...exampleArgs, "--key", key, "--image", image]);
     expect(`${example.code} ${example.errors}`).to.equal("0 ");

@@ -17,12 +17,21 @@ export async function untilReceiptOf<Receipt>(
   const { client, deployment } = chain;
   try {
     const sender = await createSender({
-      ...{ pool, client, deployment, logger, signal },
-      ...{ account: accounts.receipts, pollMs: 20 },
+      pool,
+      client,
+      deployment,
+      logger,
+      signal,
+      account: accounts.receiptsPoster,
+      pollMs: 20,
     });
     const round = receiptRound({
-      ...{ pool, sender, deployment, logger },
-      ...{ every: 0, settlementTimeout: 3_600 },
+      pool,
+      sender,
+      deployment,
+      logger,
+      every: 0,
+      settlementTimeout: 3_600,
     });
     return await eventually("the receipt", async () => {
       await chain.pass(2);

@@ -100,8 +100,21 @@ describe("apiServer: statements", function () {
     expect([...life.done.keys()], "acts that a contract accepted").to.have.members([...kinds]);
     const entries = await compared(life, 50);
     expect([...new Set(entries.map(({ kind }) => kind))].sort()).to.deep.equal([
-      ...["bond_returned", "bond_withheld", "burn", "claim", "deposit", "fee_burn", "lease_payment", "lock"],
-      ...["payout", "refund", "reward", "task", "transfer", "unlock", "withdrawal"],
+      "bond_returned",
+      "bond_withheld",
+      "burn",
+      "claim",
+      "deposit",
+      "fee_burn",
+      "lease_payment",
+      "lock",
+      "payout",
+      "refund",
+      "reward",
+      "task",
+      "transfer",
+      "unlock",
+      "withdrawal",
     ]);
   });
 

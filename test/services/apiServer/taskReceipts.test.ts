@@ -76,8 +76,13 @@ describe("apiServer: task receipts", function () {
     expect(await verify(task.id, key.apiKey)).to.deep.include({
       holds: true,
       checks: {
-        ...{ task: true, result: true, status: true },
-        ...{ proof: true, lease: true, payer: true, totals: true },
+        task: true,
+        result: true,
+        status: true,
+        proof: true,
+        lease: true,
+        payer: true,
+        totals: true,
       },
     });
     await api.db.query("update app.receipt set amount = amount + 1 where task_id = $1", [task.id]);

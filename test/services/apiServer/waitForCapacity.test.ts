@@ -34,7 +34,10 @@ describe("apiServer: tasks that wait for a replica", function () {
   const publish = async () => (await partner.post<{ id: string }>("/v1/workspaces", newWorkspace)).body.id;
   const run = (workspaceId: string, more: Record<string, unknown> = {}) =>
     partner.post<Answer>("/v1/tasks", {
-      ...{ workspaceId, input: {}, wait: false, waitForCapacity: { maxSeconds: 600 } },
+      workspaceId,
+      input: {},
+      wait: false,
+      waitForCapacity: { maxSeconds: 600 },
       ...more,
     });
   const show = async (id: string) => (await partner.get<Task>(`/v1/tasks/${id}`)).body;
@@ -71,7 +74,9 @@ describe("apiServer: tasks that wait for a replica", function () {
     const { body: first } = await run(workspaceId);
     const leaving = new AbortController();
     const left = partner.raw("/v1/tasks", {
-      ...{ method: "POST", headers: { "content-type": "application/json" }, signal: leaving.signal },
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      signal: leaving.signal,
       body: JSON.stringify({ workspaceId, waitForCapacity: { maxSeconds: 600 } }),
     });
     await eventually("the second task", async () => {

@@ -180,7 +180,11 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
         logOf(generation, "Escrow", "LeaseClosed", { ...ref, reason: upTo(4) }),
         logOf(generation, "DockerContract", "Released", { ...ref, reason: upTo(5) }),
         logOf(generation, "DockerContract", "PriceLimited", {
-          ...{ workspaceId, replica, lease, pricePerSecond: 2n ** 64n - 1n, until: upTo(1e9) },
+          workspaceId,
+          replica,
+          lease,
+          pricePerSecond: 2n ** 64n - 1n,
+          until: upTo(1e9),
         }),
       ];
     },

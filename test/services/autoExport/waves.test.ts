@@ -59,8 +59,16 @@ describe("waves in the exported chain", function () {
     const seven = [1, 2, 3, 4, 5, 6, 7];
     const lease = { workspaceId: 1n, replica: 0, lease: 1, nodeId: 2 };
     const rules = {
-      ...{ drawn: 6, quorum: 3, spare: 1, leastMemory: 200, leastBandwidth: 100, leastArithmetic: 50 },
-      ...{ counted: 4, passes: 2, lossPermille: 250, keptWaves: 8 },
+      drawn: 6,
+      quorum: 3,
+      spare: 1,
+      leastMemory: 200,
+      leastBandwidth: 100,
+      leastArithmetic: 50,
+      counted: 4,
+      passes: 2,
+      lossPermille: 250,
+      keptWaves: 8,
     };
     const logs = [
       ...marketLogs({ nodes: 5, measurers: 8 }),
@@ -89,7 +97,9 @@ describe("waves in the exported chain", function () {
     expect(byMeasurer(read.statements)).to.deep.equal(byMeasurer(wave.statements));
     expect({ ...read, challenged: 0, drawn: 0, statements: 0 }).to.deep.equal({
       ...wave,
-      ...{ challenged: 0, drawn: 0, statements: 0 },
+      challenged: 0,
+      drawn: 0,
+      statements: 0,
     });
     expect((await current("wave"))[0]).to.deep.include({
       fill_hash: wave.fillHash,

@@ -85,7 +85,9 @@ export async function openByteMarket({
   for (let index = 0; index < 2; index++) {
     const container = await openContainer();
     const { id } = await runWorkspace(api, index === 0 ? partner : other, {
-      ...{ name: "one", nodeId, ports: [8000 + index] },
+      name: "one",
+      nodeId,
+      ports: [8000 + index],
     });
     node.setPort({ workspaceId: id, port: container.port });
     workspaces.push({ id, container });

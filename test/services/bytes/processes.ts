@@ -13,12 +13,16 @@ type SetupOptions = NonNullable<Parameters<typeof setup>[0]>;
 export const apart = {
   startApi: (env) =>
     startProgram({
-      ...{ name: "apiServer", file: "test/chaos/api/server.ts", url: `http://127.0.0.1:${env.PORT}` },
+      name: "apiServer",
+      file: "test/chaos/api/server.ts",
+      url: `http://127.0.0.1:${env.PORT}`,
       env: { ...env, LOG_LEVEL: "info" },
     }),
   startGateway: (env) =>
     startProgram({
-      ...{ name: "gateway", file: "services/gateway/index.ts", url: `http://127.0.0.1:${env.PORT}` },
+      name: "gateway",
+      file: "services/gateway/index.ts",
+      url: `http://127.0.0.1:${env.PORT}`,
       env: { ...env, LOG_LEVEL: "info" },
     }),
 } satisfies Partial<SetupOptions>;
@@ -27,7 +31,9 @@ export const apart = {
 export const limited = {
   startApi: (env) =>
     startProgram({
-      ...{ name: "apiServer", file: "services/apiServer/index.ts", url: `http://127.0.0.1:${env.PORT}` },
+      name: "apiServer",
+      file: "services/apiServer/index.ts",
+      url: `http://127.0.0.1:${env.PORT}`,
       env: { ...env, LOG_LEVEL: "info" },
     }),
 } satisfies Partial<SetupOptions>;

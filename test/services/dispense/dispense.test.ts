@@ -176,7 +176,11 @@ describe("dispense, on a chain with Postgres and Redis", function () {
     ]);
     expect(await eventsOf(workspaceId)).to.deep.equal([
       {
-        ...{ code: "replica_replaced", replica: 0, lease: 1n, node_id: nodes.big, count: 1n },
+        code: "replica_replaced",
+        replica: 0,
+        lease: 1n,
+        node_id: nodes.big,
+        count: 1n,
         details: { why: "the node reported a failure: image is broken" },
       },
     ]);

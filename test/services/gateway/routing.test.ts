@@ -6,8 +6,15 @@ import { type Candidate, rankCandidates } from "../../../services/gateway/routin
 import { createRouter } from "../../../services/gateway/routing/router.ts";
 
 const idle: Candidate<number> = {
-  ...{ key: 0, identity: 0, outstanding: 0, lastUsed: 0, latency: undefined },
-  ...{ health: "well", isNear: true, matched: 0, remembered: 0 },
+  key: 0,
+  identity: 0,
+  outstanding: 0,
+  lastUsed: 0,
+  latency: undefined,
+  health: "well",
+  isNear: true,
+  matched: 0,
+  remembered: 0,
 };
 const candidatesOf = (facts: Partial<Candidate<number>>[]) =>
   facts.map((one, key) => ({ ...idle, identity: key * 7_919 + 1, ...one, key }));

@@ -8,24 +8,32 @@ const maximum = 100_000n;
 const start = 1_700_000_000;
 
 const workspace = {
-  ...{ workspace_id: 1, generation: 1, owner: "0xaa", authorization_id: 1, image: "0x01", replicas: 4 },
-  ...{
-    policy: "available",
-    grace_seconds: 0,
-    max_price_per_second: maximum,
-    gpu_model: "0x0000000000000000",
-  },
-  ...{ min_vram_mib: 0, min_compute_capability: 0, region: null, gpus: 0, cpu_milli: 100, memory_mib: 100 },
-  ...{
-    disk_gib: 1,
-    ports: 0,
-    expires_at: 0,
-    config_hash: "0x",
-    config: "{}",
-    status: "open",
-    stopped: false,
-  },
-  ...{ published_block: 1, published_tx: "0x", block_number: 1 },
+  workspace_id: 1,
+  generation: 1,
+  owner: "0xaa",
+  authorization_id: 1,
+  image: "0x01",
+  replicas: 4,
+  policy: "available",
+  grace_seconds: 0,
+  max_price_per_second: maximum,
+  gpu_model: "0x0000000000000000",
+  min_vram_mib: 0,
+  min_compute_capability: 0,
+  region: null,
+  gpus: 0,
+  cpu_milli: 100,
+  memory_mib: 100,
+  disk_gib: 1,
+  ports: 0,
+  expires_at: 0,
+  config_hash: "0x",
+  config: "{}",
+  status: "open",
+  stopped: false,
+  published_block: 1,
+  published_tx: "0x",
+  block_number: 1,
 };
 
 describe("match: the highest price of a replica that was taken away", () => {
@@ -40,7 +48,10 @@ describe("match: the highest price of a replica that was taken away", () => {
     const place = { block_number: block, block_hash: `0x${block}`, log_index: logIndex, tx_hash: "0x" };
     await insertRow(chain, `chain.event_${event}`, {
       ...Object.fromEntries(content),
-      ...{ ...place, block_time: new Date(0), workspace_id: 1, ...args },
+      ...place,
+      block_time: new Date(0),
+      workspace_id: 1,
+      ...args,
     });
   }
   const assigned = (block: number, replica: number, lease: number, logIndex = 0) =>

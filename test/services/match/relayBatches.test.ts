@@ -9,13 +9,19 @@ import { groupIntoBatches, type RelayItem } from "../../../services/match/relay/
 
 const hex = (bytes: number, digits = "ab"): Hex => `0x${digits.repeat(bytes)}`;
 const spec = {
-  ...{ gpuModel: hex(8), vramMib: 2 ** 24 - 1, computeCapability: 255, region: hex(2) },
+  gpuModel: hex(8),
+  vramMib: 2 ** 24 - 1,
+  computeCapability: 255,
+  region: hex(2),
   total: { gpus: 64, cpuMilli: 2 ** 24 - 1, memoryMib: 2 ** 24 - 1, diskGib: 65_535, ports: 65_535 },
 };
 
 /** A registration as large as it may be. */
 const registration = (gpus: number, consent: number) => ({
-  ...{ key: hex(20), wallet: hex(20), spec, pricePerSecond: 2n ** 64n - 1n },
+  key: hex(20),
+  wallet: hex(20),
+  spec,
+  pricePerSecond: 2n ** 64n - 1n,
   gpuName: "ü".repeat(60),
   gpuUuids: Array.from({ length: gpus }, () => hex(32)),
   deadline: 2n ** 64n - 1n,
@@ -25,7 +31,11 @@ const registration = (gpus: number, consent: number) => ({
 type Row = Omit<RelayItem, "batch">;
 
 const row = (id: number, kind: "register" | "setStatus", message: unknown, unbatched = false): Row => ({
-  ...{ id: BigInt(id), kind, message, signature: hex(65), unbatched },
+  id: BigInt(id),
+  kind,
+  message,
+  signature: hex(65),
+  unbatched,
 });
 
 describe("match: batches of relayed messages", () => {
@@ -41,7 +51,9 @@ describe("match: batches of relayed messages", () => {
         for (const batch of batches) {
           const { contract, functionName } = relayKinds.register;
           const data = encodeFunctionData({
-            ...{ abi: abis[contract] as Abi, functionName, args: relayArgs("register", batch) as unknown[] },
+            abi: abis[contract] as Abi,
+            functionName,
+            args: relayArgs("register", batch) as unknown[],
           });
           expect((data.length - 2) / 2).to.be.at.most(mostCallBytes);
         }

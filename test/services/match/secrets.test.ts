@@ -62,7 +62,9 @@ describe("match: secrets of leases", function () {
     const known = clients.get(nodeId);
     if (known !== undefined) return known;
     const client = createSecretClient({
-      ...{ account: peer.account, deployment: test.market.deployment, deadline: 20_000 },
+      account: peer.account,
+      deployment: test.market.deployment,
+      deadline: 20_000,
       send: (message) => {
         peer.send(message);
         return true;
@@ -116,7 +118,9 @@ describe("match: secrets of leases", function () {
 
   it("need a session", async () => {
     const client = createSecretClient({
-      ...{ account: node.peer.account, deployment: test.market.deployment, send: () => false },
+      account: node.peer.account,
+      deployment: test.market.deployment,
+      send: () => false,
     });
     expect(await codeOf(client.fetch(lease))).to.equal("secrets_unavailable");
   });

@@ -131,7 +131,13 @@ esac
     const journal = openJournal(join(dir, "journal.sqlite"));
     hardware = await probeHardware(dir, limits);
     const session = startSession({
-      ...{ role: "node", account, deployment, version: "1", host: undefined, logger, signal },
+      role: "node",
+      account,
+      deployment,
+      version: "1",
+      host: undefined,
+      logger,
+      signal,
       urls: () => [match.url],
       onMessage: (message) => {
         if (message.type === "relayed") outbox.recordResult(message);
@@ -143,16 +149,14 @@ esac
     const registration = startLoop({ name: "registration", logger, signal, interval: 1_000 }, async () => {
       outbox.resend();
       const id = await ensureRegistered({
-        ...{
-          client,
-          deployment,
-          account,
-          wallet: undefined,
-          walletConsent: undefined,
-          logger,
-          journal,
-          outbox,
-        },
+        client,
+        deployment,
+        account,
+        wallet: undefined,
+        walletConsent: undefined,
+        logger,
+        journal,
+        outbox,
         offer: offerOf(hardware, { region: undefined, price: 10n }),
         status: "online",
         gpus: hardware.gpus,
@@ -162,12 +166,18 @@ esac
       if (id !== undefined) nodeId = id;
     });
     gpus = watchGpus({
-      ...{ hardware, logger, signal },
+      hardware,
+      logger,
+      signal,
       read: () => readGpusAgain(limits),
       onChange: registration.wake,
     });
     const heartbeats = sendHeartbeats({
-      ...{ session, logger, signal, slotSeconds: deployment.parameters.slotSeconds, dataDir: dir },
+      session,
+      logger,
+      signal,
+      slotSeconds: deployment.parameters.slotSeconds,
+      dataDir: dir,
       everySeconds: () => 0.5,
       running: () => [],
       sickGpus: () => hardware.sickGpus,

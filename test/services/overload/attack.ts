@@ -89,11 +89,15 @@ flood("the largest document", 4, () => ({ path: "/openapi.json" }));
 flood("health", 4, () => ({ path: "/healthz" }));
 flood("more than a key may", 8, () => ({ path: "/v1/workspaces?limit=200", headers: own }));
 flood("tasks that never end", 4, () => ({
-  ...{ method: "POST", path: "/v1/tasks", headers: { ...own, ...json } },
+  method: "POST",
+  path: "/v1/tasks",
+  headers: { ...own, ...json },
   body: JSON.stringify({ workspaceId, path: "/", wait: false, input: image }),
 }));
 flood("chats that never end", 40, () => ({
-  ...{ method: "POST", path: "/v1/chat/completions", headers: { ...own, ...json } },
+  method: "POST",
+  path: "/v1/chat/completions",
+  headers: { ...own, ...json },
   body: JSON.stringify({ model: workspaceId, messages: [{ role: "user", content: image }] }),
 }));
 trickle(100, "");

@@ -51,7 +51,7 @@ const { parameters } = deployment;
 const waveProofs = createWaveProofs(parameters.waves);
 const silent = createLogger("test", "silent");
 const limits = {
-  wave: 8,
+  replicas: 8,
   source: 8,
   attempts: 3,
   attemptsWindow: 60,

@@ -10,7 +10,11 @@ import { extremes, extremeValues, fieldsIn, relayExamples, withValue } from "./w
 /** A plausible message of each kind that an open session may send. */
 const messages: Record<string, unknown>[] = [
   {
-    ...{ type: "heartbeat", slot: "1", cpuLoad: 0.5, freeDiskGib: 10, running: ["1/0/1"] },
+    type: "heartbeat",
+    slot: "1",
+    cpuLoad: 0.5,
+    freeDiskGib: 10,
+    running: ["1/0/1"],
     sickGpus: [{ code: "gpu_lost", id: "GPU-1", name: "GPU", detail: "lost" }],
   },
   { type: "live", workspaceId: "1", replica: 0, lease: 1, percent: 5, bytesPerSecond: 10 },
@@ -18,13 +22,14 @@ const messages: Record<string, unknown>[] = [
   { type: "probeFailed", roundId: "1", reason: "no" },
   { type: "measureFailed", roundId: "1", reason: "no" },
   {
-    ...{ type: "waveReveal", waveId: 1, measurerId: 1, results: `0x${"1".repeat(64)}` },
-    ...{
-      transcripts: `0x${"1".repeat(64)}`,
-      exceptions: `0x${"1".repeat(64)}`,
-      salt: `0x${"1".repeat(64)}`,
-      list: "0x",
-    },
+    type: "waveReveal",
+    waveId: 1,
+    measurerId: 1,
+    results: `0x${"1".repeat(64)}`,
+    transcripts: `0x${"1".repeat(64)}`,
+    exceptions: `0x${"1".repeat(64)}`,
+    salt: `0x${"1".repeat(64)}`,
+    list: "0x",
   },
   { type: "prefetched", image: `0x${"1".repeat(64)}`, outcome: "failed", reason: "no" },
 ];

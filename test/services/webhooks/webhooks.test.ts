@@ -36,9 +36,16 @@ describe("webhooks", function () {
     context = createTestContext("webhooks");
     await startWebhooks(
       {
-        ...{ LOG_LEVEL: "silent", HOST: "127.0.0.1", PORT: 0, PRIVATE_ADDRESSES: true },
-        ...{ DATABASE_URL: api.market.urlAs("ngpu_webhooks"), REDIS_URL: api.market.redisUrl },
-        ...{ WEBHOOK_KEYS: [webhookKey], SWEEP_SECONDS: 0.1, RETRY_HOURS: 72, RETRY_SECONDS: 0.2 },
+        LOG_LEVEL: "silent",
+        HOST: "127.0.0.1",
+        PORT: 0,
+        PRIVATE_ADDRESSES: true,
+        DATABASE_URL: api.market.urlAs("ngpu_webhooks"),
+        REDIS_URL: api.market.redisUrl,
+        WEBHOOK_KEYS: [webhookKey],
+        SWEEP_SECONDS: 0.1,
+        RETRY_HOURS: 72,
+        RETRY_SECONDS: 0.2,
       },
       context,
     );
@@ -262,7 +269,11 @@ describe("webhooks", function () {
     expect(first.events).to.deep.equal([]);
     const { body } = await reader.post<{ id: string }>("/v1/workspaces", {
       image: `registry.test/chat@sha256:${"ab".repeat(32)}`,
-      ...{ ports: [8080], cpu: 0.5, memoryMib: 256, diskGib: 1, maxPricePerSecond: "1000000" },
+      ports: [8080],
+      cpu: 0.5,
+      memoryMib: 256,
+      diskGib: 1,
+      maxPricePerSecond: "1000000",
     });
     await reader.delete(`/v1/workspaces/${body.id}`);
     await api.market.exported();
@@ -321,7 +332,9 @@ async function verifiedByAll({ body, headers, event }: Received, secret: string)
   const openai = new OpenAI({ apiKey: "none", webhookSecret: secret });
   expect(await openai.webhooks.unwrap(body, flat(headers))).to.deep.equal(event);
   const request = new Request("http://partner.example/hook", {
-    ...{ method: "POST", body, headers: flat(headers) },
+    method: "POST",
+    body,
+    headers: flat(headers),
   });
   expect(await validateWebhook(request, secret)).to.equal(true);
 }

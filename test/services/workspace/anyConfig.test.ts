@@ -6,10 +6,28 @@ import { runs } from "../../support/runs.ts";
 import { insertAssignment, insertRow, openChainTables } from "../support/chainTables.ts";
 
 const base = {
-  ...{ generation: 1, owner: "0x", authorization_id: 1, image: "0x01", replicas: 1, stopped: false },
-  ...{ policy: "available", grace_seconds: 60, max_price_per_second: 1, gpu_model: "0x", min_vram_mib: 0 },
-  ...{ min_compute_capability: 0, region: null, gpus: 0, cpu_milli: 1, memory_mib: 1, disk_gib: 1, ports: 1 },
-  ...{ expires_at: 0, status: "open", published_block: 1, published_tx: "0x" },
+  generation: 1,
+  owner: "0x",
+  authorization_id: 1,
+  image: "0x01",
+  replicas: 1,
+  stopped: false,
+  policy: "available",
+  grace_seconds: 60,
+  max_price_per_second: 1,
+  gpu_model: "0x",
+  min_vram_mib: 0,
+  min_compute_capability: 0,
+  region: null,
+  gpus: 0,
+  cpu_milli: 1,
+  memory_mib: 1,
+  disk_gib: 1,
+  ports: 1,
+  expires_at: 0,
+  status: "open",
+  published_block: 1,
+  published_tx: "0x",
 };
 
 describe("workspace: a configuration that the chain may have", () => {

@@ -26,7 +26,7 @@ export function Fields({ form, change, images }: Given) {
   return (
     <div className="fields">
       <Field
-        whole
+        wide
         label={t("workspace.image")}
         help={t("deploy.image.help")}
         error={wrongImage ? t("deploy.image.wrong") : undefined}
@@ -85,12 +85,12 @@ export function Fields({ form, change, images }: Given) {
           />
         )}
       </Field>
-      <Field whole label={t("deploy.env")} help={t("deploy.env.help")}>
+      <Field wide label={t("deploy.env")} help={t("deploy.env.help")}>
         {(control) => (
           <textarea {...control} value={form.env} onChange={(event) => change({ env: event.target.value })} />
         )}
       </Field>
-      <Field whole label={t("deploy.command")} help={t("deploy.command.help")}>
+      <Field wide label={t("deploy.command")} help={t("deploy.command.help")}>
         {(control) => (
           <textarea
             {...control}

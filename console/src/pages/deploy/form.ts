@@ -23,9 +23,20 @@ export type Form = {
 const hour = 3_600n;
 
 export const initial: Form = {
-  ...{ name: "", image: "", ports: "8000", command: "", env: "", replicas: "1" },
-  ...{ gpus: "0", gpuModel: "", vramGib: "0", cpu: "1", memoryGib: "1", diskGib: "10" },
-  ...{ region: "", pricePerHour: "1" },
+  name: "",
+  image: "",
+  ports: "8000",
+  command: "",
+  env: "",
+  replicas: "1",
+  gpus: "0",
+  gpuModel: "",
+  vramGib: "0",
+  cpu: "1",
+  memoryGib: "1",
+  diskGib: "10",
+  region: "",
+  pricePerHour: "1",
 };
 
 /** Sizes to begin with. */
@@ -41,14 +52,21 @@ export function formOfWorkspace(workspace: Schema<"Workspace">): Form {
   const config = workspace.config as { ports?: number[]; command?: string[]; env?: Record<string, string> };
   const { image, replicas, gpu, cpu, memoryMib, diskGib, region, maxPricePerSecond } = workspace;
   return {
-    ...{ name: "", image, replicas: String(replicas.wanted), region: region ?? "" },
+    name: "",
+    image,
+    replicas: String(replicas.wanted),
+    region: region ?? "",
     ports: (config.ports ?? []).join(", "),
     command: (config.command ?? []).join("\n"),
     env: Object.entries(config.env ?? {})
       .map(([name, value]) => `${name}=${value}`)
       .join("\n"),
-    ...{ gpus: String(gpu.count), gpuModel: gpu.model ?? "", vramGib: vramOf(gpu.minVramMib) },
-    ...{ cpu: String(cpu), memoryGib: String(memoryMib / 1024), diskGib: String(diskGib) },
+    gpus: String(gpu.count),
+    gpuModel: gpu.model ?? "",
+    vramGib: vramOf(gpu.minVramMib),
+    cpu: String(cpu),
+    memoryGib: String(memoryMib / 1024),
+    diskGib: String(diskGib),
     pricePerHour: decimalOf(BigInt(maxPricePerSecond) * hour),
   };
 }

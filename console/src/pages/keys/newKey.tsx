@@ -12,8 +12,15 @@ import type { Key } from "./types.ts";
 type Scope = NonNullable<Key["scopes"]>[number];
 
 const scopes: readonly Scope[] = [
-  ...(["read", "tasks", "workspaces", "logs", "exec", "payments", "webhooks", "keys"] as const),
-];
+  "read",
+  "tasks",
+  "workspaces",
+  "logs",
+  "exec",
+  "payments",
+  "webhooks",
+  "keys",
+] as const;
 
 type Form = { name: string; scopes: readonly Scope[]; days: string; rate: string; spend: string };
 const empty: Form = { name: "", scopes: [], days: "", rate: "", spend: "" };

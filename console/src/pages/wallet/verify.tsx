@@ -82,8 +82,12 @@ async function verify(reward: RewardState, rpcUrl: string): Promise<Step[]> {
   const epoch = BigInt(reward.epoch ?? 0);
   const facts = await readClaimFacts(rpcUrl, { pomc: reward.pomc as Hex, account, epoch });
   const claim = {
-    ...{ account, epoch, cumulative: BigInt(reward.cumulative), proof: reward.proof as Hex },
-    ...{ claimed: BigInt(reward.claimed), claimable: BigInt(reward.claimable) },
+    account,
+    epoch,
+    cumulative: BigInt(reward.cumulative),
+    proof: reward.proof as Hex,
+    claimed: BigInt(reward.claimed),
+    claimable: BigInt(reward.claimable),
   };
   return verifyClaim(claim, facts);
 }

@@ -48,7 +48,8 @@ function createLogFeed(api: ApiClient, workspaceId: string, replica: number): Lo
   const follow = async (signal: AbortSignal) => {
     const last = state.entries.at(-1)?.cursor;
     const query = {
-      ...{ follow: "true" as const, replica: String(replica) },
+      follow: "true" as const,
+      replica: String(replica),
       ...(last === undefined ? {} : { cursor: last }),
     };
     const lines = api.lines<LogEntry>(

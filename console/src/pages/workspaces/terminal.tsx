@@ -76,7 +76,9 @@ function Session({ id, chosen }: { id: string; chosen: Chosen }) {
           path: { id },
           body: {
             command: chosen.command.trim().split(/\s+/),
-            ...{ replica: chosen.replica, tty: true, ...shown.size() },
+            replica: chosen.replica,
+            tty: true,
+            ...shown.size(),
           },
         },
         { signal: abort.signal },
@@ -86,7 +88,10 @@ function Session({ id, chosen }: { id: string; chosen: Chosen }) {
         { url: api.url, apiKey, api, keyIn: "protocol" },
         { workspaceId: id, id: session.id },
         {
-          ...{ onStdout: shown.write, onStderr: shown.write, stdin: shown.input(), onSize: shown.onSize },
+          onStdout: shown.write,
+          onStderr: shown.write,
+          stdin: shown.input(),
+          onSize: shown.onSize,
           signal: abort.signal,
         },
       );

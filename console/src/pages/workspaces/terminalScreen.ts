@@ -18,8 +18,12 @@ export type Screen = {
 export function openScreen(element: HTMLElement, label: string): Screen {
   const forbidStyles = allowTerminalStyles();
   const terminal = new Terminal({
-    ...{ fontSize: 13, fontFamily: "ui-monospace, Menlo, Consolas, monospace", scrollback: 10_000 },
-    ...{ theme: themeOf(element), screenReaderMode: true, cursorBlink: false },
+    fontSize: 13,
+    fontFamily: "ui-monospace, Menlo, Consolas, monospace",
+    scrollback: 10_000,
+    theme: themeOf(element),
+    screenReaderMode: true,
+    cursorBlink: false,
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);

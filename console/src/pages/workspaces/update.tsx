@@ -43,13 +43,16 @@ export function Update({ workspace }: { workspace: Workspace }) {
         {fields.map(({ name, label, help, lines }) => (
           <Field
             key={name}
-            whole={lines === true || name === "image"}
+            wide={lines === true || name === "image"}
             label={t(label)}
             help={help === undefined ? undefined : t(help)}
           >
             {(control) => {
               const given = {
-                ...{ ...control, spellCheck: false, autoCapitalize: "none", value: form[name] },
+                ...control,
+                spellCheck: false,
+                autoCapitalize: "none",
+                value: form[name],
                 onChange: ({ target }: { target: { value: string } }) =>
                   setForm({ ...form, [name]: target.value }),
               };

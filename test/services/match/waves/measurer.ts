@@ -27,7 +27,13 @@ export function startMeasurer(
   const received: ServerMessage[] = [];
   const session = startSession({
     role: "measurer",
-    ...{ account, deployment, urls, version: "test", host: undefined, logger, signal },
+    account,
+    deployment,
+    urls,
+    version: "test",
+    host: undefined,
+    logger,
+    signal,
     onMessage: (message) => {
       received.push(message);
       if (message.type === "welcome") outbox.resend();
@@ -37,14 +43,20 @@ export function startMeasurer(
   });
   const outbox = createOutbox({ journal, account, deployment, send: session.send, logger });
   const waves = createMeasuredWaves({
-    ...{ client, deployment, journal, outbox, logger, signal },
+    client,
+    deployment,
+    journal,
+    outbox,
+    logger,
+    signal,
     claims: createClaimBook({ client, deployment, journal }),
     send: session.send,
     transcripts: openTranscripts(join(dir, "transcripts")),
     privateAddresses: true,
   });
   return {
-    ...{ received, log },
+    received,
+    log,
     stop: async () => {
       stopped.abort();
       await Promise.all([session.done, waves.idle()]);

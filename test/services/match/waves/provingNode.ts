@@ -50,7 +50,11 @@ export async function joinProvingNode(
   const failures: string[] = [];
   const session = startSession({
     role: "node",
-    ...{ account: peer.account, deployment, urls, version: "test", host: undefined },
+    account: peer.account,
+    deployment,
+    urls,
+    version: "test",
+    host: undefined,
     logger: createLogger("node", "silent"),
     signal: stopped.signal,
     onMessage: (message) => {
@@ -83,7 +87,10 @@ export async function joinProvingNode(
   }
 
   return {
-    ...{ nodeId, account: peer.account, orders, failures },
+    nodeId,
+    account: peer.account,
+    orders,
+    failures,
     stop: async () => {
       clearInterval(beat);
       stopped.abort();

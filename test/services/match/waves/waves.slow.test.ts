@@ -14,8 +14,13 @@ import { joinProvingNode, type ProvingNode } from "./provingNode.ts";
 
 /** Blocks of a second. */
 const waves = {
-  ...{ stride: 1, chance: 2, fillBlocks: 12, chaseBlocks: 20, workBlocks: 16 },
-  ...{ commitBlocks: 12, revealBlocks: 12 },
+  stride: 1,
+  chance: 2,
+  fillBlocks: 12,
+  chaseBlocks: 20,
+  workBlocks: 16,
+  commitBlocks: 12,
+  revealBlocks: 12,
 };
 
 const stages = ["results", "opened", "chase", "answers"] as const;
