@@ -67,7 +67,7 @@ export function createWaveProofs(terms: WaveTerms): WaveProofs {
   /** The last waves, oldest first: as many held ones as standings look back on. */
   async function outcomesUpTo(db: Queryable, newest: WaveRow, until: bigint): Promise<WaveOutcome[]> {
     const first = await judge(db, newest);
-    const found = [first];
+    const found: WaveOutcome[] = [first];
     let held = first.verdict.held ? 1 : 0;
     let before = newest.waveId;
     while (held < countedWaves(first.rules)) {
