@@ -15,7 +15,7 @@ import type { Subject } from "./subject.ts";
 type SubjectFacts = {
   module: string;
   /** What is counted, and how many of them by default. */
-  unit: "kills" | "requests" | "deliveries";
+  unit: "kills" | "requests" | "deliveries" | "waves";
   count: number;
   description: string;
   /** Whether the trial can end before it has done them all. */
@@ -34,6 +34,13 @@ const subjects: Record<string, SubjectFacts> = {
     unit: "kills",
     count: 500,
     description: "tests autoExport under chain reorgs, endpoint failures and Postgres restarts",
+  },
+  liars: {
+    module: "test/chaos/liars/index.ts",
+    unit: "waves",
+    count: 3,
+    description:
+      "stages lies about hardware in waves on the contracts, and says when each is noticed and what it is paid",
   },
   match: {
     module: "test/chaos/match/index.ts",
@@ -61,6 +68,7 @@ type Options = {
   kills?: number;
   requests?: number;
   deliveries?: number;
+  waves?: number;
   seed: number;
   minutes?: number;
   json?: true;

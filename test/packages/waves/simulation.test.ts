@@ -59,7 +59,7 @@ describe("a simulation of waves", function () {
     expect(liars(/rent/).map(({ mostPaid }) => mostPaid)).to.deep.equal([2]);
   });
 
-  it("holds no wave that more than the loss share fails, and keeps what was proven when measurers omit", () => {
+  it("is not stopped by silent names, and keeps what was proven when measurers omit", () => {
     const sweep = (condition: string) => report.sweeps.find((own) => own.condition === condition);
     expect(sweep("35% of the names never answer")).to.deep.include({ per10000: 0 });
     expect(sweep("25% of the names never answer")).to.deep.include({ per10000: 0 });

@@ -1,7 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createBlockClock } from "@ngpu/audit/chainHistory";
+import { readJudgedWaves } from "@ngpu/audit/waveHistory";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import { readWave, readWaves } from "@ngpu/queries/waves";
+import { proofsOf } from "@ngpu/waves/proofs";
 import { waveVerdict } from "@ngpu/waves/verdict";
 import { expect } from "chai";
 import { runs } from "../../../support/runs.ts";
@@ -10,7 +14,7 @@ import { joinMeasurer } from "../client.ts";
 import { type Match, setupMatch, type TestMatch } from "../setup.ts";
 import { type MeasurerProcess, startMeasurer } from "./measurer.ts";
 import { startMiner } from "./miner.ts";
-import { joinProvingNode, type ProvingNode } from "./provingNode.ts";
+import { claimed, joinProvingNode, type ProvingNode } from "./provingNode.ts";
 
 /** Blocks of a second. */
 const waves = {
@@ -124,6 +128,20 @@ describe("match: waves of the proof of hardware", function () {
     const verdict = waveVerdict(wave, wave.rules);
     expect(verdict.devices[0]).to.include({ nodeId: node.nodeId, device: 0, outcome: "passed" });
     expect(wave.statements).to.have.length(1);
+    const terms = test.market.deployment.parameters.waves;
+    const proofs = createWaveProofs(terms);
+    const before = await proofs.upTo(test.db, BigInt(wave.blocks.revealed - 1));
+    const after = await proofs.upTo(test.db, BigInt(wave.blocks.revealed));
+    const [device] = after.devicesOf(node.nodeId);
+    expect(device).to.include({ kind: "cpu", kept: false });
+    expect(device?.claimed).to.deep.equal(claimed.figures);
+    expect(after.isJudged(1n)).to.equal(false);
+    // The same as from the logs alone.
+    const clock = createBlockClock(test.market.client, BigInt(wave.blocks.revealed));
+    const upTo = BigInt(wave.blocks.revealed);
+    const logs = proofsOf(await readJudgedWaves(test.market.client, test.market.deployment, { upTo, clock }));
+    expect(logs.devicesOf(node.nodeId)).to.deep.equal(after.devicesOf(node.nodeId));
+    expect(before.devicesOf(node.nodeId).length).to.be.at.most(1);
   });
 
   // Each kill costs a wave or two. `npm test -- --deep` has all of them.
