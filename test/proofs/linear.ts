@@ -10,7 +10,7 @@ export function linearFacts(facts: readonly Term[], word: Term): Term[] {
     grew = false;
     for (const fact of open) {
       const inputs = inputsOf(fact);
-      if (about.isDisjointFrom(inputs)) continue;
+      if (![...inputs].some((term) => about.has(term))) continue;
       for (const term of inputs) about.add(term);
       found.push(fact);
       open.delete(fact);
