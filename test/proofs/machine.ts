@@ -1,6 +1,7 @@
 // A symbolic machine: every path of a call through compiled code, with unknown words.
 import { bytesOf, readWord, slice, writeWord } from "./bytes.ts";
 import { type CallWorld, enter, leave, startCall } from "./calls.ts";
+import { linearFacts } from "./linear.ts";
 import { arithmetic, copies, environment, type Step } from "./opcodes.ts";
 import type { Solver } from "./smt.ts";
 import { assume, type Code, copyState, type Frame, load, type State, store } from "./state.ts";
@@ -125,9 +126,16 @@ async function valuesOf(solver: Solver, state: State, place: number): Promise<St
   const forks: State[] = [];
   const others: Term[] = [];
   for (;;) {
-    const { kind, model } = await solver.check([...state.facts, ...others, eq(value, word)], QUICK);
+    const question = [...others, eq(value, word)];
+    const { kind, model } = await solver.check([...state.facts, ...question], QUICK);
     if (kind === "unsat") return forks;
-    const found = model.value;
+    let found = model.value;
+    if (kind === "unknown") {
+      // With fewer facts there are as many values or more: a fork that cannot be reached proves and refutes nothing.
+      const easier = await solver.check([...linearFacts(state.facts, word), ...question], QUICK);
+      if (easier.kind === "unsat") return forks;
+      found = easier.model.value;
+    }
     if (found === undefined || forks.length === MOST_VALUES)
       throw new UnsupportedError("an unknown place or shift");
     const fork = copyState(state);
