@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-C0jha6Xi.js";
