@@ -8,6 +8,11 @@ export function addSetupCommands(program: Command): void {
     .description("check this machine, the API, the key, the clock, the balance and the chain")
     .action(lazy(async () => (await import("../setup/doctor.ts")).doctor));
   program
+    .command("mcp")
+    .description("serve the market to an agent: a Model Context Protocol server on stdin and stdout")
+    .option("--read-only", "only tools that change nothing", false)
+    .action(lazy(async () => (await import("../mcp/mcp.ts")).serveMcp));
+  program
     .command("completion")
     .description("print a completion script for a shell")
     .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))

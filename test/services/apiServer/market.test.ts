@@ -262,11 +262,9 @@ describe("apiServer: public data", () => {
     expect(body.paths["/v1/workspaces"]?.post?.security).to.deep.equal([{ apiKey: [] }]);
     expect(body.paths["/v1/network"]?.get?.security).to.deep.equal([]);
     const newWorkspace = body.components.schemas.NewWorkspace;
-    expect(newWorkspace?.properties.replicas).to.include({
-      type: "integer",
-      minimum: 1,
-      maximum: 1_000,
+    expect(newWorkspace?.properties.replicas).to.deep.include({
       default: 1,
+      anyOf: [{ type: "integer", minimum: 1, maximum: 1_000 }, { $ref: "#/components/schemas/Scaling" }],
     });
     expect(newWorkspace?.required).to.include.members([
       "image",
