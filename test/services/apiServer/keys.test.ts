@@ -17,7 +17,7 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
   let api: ApiMarket;
   let partner: Client & { apiKey: string };
   before(async () => {
-    api = await setup({ limits: { signIn: 1_000, perKey: 10_000, writes: 10_000 } });
+    api = await setup({ limits: { signIn: 1_000, perKey: 10_000, writes: 10_000, perAddress: 10_000 } });
     partner = await signIn(api.client, privateKeyToAccount(generatePrivateKey()));
   });
   after(() => api?.stop());
