@@ -16,7 +16,11 @@ export async function showInvoices(
     const { invoices } = await api.call("GET /v1/invoices", {});
     if (settings.json) return print(json(invoices));
     const rows = invoices.map(({ month: name, paid, refunded, total, final }) => [
-      ...[name, tokens(paid), tokens(refunded), tokens(total), final ? "final" : "open"],
+      name,
+      tokens(paid),
+      tokens(refunded),
+      tokens(total),
+      final ? "final" : "open",
     ]);
     return print(table([{ title: "MONTH" }, ...money, { title: "STATE" }], rows));
   }
@@ -25,13 +29,23 @@ export async function showInvoices(
   const { lines, total, final } = invoice;
   if (options.csv) {
     const rows = lines.map((one) => [
-      ...[month, one.workspaceId, one.name ?? "", one.payments, one.paid, one.refunded, one.total],
+      month,
+      one.workspaceId,
+      one.name ?? "",
+      one.payments,
+      one.paid,
+      one.refunded,
+      one.total,
     ]);
     return print([["month,workspaceId,name,payments,paid,refunded,total"], ...rows].join("\n"));
   }
   const rows = lines.map((one) => [
-    ...[one.workspaceId, one.name ?? "", String(one.payments)],
-    ...[tokens(one.paid), tokens(one.refunded), tokens(one.total)],
+    one.workspaceId,
+    one.name ?? "",
+    String(one.payments),
+    tokens(one.paid),
+    tokens(one.refunded),
+    tokens(one.total),
   ]);
   const columns = [{ title: "WORKSPACE" }, { title: "NAME" }, { title: "PAYMENTS", right: true }, ...money];
   print(`${table(columns, rows)}\n\nTotal: ${tokens(total)} NGPU, ${final ? "final" : "not final yet"}.`);

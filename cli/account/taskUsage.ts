@@ -14,7 +14,12 @@ export async function showTaskUsage(settings: Settings, by: string, since: strin
   });
   if (settings.json) return print(json(usage));
   const rows = usage.map(({ group, tasks, succeeded, failed, ms, cost }) => [
-    ...[group, String(tasks), String(succeeded), String(failed), (ms / 1000).toFixed(1), tokens(cost)],
+    group,
+    String(tasks),
+    String(succeeded),
+    String(failed),
+    (ms / 1000).toFixed(1),
+    tokens(cost),
   ]);
   print(table([{ title: by.toUpperCase() }, ...numbers], rows));
 }

@@ -125,7 +125,12 @@ async function closeNext(
   // Nothing was counted before the first epoch.
   const counted = number === 1 ? undefined : await clock.lastBefore(windowOf(number - 1, periods).settledAt);
   const facts = factsOfLogs(logs, {
-    ...{ waves, window, periods, terms, throughDay: before.throughDay, firstTime },
+    waves,
+    window,
+    periods,
+    terms,
+    throughDay: before.throughDay,
+    firstTime,
     asOf: await clock.lastBefore(window.settledAt),
     after: counted?.block ?? 0n,
     blockBefore: (time) => dayBlocks.get(time) ?? 0n,

@@ -64,14 +64,18 @@ async function answer(
 function greeting(asked: unknown) {
   const protocolVersion = revisions.find((one) => one === asked) ?? revisions[0];
   return {
-    ...{ protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "ngpu", version } },
+    protocolVersion,
+    capabilities: { tools: {} },
+    serverInfo: { name: "ngpu", version },
     instructions:
       "Tools of a GPU market. Amounts are decimal strings of token units (1e-18 NGPU). A workspace is published, gets a node and runs; getV1WorkspacesId says why one does not. Running workspaces cost tokens by the second: delete them when they are done.",
   };
 }
 
 const listed = ({ name, description, inputSchema, readOnly, destructive }: Tool) => ({
-  ...{ name, description, inputSchema },
+  name,
+  description,
+  inputSchema,
   annotations: { readOnlyHint: readOnly, destructiveHint: destructive, openWorldHint: true },
 });
 

@@ -27,17 +27,29 @@ export type Tool = {
 
 /** What an agent needs to run programs on the market. Money that a wallet signs, keys and streams are not among them. */
 const routes: readonly string[] = [
-  ...["GET /v1/market", "GET /v1/nodes", "GET /v1/nodes/{id}", "POST /v1/match/explain"],
-  ...[
-    "POST /v1/workspaces",
-    "GET /v1/workspaces",
-    "GET /v1/workspaces/{id}",
-    "GET /v1/workspaces/{id}/events",
-  ],
-  ...["GET /v1/workspaces/{id}/stats", "POST /v1/workspaces/{id}/update", "POST /v1/workspaces/{id}/stop"],
-  ...["POST /v1/workspaces/{id}/start", "DELETE /v1/workspaces/{id}", "POST /v1/tasks", "GET /v1/tasks"],
-  ...["GET /v1/tasks/{id}", "POST /v1/tasks/{id}/cancel", "GET /v1/tasks/{id}/receipt", "GET /v1/models"],
-  ...["GET /v1/account", "GET /v1/usage", "GET /v1/invoices", "GET /v1/invoices/{month}"],
+  "GET /v1/market",
+  "GET /v1/nodes",
+  "GET /v1/nodes/{id}",
+  "POST /v1/match/explain",
+  "POST /v1/workspaces",
+  "GET /v1/workspaces",
+  "GET /v1/workspaces/{id}",
+  "GET /v1/workspaces/{id}/events",
+  "GET /v1/workspaces/{id}/stats",
+  "POST /v1/workspaces/{id}/update",
+  "POST /v1/workspaces/{id}/stop",
+  "POST /v1/workspaces/{id}/start",
+  "DELETE /v1/workspaces/{id}",
+  "POST /v1/tasks",
+  "GET /v1/tasks",
+  "GET /v1/tasks/{id}",
+  "POST /v1/tasks/{id}/cancel",
+  "GET /v1/tasks/{id}/receipt",
+  "GET /v1/models",
+  "GET /v1/account",
+  "GET /v1/usage",
+  "GET /v1/invoices",
+  "GET /v1/invoices/{month}",
 ];
 
 /**
@@ -67,7 +79,8 @@ function toolOf(route: string, operation: Operation, schemas: Record<string, Jso
   };
   const required = Object.keys(parts).filter((part) => part !== "query");
   return {
-    ...{ name: operation.operationId, route },
+    name: operation.operationId,
+    route,
     description: description === undefined ? `${summary}.` : `${summary}. ${description}`,
     inputSchema: withDefinitions(
       { type: "object", properties: parts, required, additionalProperties: false },

@@ -61,7 +61,9 @@ export function auditAssignment(
 ): AssignmentAudit {
   const { args, block } = assigned;
   const named = {
-    ...{ nodeId: number(args.nodeId), price: amount(args.pricePerSecond), decidedAt: amount(args.decidedAt) },
+    nodeId: number(args.nodeId),
+    price: amount(args.pricePerSecond),
+    decidedAt: amount(args.decidedAt),
     position: number(args.position),
   };
   const places = placeBounds(logs, assigned, timesOf);
@@ -88,9 +90,13 @@ export function auditAssignment(
   const priceNow = later.find(({ nodeId }) => nodeId === named.nodeId)?.pricePerSecond;
   const counted = countedExclusions((nodeId) => nodes.find((node) => node.nodeId === nodeId), request);
   return {
-    ...{ ...named, places, excluded, ranking },
+    ...named,
+    places,
+    excluded,
+    ranking,
     checks: {
-      ...{ block: isRecent, place },
+      block: isRecent,
+      place,
       price: named.price === priceNow && named.price <= (chosen?.pricePerSecond ?? 0n),
       excluded:
         listed !== undefined &&

@@ -16,12 +16,23 @@ import { capacityOf, noteSpec, regionOf, unlessZero, type WorkspaceSpec } from "
 /** The events that placements depend on, by contract. */
 export const placementEvents = {
   ComputeNode: [
-    ...["NodeRegistered", "NodeSpecUpdated", "NodeStatusChanged"],
-    ...["HeartbeatsCommitted", "HeartbeatsDisputed", "PresenceChallenged"],
+    "NodeRegistered",
+    "NodeSpecUpdated",
+    "NodeStatusChanged",
+    "HeartbeatsCommitted",
+    "HeartbeatsDisputed",
+    "PresenceChallenged",
   ],
   DockerContract: [
-    ...["WorkspacePublished", "WorkspaceUpdated", "WorkspaceClosed"],
-    ...["Assigned", "StateChanged", "DeleteRequested", "Released", "PriceLimited", "ItemRefused"],
+    "WorkspacePublished",
+    "WorkspaceUpdated",
+    "WorkspaceClosed",
+    "Assigned",
+    "StateChanged",
+    "DeleteRequested",
+    "Released",
+    "PriceLimited",
+    "ItemRefused",
   ],
   Measure: ["MeasureRequested", "MeasureFinalized"],
 } as const;
@@ -71,17 +82,28 @@ function fleetNode(
   const limit = hardwareLimit(proofs, nodeId, registered, declared);
   const { vramMib, ...proven } = provenHardware({ total, free, vramMib: declared.vramMib }, limit);
   const found = measured && {
-    ...{ diskGib: measured.diskFreeGib, ports: measured.portsReachable, block: measured.block },
+    diskGib: measured.diskFreeGib,
+    ports: measured.portsReachable,
+    block: measured.block,
   };
   const leases = own.map(({ spec: { resources }, assignedBlock }) => ({
-    ...{ diskGib: resources.diskGib, assignedBlock },
+    diskGib: resources.diskGib,
+    assignedBlock,
   }));
   return {
-    ...{ nodeId, status, vramMib, computeCapability: number(spec.computeCapability) },
-    ...{ gpuModel, region: regionOf(spec.region), pricePerSecond: price },
+    nodeId,
+    status,
+    vramMib,
+    computeCapability: number(spec.computeCapability),
+    gpuModel,
+    region: regionOf(spec.region),
+    pricePerSecond: price,
     ...provenCapacity(proven, found, leases),
-    ...{ measured: measured !== undefined, uptimePermille, latencyTenthMs: measured?.latencyTenthMs ?? null },
-    ...{ downMbps: measured?.downMbps ?? 0, upMbps: measured?.upMbps ?? 0 },
+    measured: measured !== undefined,
+    uptimePermille,
+    latencyTenthMs: measured?.latencyTenthMs ?? null,
+    downMbps: measured?.downMbps ?? 0,
+    upMbps: measured?.upMbps ?? 0,
     images: new Set(own.filter(({ hasImage }) => hasImage).map(({ spec: { image } }) => image)),
     workspaces: own.map(({ workspaceId }) => workspaceId),
   };

@@ -136,7 +136,8 @@ function assemble(
     return {
       nodeId: row.node_id,
       status: row.status,
-      ...{ gpuModel, vramMib },
+      gpuModel,
+      vramMib,
       computeCapability: row.compute_capability,
       region: nullIfUnset(row.region),
       ...provenCapacity(proven, measurement, own),

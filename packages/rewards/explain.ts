@@ -36,8 +36,13 @@ export const explainedDocument = z.object({
   ),
   tasks: z.array(
     z.object({
-      ...{ workspaceId: units, replica: z.number(), lease: z.number(), nodeId: z.number() },
-      ...{ feeBasisPoints: z.number(), incentive: units, nodeAmount: units },
+      workspaceId: units,
+      replica: z.number(),
+      lease: z.number(),
+      nodeId: z.number(),
+      feeBasisPoints: z.number(),
+      incentive: units,
+      nodeAmount: units,
     }),
   ),
   bonds: z.array(
@@ -100,13 +105,18 @@ export function explainReward(document: Document, nodeId: number): RewardExplana
   const tasks = document.tasks.filter((one) => one.nodeId === nodeId);
   const earned = sum([...shares.map(({ amount }) => amount), ...tasks.map(({ nodeAmount }) => nodeAmount)]);
   return {
-    ...{ nodeId, epoch: document.number, account: node.account, earned },
+    nodeId,
+    epoch: document.number,
+    account: node.account,
+    earned,
     slots: { present: node.present, counted: node.counted },
     reached: node.reached,
     hardware: { judged: node.judged, declared: node.declared, proven: node.proven },
     shares: shares.flatMap((share) => shareOf(document, share)),
     tasks: tasks.map(({ workspaceId, replica, lease, nodeAmount }) => ({
-      ...{ workspaceId, replica, lease },
+      workspaceId,
+      replica,
+      lease,
       amount: nodeAmount,
     })),
     bond: bondOf(document, nodeId),
@@ -136,7 +146,13 @@ function shareOf(
     {
       class: classNames[place] ?? `class ${place}`,
       unit: place === cpuClass ? "millicores" : "MiB",
-      ...{ units: own, slots, unitSlots: own * BigInt(slots), classUnitSlots, pot, granted, amount },
+      units: own,
+      slots,
+      unitSlots: own * BigInt(slots),
+      classUnitSlots,
+      pot,
+      granted,
+      amount,
     },
   ];
 }

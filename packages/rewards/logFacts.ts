@@ -42,7 +42,8 @@ export function presenceOf(
   const known = logs.filter(by(upTo));
   const named = (name: string) => known.filter((log) => log.name === name);
   return {
-    ...{ firstSlot, endSlot },
+    firstSlot,
+    endSlot,
     slots: named("HeartbeatsCommitted")
       .map(heartbeatsOf)
       .filter(({ slot }) => within(slot))
@@ -136,8 +137,17 @@ function lowerCased(terms: TermsArgument): TermsArgument {
   const { measurerBasisPoints, taskBasisPoints, nodeTaskBasisPoints, payerTaskBasisPoints } = terms;
   const { measurerRate, bond, bondEpochs, bondDays, bondUptimePermille, catalogue, classes } = terms;
   return {
-    ...{ measurerBasisPoints, taskBasisPoints, nodeTaskBasisPoints, payerTaskBasisPoints },
-    ...{ measurerRate, bond, bondEpochs, bondDays, bondUptimePermille, catalogue, classes },
+    measurerBasisPoints,
+    taskBasisPoints,
+    nodeTaskBasisPoints,
+    payerTaskBasisPoints,
+    measurerRate,
+    bond,
+    bondEpochs,
+    bondDays,
+    bondUptimePermille,
+    catalogue,
+    classes,
   };
 }
 
@@ -188,7 +198,10 @@ export function factsOfLogs(
   );
   const accounts = new Map(nodes.map(({ nodeId, account }) => [nodeId, account]));
   return {
-    ...{ asOf, terms, slotSeconds, nodes },
+    asOf,
+    terms,
+    slotSeconds,
+    nodes,
     presence: presenceOf(logs.ComputeNode, asOf.block, slots),
     results: measurerResultsOf(logs.Measure, blocks),
     leases: leasesOf([...logs.Escrow, ...logs.Pomc], accounts, blocks, periods),

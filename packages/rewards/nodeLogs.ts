@@ -39,8 +39,11 @@ function change({ versions }: Node, time: number, changes: Partial<NodeVersion>)
 function offerOf(args: Record<string, unknown>) {
   const { gpuModel, vramMib, total } = args.spec as Spec;
   return {
-    ...{ pricePerSecond: amount(args.pricePerSecond), gpuModel: text(gpuModel), vramMib: number(vramMib) },
-    ...{ gpus: number(total.gpus), cpuMilli: number(total.cpuMilli) },
+    pricePerSecond: amount(args.pricePerSecond),
+    gpuModel: text(gpuModel),
+    vramMib: number(vramMib),
+    gpus: number(total.gpus),
+    cpuMilli: number(total.cpuMilli),
   };
 }
 

@@ -64,7 +64,8 @@ async function stream(
   const beginning = await readBeginning(message, take);
   const endOfWhole = async () => ({
     ...endOf(message.statusCode ?? 0),
-    ...{ served, result: await transcript.result() },
+    served,
+    result: await transcript.result(),
   });
   if (beginning.isWhole) {
     const end = await endOfWhole();

@@ -73,7 +73,9 @@ export function createTaskRunner(deps: RunnerDependencies): TaskRunner {
   });
   const state: RunnerState = {
     ...deps,
-    ...{ stopping, inProgress, laterEnds },
+    stopping,
+    inProgress,
+    laterEnds,
     records: createTaskRecords(deps.db),
     capacity: createCapacityQueue(deps),
     background: createBackgroundTasks(),

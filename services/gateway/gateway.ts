@@ -43,7 +43,10 @@ export async function startGateway(
   const view = startReplicaView(context, db, router);
   const { tunnels, rows } = startTunnels(context, env, { db, deployment, metrics });
   listenForChanges({
-    ...{ url: env.DATABASE_URL, channels: [chainChannel, appChannel], logger, signal },
+    url: env.DATABASE_URL,
+    channels: [chainChannel, appChannel],
+    logger,
+    signal,
     onNotice: (channel, payload) => {
       if (channel === chainChannel || payload === undefined || payload === "scaling") view.wake();
     },

@@ -47,13 +47,17 @@ export function leadPomc(options: LeaderOptions): { wake(): void; done: Promise<
   const done = Promise.all([
     epochSender &&
       holdLeadership({
-        ...{ url, logger, signal },
+        url,
+        logger,
+        signal,
         leadership: "pomc",
         lead: (leading) => leadEpochs(epochSender, leading),
       }),
     receiptSender &&
       holdLeadership({
-        ...{ url, logger, signal },
+        url,
+        logger,
+        signal,
         leadership: "receipts",
         lead: (leading) => startReceipts({ ...options, sender: receiptSender }, leading).done,
       }),

@@ -45,7 +45,11 @@ describe("ngpu mcp", () => {
     const accepts = ajv.compile(publish?.inputSchema ?? {});
     const workspace = {
       image: `registry.test/chat@sha256:${"ab".repeat(32)}`,
-      ...{ ports: [8080], cpu: 1, memoryMib: 1024, diskGib: 1, maxPricePerSecond: "1000" },
+      ports: [8080],
+      cpu: 1,
+      memoryMib: 1024,
+      diskGib: 1,
+      maxPricePerSecond: "1000",
     };
     expect(accepts({ body: { ...workspace, replicas: { min: 0, max: 4 } } })).to.equal(true);
     expect(accepts({ body: { ...workspace, replicas: "many" } })).to.equal(false);
@@ -56,7 +60,8 @@ describe("ngpu mcp", () => {
   it("answers an agent's greeting, pings and questions, and no notification", async () => {
     using market = await open(200, {});
     const greeting = await market.ask({
-      ...{ id: 1, method: "initialize" },
+      id: 1,
+      method: "initialize",
       params: { protocolVersion: "2025-03-26", capabilities: {}, clientInfo: { name: "a", version: "1" } },
     });
     expect(greeting?.result).to.deep.include({ protocolVersion: "2025-03-26", capabilities: { tools: {} } });
@@ -96,7 +101,9 @@ describe("ngpu mcp", () => {
     const { result } = (await market.call("getV1WorkspacesId", { path: { id: "7" } })) ?? {};
     expect(result?.isError).to.equal(true);
     expect(JSON.parse(result?.content?.[0]?.text ?? "")).to.include({
-      ...{ code: problem.code, message: problem.detail, hint: problem.hint },
+      code: problem.code,
+      message: problem.detail,
+      hint: problem.hint,
     });
   });
 

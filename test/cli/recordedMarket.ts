@@ -25,17 +25,28 @@ const terms: RewardTerms = {
   ...defaultTerms({ slotSeconds }),
   // A newcomer has 250 units.
   catalogue: trialCatalogue,
-  ...{ measurerBasisPoints: 0, taskBasisPoints: 0, bond: 0n, bondEpochs: 0 },
+  measurerBasisPoints: 0,
+  taskBasisPoints: 0,
+  bond: 0n,
+  bondEpochs: 0,
   classes: [{ weight: 1_000_000n, rate, ceiling: 2n ** 63n }],
 };
 
 const measured = {
-  ...{ absent: false, downMbps: 10, upMbps: 10, latencyTenthMs: 10, portsReachable: 1, diskFreeGib: 10 },
+  absent: false,
+  downMbps: 10,
+  upMbps: 10,
+  latencyTenthMs: 10,
+  portsReachable: 1,
+  diskFreeGib: 10,
   diskWriteMibps: 10,
 };
 const resources = { gpus: 0, cpuMilli: 8_000, memoryMib: 1_024, diskGib: 10, ports: 4 };
 const spec = {
-  ...{ gpuModel: pad("0x", { size: 8 }), vramMib: 0, computeCapability: 0, region: "0x4445" },
+  gpuModel: pad("0x", { size: 8 }),
+  vramMib: 0,
+  computeCapability: 0,
+  region: "0x4445",
   total: resources,
 };
 const word = (digit: string): Hex => `0x${digit.repeat(64)}`;
@@ -61,14 +72,23 @@ export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Plac
     const { encoding, bits } = encodeHeartbeats(1, new Set([1]));
     const slot = first + place;
     return at(blockAt((slot + 1) * slotSeconds), "ComputeNode", "HeartbeatsCommitted", {
-      ...{ slot: BigInt(slot), encoding: encoding === "bitmap" ? 0 : 1, nodeCount: 1, bits },
+      slot: BigInt(slot),
+      encoding: encoding === "bitmap" ? 0 : 1,
+      nodeCount: 1,
+      bits,
     });
   });
   const finalized = { roundId: 1n, nodeId: 1, submissions: 1, median: measured, expiresAt: genesis + 9_000 };
   const settled = blockAt(genesis + epochSeconds + settlementSeconds) + 1;
   const registered = {
-    ...{ nodeId: 1, key, wallet: account, isBound: true, spec },
-    ...{ pricePerSecond: 1n, gpuName: "", gpuUuids: [] },
+    nodeId: 1,
+    key,
+    wallet: account,
+    isBound: true,
+    spec,
+    pricePerSecond: 1n,
+    gpuName: "",
+    gpuUuids: [],
   };
   return [
     at(1, "Pomc", "TermsSet", { fromEpoch: 1n, terms: packTerms(terms) }),
@@ -76,7 +96,11 @@ export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Plac
     at(2, "Measure", "MeasureFinalized", finalized),
     ...heartbeats,
     at(settled, "Pomc", "EpochPosted", {
-      ...{ number: 1n, root, total, dataHash, activatesAt: genesis + 9_000 },
+      number: 1n,
+      root,
+      total,
+      dataHash,
+      activatesAt: genesis + 9_000,
     }),
   ];
 }
@@ -88,13 +112,20 @@ export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMa
   const newest = Math.max(...placed.map(({ block }) => block)) + 10;
   const hashOf = (block: number) => pad(numberToHex(block + 1), { size: 32 });
   const header = (block: number) => ({
-    ...{ number: numberToHex(block), hash: hashOf(block), parentHash: hashOf(block - 1) },
-    ...{ timestamp: numberToHex(genesis + 2 * block), logsBloom: `0x${"f".repeat(512)}` },
+    number: numberToHex(block),
+    hash: hashOf(block),
+    parentHash: hashOf(block - 1),
+    timestamp: numberToHex(genesis + 2 * block),
+    logsBloom: `0x${"f".repeat(512)}`,
   });
   const logs = placed.map(({ block, log }, index) => ({
     ...log,
-    ...{ blockNumber: numberToHex(block), blockHash: hashOf(block), transactionHash: hashOf(index + 500) },
-    ...{ logIndex: numberToHex(index), transactionIndex: "0x0", removed: false },
+    blockNumber: numberToHex(block),
+    blockHash: hashOf(block),
+    transactionHash: hashOf(index + 500),
+    logIndex: numberToHex(index),
+    transactionIndex: "0x0",
+    removed: false,
   }));
   const answer = (method: string, [first]: [string & { fromBlock: Hex; toBlock: Hex }]) => {
     if (method === "eth_chainId") return numberToHex(deploymentDocument.chainId);
@@ -108,7 +139,9 @@ export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMa
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString());
     const one = ({ id, method, params }: { id: number; method: string; params: [never] }) => ({
-      ...{ jsonrpc: "2.0", id, result: answer(method, params ?? []) },
+      jsonrpc: "2.0",
+      id,
+      result: answer(method, params ?? []),
     });
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(Array.isArray(body) ? body.map(one) : one(body)));

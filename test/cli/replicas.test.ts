@@ -8,7 +8,11 @@ describe("the number of replicas on a command line", () => {
     expect(replicasOf("0..4", {})).to.deep.equal({ min: 0, max: 4 });
     const options = { target: "8", idle: "5m", wait: "30s", stopAt: "2030-01-01T00:00:00Z" };
     expect(replicasOf("1..4", options)).to.deep.equal({
-      ...{ min: 1, max: 4, target: 8, idleSeconds: 300, waitSeconds: 30 },
+      min: 1,
+      max: 4,
+      target: 8,
+      idleSeconds: 300,
+      waitSeconds: 30,
       stopAt: "2030-01-01T00:00:00Z",
     });
   });

@@ -137,8 +137,12 @@ describe("verify wave", () => {
     const shares = shown?.verdict.accepted ? shown.verdict.shares : undefined;
     if (shares === undefined) throw new Error("The evidence was not accepted.");
     const lists = {
-      ...{ 1: [{ ...own, shares }], 2: [{ ...own, shares }], 3: [exception(7, 0)], 4: [exception(7, 0)] },
-      ...{ 5: [exception(7, 100)], 6: [] },
+      1: [{ ...own, shares }],
+      2: [{ ...own, shares }],
+      3: [exception(7, 0)],
+      4: [exception(7, 0)],
+      5: [exception(7, 100)],
+      6: [],
     };
     const roots = { chase: chase.root, answers: answers.root };
     const logs = [...base, ...waveLogs(1, fill, { lists, roots, withholding: [7] })];

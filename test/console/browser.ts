@@ -71,8 +71,8 @@ export async function flawsOf({ page, faults }: Visit): Promise<string[]> {
 export async function closePages(browser: Browser): Promise<void> {
   for (const context of browser.contexts()) {
     for (const page of context.pages()) {
-      const text = await page.locator("body").innerText({ timeout: 10_000 }).catch(String);
-      process.stdout.write(`${page.url()} shows:\n${text.slice(0, 2_000)}\n`);
+      const text = await page.locator("body").textContent({ timeout: 10_000 }).catch(String);
+      process.stdout.write(`${page.url()} shows:\n${text?.slice(0, 2_000)}\n`);
     }
     await context.close();
   }

@@ -54,16 +54,24 @@ async function headOf({ db }: Pick<ApiDeps, "db">, name: string, lines: readonly
   const paid = lines.reduce((sum, line) => sum + line.paid, 0n);
   const refunded = lines.reduce((sum, line) => sum + line.refunded, 0n);
   return {
-    ...{ month: name, from: from.toISOString(), until: until.toISOString() },
-    ...{ paid: String(paid), refunded: String(refunded), total: String(paid - refunded) },
+    month: name,
+    from: from.toISOString(),
+    until: until.toISOString(),
+    paid: String(paid),
+    refunded: String(refunded),
+    total: String(paid - refunded),
     final: await isFinalBefore(db, until),
   };
 }
 
 function lineOf({ workspaceId, name, payments, paid, refunded }: InvoiceLine) {
   return {
-    ...{ workspaceId, name, payments },
-    ...{ paid: String(paid), refunded: String(refunded), total: String(paid - refunded) },
+    workspaceId,
+    name,
+    payments,
+    paid: String(paid),
+    refunded: String(refunded),
+    total: String(paid - refunded),
   };
 }
 

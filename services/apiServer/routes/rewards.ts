@@ -110,19 +110,26 @@ const explanation = ({ db }: ApiDeps) =>
 
 function explanationOf({ shares, tasks, bond, hardware, ...found }: RewardExplanation) {
   return {
-    ...{ ...found, earned: String(found.earned) },
+    ...found,
+    earned: String(found.earned),
     hardware: {
       judged: hardware.judged,
       declared: digitsOf(hardware.declared),
       proven: digitsOf(hardware.proven),
     },
     shares: shares.map(({ units, unitSlots, classUnitSlots, pot, granted, amount, ...share }) => ({
-      ...{ ...share, units: String(units), unitSlots: String(unitSlots) },
-      ...{ classUnitSlots: String(classUnitSlots), pot: String(pot), granted: String(granted) },
+      ...share,
+      units: String(units),
+      unitSlots: String(unitSlots),
+      classUnitSlots: String(classUnitSlots),
+      pot: String(pot),
+      granted: String(granted),
       amount: String(amount),
     })),
     tasks: tasks.map(({ workspaceId, amount, ...task }) => ({
-      ...{ ...task, workspaceId: String(workspaceId), amount: String(amount) },
+      ...task,
+      workspaceId: String(workspaceId),
+      amount: String(amount),
     })),
     bond: bond && { ...bond, withheld: String(bond.withheld) },
   };

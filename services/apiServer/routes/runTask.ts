@@ -113,15 +113,25 @@ async function ended(deps: ApiDeps, work: TaskWork, disconnected: AbortSignal): 
 /** The row of a task that has ended, as it is stored. */
 function rowOf({ id, wallet, workspaceId, kind }: TaskWork, end: TaskEnd, times: TaskTimes): TaskRow {
   return {
-    ...{ id, wallet, workspace_id: workspaceId, kind, status: end.status, duration_ms: end.durationMs },
-    ...{ node_id: end.served?.nodeId ?? null, http_status: end.httpStatus ?? null, result: end.result },
+    id,
+    wallet,
+    workspace_id: workspaceId,
+    kind,
+    status: end.status,
+    duration_ms: end.durationMs,
+    node_id: end.served?.nodeId ?? null,
+    http_status: end.httpStatus ?? null,
+    result: end.result,
     error_code: end.error?.code ?? null,
     error_message: end.error?.message ?? null,
     error_hint: end.error?.hint ?? null,
     cold_start_ms: end.served?.waitedMs ?? null,
-    ...{ created_at: times.createdAt, finished_at: times.finishedAt },
+    created_at: times.createdAt,
+    finished_at: times.finishedAt,
     // Receipts are committed in batches, later.
-    ...{ queue_position: null, wait_until: null, has_receipt: false },
+    queue_position: null,
+    wait_until: null,
+    has_receipt: false,
   };
 }
 

@@ -75,7 +75,8 @@ const workspace = (deps: ApiDeps) =>
       ]);
       const reasons = replicaReasons(row, { rows, replicas, placements, now });
       return workspaceOf(row, replicas, placements, {
-        ...{ now, scaling },
+        now,
+        scaling,
         reasons: await withShortfall(deps, partner.wallet, row, reasons),
       });
     },

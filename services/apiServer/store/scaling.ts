@@ -65,8 +65,10 @@ function scaledOf(row: Row, scaling: Scaling, seconds: number): ScaledWorkspace 
     id,
     facts: { scaling, now, replicas, stopped, demand, oldestSentAt },
     state: {
-      ...{ lowerSince: row.lower_since, peak: row.peak ?? settled.peak },
-      ...{ drainFrom: row.drain_from, drainSince: row.drain_since },
+      lowerSince: row.lower_since,
+      peak: row.peak ?? settled.peak,
+      drainFrom: row.drain_from,
+      drainSince: row.drain_since,
     },
   };
 }

@@ -38,7 +38,9 @@ export async function epochFacts(
   const counted = window.number === 1 ? null : await lastBlockBefore(database, previous.settledAt);
   const blocks = { after: counted?.block ?? 0n, upTo: asOf.block };
   return {
-    ...{ asOf, terms, slotSeconds },
+    asOf,
+    terms,
+    slotSeconds,
     nodes: await nodeHistories(database, window, asOf, {
       proofs: await options.proofs.upTo(database, asOf.block),
       from: slots.firstSlot * slotSeconds,

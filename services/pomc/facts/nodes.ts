@@ -64,10 +64,14 @@ export async function nodeHistories(
     const nodeId = Number(row.node_id);
     const known = byNode.get(nodeId) ?? [];
     known.push({
-      ...{ from: row.since, to: row.until, online: row.status === "online" },
+      from: row.since,
+      to: row.until,
+      online: row.status === "online",
       pricePerSecond: BigInt(row.price_per_second),
-      ...{ gpus: Number(row.gpu_count), gpuModel: row.gpu_model },
-      ...{ vramMib: Number(row.vram_mib), cpuMilli: Number(row.cpu_milli) },
+      gpus: Number(row.gpu_count),
+      gpuModel: row.gpu_model,
+      vramMib: Number(row.vram_mib),
+      cpuMilli: Number(row.cpu_milli),
     });
     byNode.set(nodeId, known);
   }

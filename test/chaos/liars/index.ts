@@ -26,7 +26,13 @@ import { measurers, type Name, type StagedWave, stageWave } from "./wave.ts";
 
 /** Blocks of a second. Chase and work have one each. */
 const waves = {
-  ...{ stride: 2, chance: 1, fillBlocks: 6, chaseBlocks: 1, workBlocks: 1, commitBlocks: 4, revealBlocks: 4 },
+  stride: 2,
+  chance: 1,
+  fillBlocks: 6,
+  chaseBlocks: 1,
+  workBlocks: 1,
+  commitBlocks: 4,
+  revealBlocks: 4,
 };
 const slotSeconds = 60;
 
@@ -72,14 +78,19 @@ async function joinAll(market: MarketFixture, kinds: readonly Kind[]): Promise<N
     const nodes = await addNodes(market, keys);
     const messages = await Promise.all(
       nodes.map(async ({ id }) => ({
-        ...{ nodeId: id, devices: [encodeDevice(kind.claimed)], deadline: await soon(market) },
+        nodeId: id,
+        devices: [encodeDevice(kind.claimed)],
+        deadline: await soon(market),
       })),
     );
     const domain = domainOf(market.deployment, "ProofWaves");
     const signatures = await Promise.all(
       messages.map((message, place) =>
         keyOf(keys[place] as string).signTypedData({
-          ...{ domain, types: hardwareClaimTypes, primaryType: "HardwareClaim", message },
+          domain,
+          types: hardwareClaimTypes,
+          primaryType: "HardwareClaim",
+          message,
         }),
       ),
     );
@@ -123,13 +134,20 @@ function paidOf(
     window: windowOf(1, { genesis: 0, epochSeconds: 3_600, settlementSeconds: 0 }),
     schedule: { address: "0x00", emission: 10n ** 21n, epochsBefore: 0 },
     facts: {
-      ...{ asOf: { block: 1n, hash: "0x01" }, terms: defaultTerms({ slotSeconds }), slotSeconds },
+      asOf: { block: 1n, hash: "0x01" },
+      terms: defaultTerms({ slotSeconds }),
+      slotSeconds,
       nodes: nodeHistories(nodes, { reached, proofs: proofsOf(judged) }, { from: 0, to: 3_600 }),
       presence: {
-        ...{ firstSlot: 0, endSlot: 60, disputes: [], challenges: [] },
+        firstSlot: 0,
+        endSlot: 60,
+        disputes: [],
+        challenges: [],
         slots: Array.from({ length: 60 }, (_, slot) => ({ slot, ...bits })),
       },
-      ...{ results: [], leases: [], days: { throughDay: null, served: [] } },
+      results: [],
+      leases: [],
+      days: { throughDay: null, served: [] },
     },
     before: { number: 0, granted: new Map(), bonds: new Map(), throughDay: null },
   });

@@ -134,7 +134,9 @@ export async function openKinds(): Promise<{ kinds: Kind[]; stop: () => Promise<
   const sent: { current?: Answering } = {};
   const kinds: Kind[] = [
     {
-      ...{ kind: "honest", names: honestNames, claimed: cpu },
+      kind: "honest",
+      names: honestNames,
+      claimed: cpu,
       answer: (_wave, name) => {
         sent.current = remembered(proving(provers[name] as Prover));
         return sent.current;
@@ -142,25 +144,35 @@ export async function openKinds(): Promise<{ kinds: Kind[]; stop: () => Promise<
     },
     { kind: "8 × H100 without a GPU", names: 1, claimed: h100, answer: () => none },
     {
-      ...{ kind: "ten names for one box", names: 10, claimed: cpu },
+      kind: "ten names for one box",
+      names: 10,
+      claimed: cpu,
       answer: (wave, name) => (name === wave % 10 ? proving(box) : none),
     },
     { kind: "half the memory, the rest made up", names: 1, claimed: cpu, answer: () => cheating(half) },
     { kind: "memory on a disk", names: 1, claimed: cpu, answer: () => cheating(onDisk(dir)) },
     {
-      ...{ kind: "an answer made before the seed", names: 1, claimed: cpu },
+      kind: "an answer made before the seed",
+      names: 1,
+      claimed: cpu,
       answer: () => cheating({}, (claim) => ({ ...claim, blocks: { ...claim.blocks, chase: pad("0x1") } })),
     },
     {
-      ...{ kind: "another node's answer", names: 1, claimed: cpu },
+      kind: "another node's answer",
+      names: 1,
+      claimed: cpu,
       answer: () => sent.current ?? none,
     },
     {
-      ...{ kind: "an answer after the cut-off", names: 1, claimed: cpu },
+      kind: "an answer after the cut-off",
+      names: 1,
+      claimed: cpu,
       answer: () => ({ ...cheating({}), chase: async () => undefined }),
     },
     {
-      ...{ kind: "another chase after the work's block", names: 1, claimed: cpu },
+      kind: "another chase after the work's block",
+      names: 1,
+      claimed: cpu,
       answer: () => {
         const answering = cheating({});
         return { ...answering, chase: async () => ({ lanes: 16, legs: 1, root: pad("0x2") }) };

@@ -44,8 +44,12 @@ export async function stageWave(
   );
   const hashes: Claim["blocks"] = { fill: wave.fillHash, chase: zeroHash, work: zeroHash, audit: zeroHash };
   const claimOf = ({ nodeId, kind: { claimed } }: Name): Claim => ({
-    ...{ nodeId: BigInt(nodeId), device: 0, bytes: claimed.figures.bytes, blocks: { ...hashes } },
-    ...{ milliseconds: { chase: 1_000, work: 1_000 }, operationsLimit: operationsLimitBy(claimed) },
+    nodeId: BigInt(nodeId),
+    device: 0,
+    bytes: claimed.figures.bytes,
+    blocks: { ...hashes },
+    milliseconds: { chase: 1_000, work: 1_000 },
+    operationsLimit: operationsLimitBy(claimed),
   });
   const each = async <Part>(of: (answering: Answering, claim: Claim) => Promise<Part>): Promise<Part[]> => {
     const parts: Part[] = [];

@@ -20,18 +20,28 @@ const gpu = { gpus: 2, gpuModel: modelHashOf("NVIDIA GeForce RTX 4090"), vramMib
 
 const version = (changes: Partial<NodeVersion> = {}): NodeVersion => ({
   ...cpu,
-  ...{ from: 0, to: null, online: true, pricePerSecond: 1n },
+  from: 0,
+  to: null,
+  online: true,
+  pricePerSecond: 1n,
   ...changes,
 });
 
 const history = (changes: Partial<NodeHistory> = {}): NodeHistory => ({
-  ...{ nodeId: 1, account: account(1), reached: true, proof: provenCpu(64), versions: [version()] },
+  nodeId: 1,
+  account: account(1),
+  reached: true,
+  proof: provenCpu(64),
+  versions: [version()],
   ...changes,
 });
 
 /** Ten slots from 100 on, in which nodes 1 and 2 are present. */
 const presence = {
-  ...{ firstSlot: 100, endSlot: 110, disputes: [], challenges: [] },
+  firstSlot: 100,
+  endSlot: 110,
+  disputes: [],
+  challenges: [],
   slots: Array.from({ length: 10 }, (_, place) => ({
     slot: 100 + place,
     ...encodeHeartbeats(2, new Set([1, 2])),

@@ -80,8 +80,14 @@ describe("the epoch document", () => {
     terms: defaultTerms({ slotSeconds: 60 }),
     nodes: [
       {
-        ...{ nodeId: 1, account: alice, reached: true, present: 2, counted: 2, judged: true },
-        ...{ declared: { cpu: 2n, gpu: 0n }, proven: { cpu: 2n, gpu: 0n } },
+        nodeId: 1,
+        account: alice,
+        reached: true,
+        present: 2,
+        counted: 2,
+        judged: true,
+        declared: { cpu: 2n, gpu: 0n },
+        proven: { cpu: 2n, gpu: 0n },
       },
     ],
     classes: [{ class: 0, pot: 10n, weight: 4n, granted: 10n }],

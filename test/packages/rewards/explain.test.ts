@@ -11,7 +11,10 @@ const periods = { genesis: 6_000, epochSeconds: 600, settlementSeconds: 60 };
 const window = windowOf(1, periods);
 const cpu = { gpus: 0, gpuModel: "0x", vramMib: 0, cpuMilli: 2_000, pricePerSecond: 1n };
 const node = (nodeId: number, changes: { reached?: boolean; online?: boolean } = {}) => ({
-  ...{ nodeId, account: account(nodeId), reached: changes.reached ?? true, proof: provenCpu(2) },
+  nodeId,
+  account: account(nodeId),
+  reached: changes.reached ?? true,
+  proof: provenCpu(2),
   versions: [{ ...cpu, from: 0, to: null, online: changes.online ?? true }],
 });
 
@@ -21,7 +24,10 @@ const facts: EpochFacts = {
   slotSeconds,
   nodes: [node(1), node(2, { reached: false }), node(3, { online: false })],
   presence: {
-    ...{ firstSlot: 100, endSlot: 110, disputes: [], challenges: [] },
+    firstSlot: 100,
+    endSlot: 110,
+    disputes: [],
+    challenges: [],
     slots: Array.from({ length: 10 }, (_, place) => ({
       slot: 100 + place,
       ...encodeHeartbeats(3, new Set([1, 2, 3])),
@@ -30,8 +36,14 @@ const facts: EpochFacts = {
   results: [],
   leases: [
     {
-      ...{ workspaceId: 4n, replica: 0, lease: 2, nodeId: 1, node: account(1), payer: account(9) },
-      ...{ feeBasisPoints: 100, before: { paid: 0n, receipts: 0n } },
+      workspaceId: 4n,
+      replica: 0,
+      lease: 2,
+      nodeId: 1,
+      node: account(1),
+      payer: account(9),
+      feeBasisPoints: 100,
+      before: { paid: 0n, receipts: 0n },
       now: { paid: 20_000n * token, receipts: 5_000n * token },
     },
   ],

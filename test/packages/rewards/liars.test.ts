@@ -36,7 +36,10 @@ const box: Hardware = { gpus: 0, gpuModel: "0x0000000000000000", vramMib: 0, cpu
 function epochOf(nodes: readonly [Hardware, NodeProof][]): bigint[] {
   const histories = nodes.map(
     ([hardware, proof], place): NodeHistory => ({
-      ...{ nodeId: place + 1, account: account(place + 1), reached: true, proof },
+      nodeId: place + 1,
+      account: account(place + 1),
+      reached: true,
+      proof,
       versions: [{ ...hardware, from: 0, to: null, online: true, pricePerSecond: 1n }],
     }),
   );
@@ -46,9 +49,17 @@ function epochOf(nodes: readonly [Hardware, NodeProof][]): bigint[] {
     window,
     schedule: { address: "0x00", emission, epochsBefore: 0 },
     facts: {
-      ...{ asOf: { block: 1n, hash: "0x01" }, terms, slotSeconds, nodes: histories, results: [], leases: [] },
+      asOf: { block: 1n, hash: "0x01" },
+      terms,
+      slotSeconds,
+      nodes: histories,
+      results: [],
+      leases: [],
       presence: {
-        ...{ firstSlot: 0, endSlot: slots, disputes: [], challenges: [] },
+        firstSlot: 0,
+        endSlot: slots,
+        disputes: [],
+        challenges: [],
         slots: Array.from({ length: slots }, (_, slot) => ({ slot, ...bits })),
       },
       days: { throughDay: null, served: [] },

@@ -13,7 +13,11 @@ export const token = 10n ** 18n;
 export function plainTerms(changes: Partial<RewardTerms> = {}): RewardTerms {
   return {
     ...defaultTerms({ slotSeconds: 60 }),
-    ...{ measurerBasisPoints: 0, taskBasisPoints: 0, bond: 0n, bondEpochs: 0, bondDays: 1 },
+    measurerBasisPoints: 0,
+    taskBasisPoints: 0,
+    bond: 0n,
+    bondEpochs: 0,
+    bondDays: 1,
     classes: [
       { weight: 500_000n, rate: 10n ** 12n, ceiling: 10n },
       { weight: 500_000n, rate: 10n ** 12n, ceiling: 10n },
@@ -58,7 +62,11 @@ export function provenGpus(name: string, count: number, share = 0.5): ProvenDevi
 export const account = (n: number) => `0x${n.toString(16).padStart(40, "0")}`;
 
 export const claimant = (changes: Partial<Claimant>): Claimant => ({
-  ...{ nodeId: 1, account: account(1), class: 0, units: 1_000n, slots: 60 },
+  nodeId: 1,
+  account: account(1),
+  class: 0,
+  units: 1_000n,
+  slots: 60,
   ...changes,
 });
 

@@ -18,8 +18,13 @@ let block = 0n;
 const log = (name: string, args: Record<string, unknown>): ChainLog => {
   block += 1n;
   return {
-    ...{ contract: "ComputeNode", generation: 1, name, args: { nodeId: 1, ...args } },
-    ...{ block, logIndex: 0, time: Number(block) },
+    contract: "ComputeNode",
+    generation: 1,
+    name,
+    args: { nodeId: 1, ...args },
+    block,
+    logIndex: 0,
+    time: Number(block),
   };
 };
 const registered = (isBound: boolean) =>

@@ -7,7 +7,9 @@ describe("liars among nodes and measurers, on the contracts", function () {
 
   it("are noticed in their first wave and paid nothing, and the honest nodes are paid", async () => {
     const { ok, figures, text } = await run({
-      ...{ kills: 3, seed: 1, signal: new AbortController().signal },
+      kills: 3,
+      seed: 1,
+      signal: new AbortController().signal,
       progress: () => undefined,
     });
     process.stdout.write(`${text}\n`);

@@ -43,7 +43,10 @@ describe("what waves proved of a node", () => {
     expect(hardwareLimit(proofs, 1, 1n, declared)).to.include({ memoryMib, gpus: 0, vramMib: 0 });
     const failed = proofsAfter([failing(2), failing(2), failing(2)]);
     expect(hardwareLimit(failed, 2, 1n, declared)).to.deep.equal({
-      ...{ gpus: 0, vramMib: 0, cpuMilli: 0, memoryMib: 0 },
+      gpus: 0,
+      vramMib: 0,
+      cpuMilli: 0,
+      memoryMib: 0,
     });
     expect(hardwareLimit(failed, 9, 1n, declared)?.cpuMilli).to.equal(0);
   });

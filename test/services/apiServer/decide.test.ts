@@ -93,7 +93,10 @@ describe("apiServer: the status of a workspace", () => {
     const statusWith = (milestone: ReplicaFacts["milestone"]) =>
       workspaceStatus({
         wanted: 1,
-        ...{ status: "open", stopped: false, expiresAt: 0, now: 10 },
+        status: "open",
+        stopped: false,
+        expiresAt: 0,
+        now: 10,
         replicas: [{ ...started, milestone }],
       });
     expect([statusWith("downloading"), statusWith("verified")]).to.deep.equal(["distributing", "starting"]);

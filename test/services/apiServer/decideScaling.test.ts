@@ -10,7 +10,12 @@ import {
 
 const scaling = { min: 0, max: 4, target: 2, idleSeconds: 60, waitSeconds: 300 };
 const facts = (given: Partial<ScalingFacts>): ScalingFacts => ({
-  ...{ scaling, now: 1_000, replicas: 1, stopped: false, demand: 0, oldestSentAt: null },
+  scaling,
+  now: 1_000,
+  replicas: 1,
+  stopped: false,
+  demand: 0,
+  oldestSentAt: null,
   ...given,
 });
 

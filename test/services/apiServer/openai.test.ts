@@ -10,15 +10,25 @@ type Json = Record<string, unknown>;
 
 const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
 const chunk = (delta: Json, finish: string | null = null) => ({
-  ...{ id: "c", object: "chat.completion.chunk", created: 1, model: "m" },
+  id: "c",
+  object: "chat.completion.chunk",
+  created: 1,
+  model: "m",
   choices: [{ index: 0, delta, finish_reason: finish }],
 });
 const tool = { id: "t", type: "function", function: { name: "add", arguments: '{"a":1}' } };
 const response = {
-  ...{ id: "r", object: "response", created_at: 1, status: "completed", model: "m" },
+  id: "r",
+  object: "response",
+  created_at: 1,
+  status: "completed",
+  model: "m",
   output: [
     {
-      ...{ id: "o", type: "message", role: "assistant", status: "completed" },
+      id: "o",
+      type: "message",
+      role: "assistant",
+      status: "completed",
       content: [{ type: "output_text", text: "Hello", annotations: [] }],
     },
   ],
@@ -26,20 +36,31 @@ const response = {
 /** What engines answer, by path. */
 const answers: Record<string, Json> = {
   "/v1/chat/completions": {
-    ...{ id: "c", object: "chat.completion", created: 1, model: "m", usage },
+    id: "c",
+    object: "chat.completion",
+    created: 1,
+    model: "m",
+    usage,
     choices: [
       {
-        ...{ index: 0, finish_reason: "tool_calls" },
+        index: 0,
+        finish_reason: "tool_calls",
         message: { role: "assistant", content: null, tool_calls: [tool] },
       },
     ],
   },
   "/v1/completions": {
-    ...{ id: "t", object: "text_completion", created: 1, model: "m", usage },
+    id: "t",
+    object: "text_completion",
+    created: 1,
+    model: "m",
+    usage,
     choices: [{ index: 0, text: "there", finish_reason: "stop", logprobs: null }],
   },
   "/v1/embeddings": {
-    ...{ object: "list", model: "m", usage },
+    object: "list",
+    model: "m",
+    usage,
     data: [{ object: "embedding", index: 0, embedding: [0.5, -0.25] }],
   },
   "/v1/responses": response,
@@ -175,7 +196,8 @@ describe("apiServer: OpenAI's own client", function () {
     const headers = { "x-ngpu-timeout": "1" };
     const late = client.completions.create({ model: "1", prompt: "wait" }, { headers });
     expect(await late.then(undefined, (error: { status: number; code: string }) => error)).to.include({
-      ...{ status: 504, code: "replica_timeout" },
+      status: 504,
+      code: "replica_timeout",
     });
   });
 
@@ -190,7 +212,9 @@ describe("apiServer: OpenAI's own client", function () {
       const { body } = await own.get<Usage>(`/v1/usage?by=${by}`);
       const sumOf = (name: "tasks" | "failed") => body.usage.reduce((sum, one) => sum + one[name], 0);
       expect([body.by, String(sumOf("tasks")), String(sumOf("failed"))]).to.deep.equal([
-        ...[by, rows[0]?.tasks, rows[0]?.failed],
+        by,
+        rows[0]?.tasks,
+        rows[0]?.failed,
       ]);
       expect(body.usage.some(({ cost }) => BigInt(cost) > 0n)).to.equal(true);
       const csv = await (await own.raw(`/v1/usage?by=${by}&format=csv`)).text();

@@ -59,7 +59,8 @@ describe("apiServer: replicas that follow the requests in progress", function ()
   const show = async () => (await partner.get<Workspace>(`/v1/workspaces/${id}`)).body;
   const chat = () => partner.raw("/v1/chat/completions", chatOf(id));
   const chatOf = (model: string) => ({
-    ...{ method: "POST", headers: { "content-type": "application/json" } },
+    method: "POST",
+    headers: { "content-type": "application/json" },
     body: JSON.stringify({ model, messages: [{ role: "user", content: "?" }] }),
   });
   const task = (path = "/", more: object = {}) =>
@@ -112,8 +113,10 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     lease = await bringUp(api, id, { name: "scales", nodeId });
     expect(await show()).to.deep.include({ status: "running", replicas: { wanted: 1, running: 1 } });
     expect((await show()).scaling).to.deep.equal({
-      ...{ ...range, waitSeconds: 300 },
-      ...{ replicas: null, refusal: null },
+      ...range,
+      waitSeconds: 300,
+      replicas: null,
+      refusal: null,
     });
     const { body } = await task();
     expect([body.status, body.coldStartMs]).to.deep.equal(["succeeded", null]);

@@ -23,7 +23,11 @@ describe("match: the cosigner", function () {
 
   const start = (instance: string) =>
     bed.start<CosignerOptions>(startCosigner, {
-      ...{ instance, account: accounts.cosigner, lossSeconds: 3, lossShare: 0.3, lossFloor: 1 },
+      instance,
+      account: accounts.cosigner,
+      lossSeconds: 3,
+      lossShare: 0.3,
+      lossFloor: 1,
     });
   const cosigned = (slot: bigint) =>
     eventually(`slot ${slot} is cosigned`, () => readCosigned(bed.db, slot), 60_000);
@@ -40,15 +44,13 @@ describe("match: the cosigner", function () {
     start("one");
     const { encoding, nodeCount, bits, signature } = await cosigned(slot);
     expect([...decodeHeartbeats({ encoding, nodeCount, bits })].sort((a, b) => a - b)).to.deep.equal([
-      ...[1, 2, 7, 300],
+      1, 2, 7, 300,
     ]);
     const signer = await recoverTypedDataAddress({
-      ...{
-        domain,
-        types: { HeartbeatSlot: cosignTypes.HeartbeatSlot },
-        primaryType: "HeartbeatSlot",
-        signature,
-      },
+      domain,
+      types: { HeartbeatSlot: cosignTypes.HeartbeatSlot },
+      primaryType: "HeartbeatSlot",
+      signature,
       message: { slot, encoding: encoding === "bitmap" ? 0 : 1, nodeCount, bits },
     });
     expect(signer).to.equal(accounts.cosigner.address);
@@ -135,11 +137,11 @@ describe("match: the cosigner", function () {
     });
     expect(statement?.nodeId).to.equal(1);
     const signer = await recoverTypedDataAddress({
-      ...{ domain, types: { NodeOffline: cosignTypes.NodeOffline }, primaryType: "NodeOffline" },
-      ...{
-        message: { nodeId: 1, deadline: statement?.deadline ?? 0n },
-        signature: statement?.signature ?? "0x",
-      },
+      domain,
+      types: { NodeOffline: cosignTypes.NodeOffline },
+      primaryType: "NodeOffline",
+      message: { nodeId: 1, deadline: statement?.deadline ?? 0n },
+      signature: statement?.signature ?? "0x",
     });
     expect(signer).to.equal(accounts.cosigner.address);
   });

@@ -95,7 +95,10 @@ const tables = [
   ...["heartbeat_ack", "heartbeat_proposal", "heartbeat_cosigned", "offline_statement", "absence"].map(
     (name) => `app.${name}`,
   ),
-  ...["app.match_instance", "chain.heartbeat_slot", "chain.event_heartbeats_disputed", "chain.node"],
+  "app.match_instance",
+  "chain.heartbeat_slot",
+  "chain.event_heartbeats_disputed",
+  "chain.node",
 ];
 
 async function empty(db: Database): Promise<void> {

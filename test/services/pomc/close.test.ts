@@ -196,33 +196,63 @@ describe("closing an epoch from the exported chain", () => {
     await market.chain.query("delete from chain.event_terms_set");
     await market.setTerms({ taskBasisPoints: 1_000 });
     await insertRow(market.chain, "chain.spending_authorization", {
-      ...{ authorization_id: 1, generation: 1, owner: key(5), delegate: key(6), max_rate: 1, daily: paid },
-      ...{ total: paid },
-      ...{ scope: hash(0), expiry: 2_000_000_000, revoked: false, block_number: 1 },
+      authorization_id: 1,
+      generation: 1,
+      owner: key(5),
+      delegate: key(6),
+      max_rate: 1,
+      daily: paid,
+      total: paid,
+      scope: hash(0),
+      expiry: 2_000_000_000,
+      revoked: false,
+      block_number: 1,
     });
     await insertRow(market.chain, "chain.lease", {
-      ...{ workspace_id: 1, replica: 0, lease: 1, generation: 1, node_id: 1, authorization_id: 1, rate: 1 },
-      ...{ running: true, closed: false, settled: paid, refunded: 0, block_number: 2 },
-      ...{ clock: "running", lock: 0, from_lock: 0 },
+      workspace_id: 1,
+      replica: 0,
+      lease: 1,
+      generation: 1,
+      node_id: 1,
+      authorization_id: 1,
+      rate: 1,
+      running: true,
+      closed: false,
+      settled: paid,
+      refunded: 0,
+      block_number: 2,
+      clock: "running",
+      lock: 0,
+      from_lock: 0,
     });
     await insertRow(market.chain, "chain.lease_receipt", {
-      ...{ workspace_id: 1, replica: 0, lease: 1, amount: paid / 2n, block_number: 2 },
+      workspace_id: 1,
+      replica: 0,
+      lease: 1,
+      amount: paid / 2n,
+      block_number: 2,
     });
     await insertRow(market.chain, "chain.event_refunded", {
       ...at,
-      ...{
-        block_number: 3,
-        block_time: new Date((genesis + 6) * 1_000),
-        workspace_id: 1,
-        node_id: 1,
-        replica: 0,
-      },
-      ...{ lease: 1, owner: key(5), day, down_seconds: 1, amount: paid / 10n },
+      block_number: 3,
+      block_time: new Date((genesis + 6) * 1_000),
+      workspace_id: 1,
+      node_id: 1,
+      replica: 0,
+      lease: 1,
+      owner: key(5),
+      day,
+      down_seconds: 1,
+      amount: paid / 10n,
     });
     await insertRow(market.chain, "chain.event_collected", {
       ...at,
-      ...{ block_number: blockAt(payout), block_time: new Date(payout * 1_000), node_id: 1, '"to"': key(1) },
-      ...{ amount: paid, fee: paid / 100n },
+      block_number: blockAt(payout),
+      block_time: new Date(payout * 1_000),
+      node_id: 1,
+      '"to"': key(1),
+      amount: paid,
+      fee: paid / 100n,
     });
     await addBlocks(market.chain, 1, blockAt(windowOf(epoch + 1, deployment.parameters).settledAt));
     await market.close();
@@ -231,8 +261,11 @@ describe("closing an epoch from the exported chain", () => {
     expect(granted.map(({ number }) => Number(number))).to.deep.equal([epoch]);
     const incentive = ((paid * 9n) / 10n + paid / 2n) / 200n;
     expect(granted[0].tasks[0]).to.include({
-      ...{ node: key(1), payer: key(5), incentive: String(incentive) },
-      ...{ nodeAmount: String((incentive * 45n) / 100n), payerAmount: String((incentive * 45n) / 100n) },
+      node: key(1),
+      payer: key(5),
+      incentive: String(incentive),
+      nodeAmount: String((incentive * 45n) / 100n),
+      payerAmount: String((incentive * 45n) / 100n),
     });
   });
 
@@ -246,21 +279,39 @@ describe("closing an epoch from the exported chain", () => {
       block_number: 2,
     };
     const values = (prefix: string, down: number) => ({
-      ...{ [`${prefix}_absent`]: false, [`${prefix}_down_mbps`]: down, [`${prefix}_up_mbps`]: 50 },
-      ...{ [`${prefix}_latency_tenth_ms`]: 10, [`${prefix}_ports_reachable`]: 1 },
-      ...{ [`${prefix}_disk_free_gib`]: 10, [`${prefix}_disk_write_mibps`]: 300 },
+      [`${prefix}_absent`]: false,
+      [`${prefix}_down_mbps`]: down,
+      [`${prefix}_up_mbps`]: 50,
+      [`${prefix}_latency_tenth_ms`]: 10,
+      [`${prefix}_ports_reachable`]: 1,
+      [`${prefix}_disk_free_gib`]: 10,
+      [`${prefix}_disk_write_mibps`]: 300,
     });
     for (const [place, down] of [100, 90, 5_000].entries()) {
       await insertRow(market.chain, "chain.measurer", {
-        ...{ measurer_id: place + 1, key: key(50 + place), wallet: null, region: null, block_number: 1 },
+        measurer_id: place + 1,
+        key: key(50 + place),
+        wallet: null,
+        region: null,
+        block_number: 1,
       });
       await insertRow(market.chain, "chain.event_measure_submitted", {
-        ...{ ...at, log_index: place, round_id: 9, node_id: 1, measurer_id: place + 1, port: 1 },
+        ...at,
+        log_index: place,
+        round_id: 9,
+        node_id: 1,
+        measurer_id: place + 1,
+        port: 1,
         ...values("result", down),
       });
     }
     await insertRow(market.chain, "chain.event_measure_finalized", {
-      ...{ ...at, log_index: 5, round_id: 9, node_id: 1, submissions: 3, expires_at: genesis + 3_600 },
+      ...at,
+      log_index: 5,
+      round_id: 9,
+      node_id: 1,
+      submissions: 3,
+      expires_at: genesis + 3_600,
       ...values("median", 100),
     });
     await addBlocks(market.chain, 1, blockAt(first.settledAt));

@@ -7,9 +7,15 @@ const token = 10n ** 18n;
 
 /** Terms that grant CPUs the complete emission: no measurers, no tasks, no bond. Tests change what they are about. */
 export const simpleTerms: RewardTerms = {
-  ...{ measurerBasisPoints: 0, taskBasisPoints: 0, nodeTaskBasisPoints: 4_500, payerTaskBasisPoints: 4_500 },
+  measurerBasisPoints: 0,
+  taskBasisPoints: 0,
+  nodeTaskBasisPoints: 4_500,
+  payerTaskBasisPoints: 4_500,
   measurerRate: token,
-  ...{ bond: 0n, bondEpochs: 0, bondDays: 1, bondUptimePermille: 900 },
+  bond: 0n,
+  bondEpochs: 0,
+  bondDays: 1,
+  bondUptimePermille: 900,
   catalogue: trialCatalogue,
   classes: [{ weight: 1_000_000n, rate: token, ceiling: 10n ** 12n }],
 };
@@ -29,7 +35,11 @@ export async function insertTerms(
     value,
   ]);
   await insertRow(chain, "chain.event_terms_set", {
-    ...{ block_number: 1, log_index: fromEpoch, generation, block_hash: "0x01", tx_hash: "0x01" },
+    block_number: 1,
+    log_index: fromEpoch,
+    generation,
+    block_hash: "0x01",
+    tx_hash: "0x01",
     block_time: new Date(1_700_000_000_000),
     from_epoch: fromEpoch,
     ...Object.fromEntries(columns),
