@@ -26,11 +26,7 @@ in place. A lost or stolen key is replaced by the wallet:</p>
 `},{kind:`commands`,text:`ngpu node set-key 42 --key-file node.key --api https://market.example --wallet wallet.key
 ngpu node revoke-key 42 --api https://market.example --wallet wallet.key`}]},{id:`update`,title:`Update`,parts:[{kind:`text`,html:`<p>Clients install the market&#39;s signed releases by themselves, while leases run on. This does it now:</p>
 `},{kind:`commands`,text:`sudo ngpu-node update --check
-<<<<<<<< HEAD:console/built/assets/operators-gO46TIol.js
 sudo ngpu-node update`},{kind:`text`,html:`<p>Result: the versions of the market and of this machine; then the new one runs, or the previous one runs on with the
-========
-sudo ngpu-node update`},{kind:`text`,html:`<p>Result: the versions of the market and of this machine; then the new one runs, or the former one runs on with the
->>>>>>>> api4:console/built/assets/operators-DGL_u4DW.js
 reason.</p>
 `}]},{id:`leave`,title:`Leave`,parts:[{kind:`commands`,text:`sudo ngpu-node uninstall`},{kind:`text`,html:`<p>Result: the node is drained and the client removed. <code>--purge</code> removes settings and key, too. The bond returns to the
 wallet after the days of uptime that the market&#39;s terms name.</p>

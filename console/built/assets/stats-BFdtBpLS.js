@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-aoms1I19.js";

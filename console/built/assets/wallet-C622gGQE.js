@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-BP3C7_9c.js";

@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-VogvP7t0.js";
