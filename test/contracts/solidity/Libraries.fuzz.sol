@@ -192,12 +192,17 @@ contract LibrariesFuzz {
         require(leaseB == lease && uint8(milestoneB) == milestone % 5);
     }
 
-    /// @notice Includes slots that share an entry.
+    /// @notice Includes slots that share an entry. The largest number is that of an entry without a slot.
     function test_ringTellsItsSlots(uint64 slot, bytes32 digest, uint64 other, bool shared) external {
         if (shared) other = slot ^ uint64(256 << (other % 56));
-        _ring.record(slot, digest);
-        require(_ring.digestOf(slot) == (digest >> 64) << 64);
-        if (other != slot) require(_ring.digestOf(other) == 0);
+        if (slot == type(uint64).max) return;
+        _ring.fill();
+        require(_ring.digestOf(slot) == 0, "nothing yet");
+        require(_ring.record(slot, digest), "new");
+        require(_ring.digestOf(slot) == (digest >> 64) << 64, "its hash");
+        require(!_ring.record(slot, ~digest), "recorded once");
+        require(_ring.digestOf(slot) == (digest >> 64) << 64, "still its hash");
+        if (other != slot) require(_ring.digestOf(other) == 0, "another");
     }
 
     /// @notice A node's bit of a word is where the slot's bitmap has it, and a word has the bits of registered nodes alone.
