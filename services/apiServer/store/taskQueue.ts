@@ -35,6 +35,7 @@ export async function findTurns(db: Queryable, ids: readonly string[]): Promise<
          select from chain.assignment as held join app.tunnel as tunnel on tunnel.node_id = held.node_id
          where held.workspace_id = own.workspace_id and held.state = 'running' and held.release_reason is null
            and held.desired not in ('stop', 'delete')
+           and held.replica < workspace.replicas
            and (scaling.drain_from is null or held.replica < scaling.drain_from)) as is_served
        from own left join chain.workspace as workspace on workspace.workspace_id = own.workspace_id
        left join app.scaling as scaling on scaling.workspace_id = own.workspace_id
