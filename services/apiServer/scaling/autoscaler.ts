@@ -5,7 +5,14 @@ import { type Database, transaction } from "@ngpu/db/pool";
 import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { startLoop } from "@ngpu/runtime/loop";
-import { listScaled, lockScaling, type ScaledWorkspace, saveRefusal, saveScaling } from "../store/scaling.ts";
+import {
+  deleteScalings,
+  listScaled,
+  lockScaling,
+  type ScaledWorkspace,
+  saveRefusal,
+  saveScaling,
+} from "../store/scaling.ts";
 import type { WorkspaceOrders } from "../workspaceOrders.ts";
 import { decideScaling } from "./decideScaling.ts";
 
@@ -40,6 +47,7 @@ export function startAutoscaler(deps: ScalerDeps): { done: Promise<void> } {
       const seconds = Math.max(1, (Date.now() - lookedAt) / 1_000);
       const found = await listScaled(deps.db, { delegate: deps.delegate, seconds });
       lookedAt = Date.now();
+      await deleteScalings(deps.db, { delegate: deps.delegate, except: found.map(({ id }) => id) });
       for (const one of found) {
         if (!isDue(one) || ordering.has(one.id)) continue;
         const order = await look(deps, one.id, seconds);

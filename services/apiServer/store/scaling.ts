@@ -87,6 +87,23 @@ export async function saveScaling(db: Queryable, id: string, state: ScalingState
   );
 }
 
+/** Forgets workspaces of a delegate that are none of these any more, so that fixed replicas take all requests, and tells the gateways. */
+export async function deleteScalings(
+  db: Queryable,
+  { delegate, except }: { delegate: string; except: readonly string[] },
+): Promise<void> {
+  await db.query(
+    `with gone as (
+       delete from app.scaling where workspace_id <> all($2::numeric[]) and not exists (
+         select from chain.workspace as workspace
+         join chain.spending_authorization as spending using (authorization_id)
+         where workspace.workspace_id = scaling.workspace_id and workspace.status = 'open' and spending.delegate <> $1)
+       returning drain_from)
+     select pg_notify('app_changed', 'scaling') from gone where drain_from is not null limit 1`,
+    [delegate.toLowerCase(), except],
+  );
+}
+
 /** Records how the last change of the number of replicas ended. @param code Null: it is on the chain. */
 export async function saveRefusal(db: Queryable, id: string, code: string | null): Promise<void> {
   await db.query(

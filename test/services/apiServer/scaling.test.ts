@@ -75,6 +75,8 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     );
     return rows.map(({ replicas }) => replicas);
   };
+  const storedStates = async () =>
+    (await api.db.query("select from app.scaling where workspace_id = $1", [id])).rowCount;
   /** The time of idleness is over, and every gateway knows which replicas leave. */
   const passIdleness = () =>
     eventually("a number of replicas that is drained", async () => {
@@ -185,11 +187,17 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     await untilReplicas(1);
     await bringUp(api, id, { name: "scales", nodeId });
     expect((await waiting).body).to.deep.include({ status: "succeeded" });
+    // Its replicas were about to leave.
+    await api.db.query("update app.scaling set drain_from = 0, drain_since = now() where workspace_id = $1", [
+      id,
+    ]);
     const fixed = await partner.post<{ updated: string | null }>(`/v1/workspaces/${id}/update`, {
       replicas: 2,
     });
     expect(fixed.body.updated).to.match(/^0x/);
     expect(await show()).to.deep.include({ scaling: null, replicas: { wanted: 2, running: 1 } });
+    await eventually("no replica leaves", async () => (await storedStates()) === 0);
+    expect((await task()).body.status).to.equal("succeeded");
   });
 
   it("let a request wait no longer than waitSeconds, and none after stopAt", async () => {
