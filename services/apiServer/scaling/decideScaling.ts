@@ -16,6 +16,8 @@ export type ScalingFacts = {
   now: number;
   /** The number of replicas on the chain. */
   replicas: number;
+  /** The numbers of the replicas that can serve. */
+  serving: readonly number[];
   /** Whether its owner stopped it. */
   stopped: boolean;
   /** Requests in progress, those that wait included; those that began and ended since the last look count by their durations. */
@@ -31,7 +33,7 @@ export const drainSeconds = 6;
 
 /**
  * Decides how many replicas a workspace has. More are ordered at once. Fewer are ordered when they were enough for `idleSeconds`,
- * and when the requests have ended that a leaving replica may have been sent: none is cut off.
+ * while all that stay can serve, and when the requests have ended that a leaving replica may have been sent: none is cut off.
  *
  * @returns The next state, and the number to order; null: none.
  */
@@ -48,8 +50,10 @@ export function decideScaling(
   const known = state.peak < replicas ? state : settled;
   const lowerSince = known.lowerSince ?? now;
   const peak = isOver ? 0 : Math.max(known.peak, needed);
-  const waits = !isOver && replicas <= scaling.max && now < lowerSince + scaling.idleSeconds;
-  if (waits) return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
+  const isEarly = replicas <= scaling.max && now < lowerSince + scaling.idleSeconds;
+  // The replicas of the lowest numbers stay. Those that leave may be the only ones that serve.
+  const canFall = facts.serving.filter((replica) => replica < peak).length === peak;
+  if (!isOver && (isEarly || !canFall)) return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
   const drainSince = (known.drainFrom === peak ? known.drainSince : null) ?? now;
   const next = { lowerSince, peak, drainFrom: peak, drainSince };
   return { state: next, order: isDrained(facts, drainSince) ? peak : null };

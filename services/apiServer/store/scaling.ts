@@ -9,6 +9,7 @@ type Row = {
   config: string;
   replicas: number;
   stopped: boolean;
+  serving: number[];
   now: number;
   open: number;
   recent: number;
@@ -32,6 +33,11 @@ export async function listScaled(
   const { rows } = await db.query<Row>(
     `select workspace.workspace_id::text as id, workspace.config, workspace.replicas::int4 as replicas, workspace.stopped,
        extract(epoch from now())::float8 as now, asked.open, asked.oldest_sent_at, ended.recent,
+       array(
+         select distinct held.replica::int4 from chain.assignment as held
+         join app.tunnel as tunnel on tunnel.node_id = held.node_id and tunnel.seen_at > now() - interval '1 minute'
+         where held.workspace_id = workspace.workspace_id and held.state = 'running' and held.release_reason is null
+           and held.desired not in ('stop', 'delete')) as serving,
        extract(epoch from lower_since)::float8 as lower_since, peak, drain_from,
        extract(epoch from drain_since)::float8 as drain_since
      from chain.workspace as workspace
@@ -58,12 +64,12 @@ export async function listScaled(
 }
 
 function scaledOf(row: Row, scaling: Scaling, seconds: number): ScaledWorkspace {
-  const { id, now, replicas, stopped, open, recent, oldest_sent_at: oldestSentAt } = row;
+  const { id, now, replicas, stopped, serving, open, recent, oldest_sent_at: oldestSentAt } = row;
   // Requests that end between two looks are in progress at none of them.
   const demand = Math.max(open, Math.ceil(recent / (1_000 * seconds)));
   return {
     id,
-    facts: { scaling, now, replicas, stopped, demand, oldestSentAt },
+    facts: { scaling, now, replicas, stopped, serving, demand, oldestSentAt },
     state: {
       lowerSince: row.lower_since,
       peak: row.peak ?? settled.peak,

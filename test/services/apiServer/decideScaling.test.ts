@@ -13,6 +13,7 @@ const facts = (given: Partial<ScalingFacts>): ScalingFacts => ({
   scaling,
   now: 1_000,
   replicas: 1,
+  serving: [0, 1, 2, 3],
   stopped: false,
   demand: 0,
   oldestSentAt: null,
@@ -67,6 +68,22 @@ describe("the number of replicas of a workspace that follows its requests", () =
     expect(at(980, 9_000)).to.equal(null);
     expect(at(990 + drainSeconds)).to.equal(null);
     expect(at(991 + drainSeconds)).to.equal(1);
+  });
+
+  it("does not fall while a replica that stays cannot serve, except to none", () => {
+    const state: ScalingState = { lowerSince: 900, peak: 1, drainFrom: 1, drainSince: 900 };
+    const at = (serving: number[], more: Partial<ScalingState> = {}) =>
+      decideScaling(facts({ replicas: 2, serving }), { ...state, ...more });
+    expect(at([0]).order).to.equal(1);
+    expect(at([1])).to.deep.equal({
+      state: { lowerSince: 900, peak: 1, drainFrom: null, drainSince: null },
+      order: null,
+    });
+    expect(at([1], { drainFrom: null, drainSince: null }).state.drainFrom).to.equal(null);
+    expect(at([1], { peak: 0, drainFrom: 0 }).order).to.equal(0);
+    const stopAt = new Date(1_000_000).toISOString();
+    const over = facts({ scaling: { ...scaling, min: 1, stopAt }, replicas: 2, serving: [] });
+    expect(decideScaling(over, { ...state, peak: 0, drainFrom: 0 }).order).to.equal(0);
   });
 
   it("takes requests again by all replicas when they are needed before the order", () => {
