@@ -42,8 +42,8 @@ export function decideScaling(
   state: ScalingState,
 ): { state: ScalingState; order: number | null } {
   const { scaling, now, replicas, demand } = facts;
-  if (facts.stopped) return { state: settled, order: null };
   const isOver = hasStopped(scaling, now);
+  if (facts.stopped && !isOver) return { state: settled, order: null };
   const needed = isOver ? 0 : neededFor(demand, scaling);
   if (needed >= replicas) return { state: settled, order: needed > replicas ? needed : null };
   // An earlier fall has ended: the time of the next one begins.

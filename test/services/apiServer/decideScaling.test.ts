@@ -100,6 +100,13 @@ describe("the number of replicas of a workspace that follows its requests", () =
     expect(decideScaling({ ...over, now: 2_000, replicas: 0 }, settled).order).to.equal(null);
   });
 
+  it("falls to 0 at stopAt also when the owner has stopped the workspace", () => {
+    const stopAt = new Date(1_000_000).toISOString();
+    const over = facts({ scaling: { ...scaling, stopAt }, replicas: 2, stopped: true });
+    const { state } = decideScaling(over, settled);
+    expect(decideScaling({ ...over, now: 1_000 + drainSeconds }, state).order).to.equal(0);
+  });
+
   it("is left alone while the owner has stopped the workspace", () => {
     const state: ScalingState = { lowerSince: 900, peak: 0, drainFrom: 0, drainSince: 900 };
     expect(decideScaling(facts({ stopped: true, demand: 9 }), state)).to.deep.equal({
