@@ -59,6 +59,13 @@ export function decideScaling(
   return { state: next, order: isDrained(facts, drainSince) ? peak : null };
 }
 
+/**
+ * Whether replicas take requests again that were about to leave. The order that ends them may be on its way: this needs the
+ * workspace's claim.
+ */
+export const liftsDrain = (before: ScalingState, { drainFrom }: ScalingState) =>
+  before.drainFrom !== null && (drainFrom === null || drainFrom > before.drainFrom);
+
 /** Whether every request was sent after the gateways knew which replicas leave. */
 function isDrained({ now, oldestSentAt }: ScalingFacts, drainSince: number): boolean {
   const knownAt = drainSince + drainSeconds;

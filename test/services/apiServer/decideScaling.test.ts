@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   decideScaling,
   drainSeconds,
+  liftsDrain,
   type ScalingFacts,
   type ScalingState,
   settled,
@@ -68,6 +69,19 @@ describe("the number of replicas of a workspace that follows its requests", () =
     expect(at(980, 9_000)).to.equal(null);
     expect(at(990 + drainSeconds)).to.equal(null);
     expect(at(991 + drainSeconds)).to.equal(1);
+  });
+
+  it("says when replicas that were to leave take requests again", () => {
+    const from = (drainFrom: number | null) => ({ ...settled, drainFrom });
+    for (const [before, after, is] of [
+      [1, null, true],
+      [1, 2, true],
+      [1, 1, false],
+      [1, 0, false],
+      [null, 1, false],
+      [null, null, false],
+    ] as const)
+      expect(liftsDrain(from(before), from(after))).to.equal(is);
   });
 
   it("does not fall while a replica that stays cannot serve, except to none", () => {

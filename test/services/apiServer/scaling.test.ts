@@ -177,6 +177,37 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     expect(await ordered()).to.deep.equal([0, 1, 2, 1]);
   });
 
+  it("take no requests again while an order is on its way that ends them", async () => {
+    const held = await api.db.connect();
+    const drainFrom = async () =>
+      (await held.query<{ drain_from: number | null }>("select drain_from from app.scaling where workspace_id = $1", [id]))
+        .rows[0]?.drain_from;
+    try {
+      // Another instance, which runs as long as it holds its lock, has the claim.
+      await held.query("select pg_advisory_lock(-7)");
+      await held.query(
+        `insert into app.workspace_order (workspace_id, runner, claim) values ($1, -7, gen_random_uuid())
+         on conflict (workspace_id) do update set runner = excluded.runner, claim = excluded.claim`,
+        [id],
+      );
+      await held.query(
+        "update app.scaling set lower_since = now(), peak = 0, drain_from = 0, drain_since = now() where workspace_id = $1",
+        [id],
+      );
+      const asked = task("/", { waitForCapacity: { maxSeconds: 60 } });
+      const until = Date.now() + 4_000;
+      await eventually("several looks", async () => {
+        expect(await drainFrom()).to.equal(0);
+        return Date.now() > until;
+      });
+      await held.query("select pg_advisory_unlock(-7)");
+      await eventually("the replica takes requests", async () => (await drainFrom()) === null);
+      expect((await asked).body.status).to.equal("succeeded");
+    } finally {
+      held.release(true);
+    }
+  });
+
   it("survive a restart of the API, and end with a fixed number", async () => {
     await idleToNone();
     await call("requestDelete", [lease]);
