@@ -33,6 +33,18 @@ describe("apiServer: the turn of a task that waits for a replica", function () {
     expect(await turnOf(60)).to.equal("try");
   });
 
+  it("is over with its time, whether a replica runs or not", async () => {
+    expect(await turnOf(-1)).to.equal("over");
+    await addReplica(0);
+    expect(await turnOf(-1)).to.equal("over");
+  });
+
+  it("does not come with a tunnel of a gateway that died", async () => {
+    await addReplica(0);
+    await market.chain.query("update app.tunnel set seen_at = now() - interval '2 minutes'");
+    expect(await turnOf(60)).to.equal(undefined);
+  });
+
   it("does not come with a replica above the number of replicas, or one that leaves soon", async () => {
     await addReplica(1);
     expect(await turnOf(60)).to.equal(undefined);
