@@ -53,7 +53,8 @@ export function decideScaling(
   const isEarly = replicas <= scaling.max && now < lowerSince + scaling.idleSeconds;
   // The replicas of the lowest numbers stay. Those that leave may be the only ones that serve.
   const canFall = facts.serving.filter((replica) => replica < peak).length === peak;
-  if (!isOver && (isEarly || !canFall)) return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
+  if (!isOver && (isEarly || !canFall))
+    return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
   const drainSince = (known.drainFrom === peak ? known.drainSince : null) ?? now;
   const next = { lowerSince, peak, drainFrom: peak, drainSince };
   return { state: next, order: isDrained(facts, drainSince) ? peak : null };

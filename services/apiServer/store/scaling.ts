@@ -87,8 +87,9 @@ export async function saveScaling(db: Queryable, id: string, state: ScalingState
        values ($1::numeric, to_timestamp($2), $3, $4, to_timestamp($5))
        on conflict (workspace_id) do update set lower_since = excluded.lower_since, peak = excluded.peak,
          drain_from = excluded.drain_from, drain_since = excluded.drain_since
-       returning 1)
-     select pg_notify('app_changed', 'scaling') from stored`,
+       returning drain_from)
+     select pg_notify('app_changed', 'scaling') from stored
+     where drain_from is distinct from (select before.drain_from from app.scaling as before where workspace_id = $1::numeric)`,
     [id, state.lowerSince, state.peak, state.drainFrom, state.drainSince],
   );
 }

@@ -180,8 +180,12 @@ describe("apiServer: replicas that follow the requests in progress", function ()
   it("take no requests again while an order is on its way that ends them", async () => {
     const held = await api.db.connect();
     const drainFrom = async () =>
-      (await held.query<{ drain_from: number | null }>("select drain_from from app.scaling where workspace_id = $1", [id]))
-        .rows[0]?.drain_from;
+      (
+        await held.query<{ drain_from: number | null }>(
+          "select drain_from from app.scaling where workspace_id = $1",
+          [id],
+        )
+      ).rows[0]?.drain_from;
     try {
       // Another instance, which runs as long as it holds its lock, has the claim.
       await held.query("select pg_advisory_lock(-7)");
