@@ -72,12 +72,15 @@ function toolOf(route: string, operation: Operation, schemas: Record<string, Jso
   const [method = ""] = route.split(" ");
   const { parameters = [], description, summary } = operation;
   const body = operation.requestBody?.content["application/json"]?.schema;
+  // An agent reads JSON.
+  const inQuery = parameters.filter(({ name }) => name !== "format");
   const parts = {
     ...partOf("path", parameters),
-    ...partOf("query", parameters),
+    ...partOf("query", inQuery),
     ...(body === undefined ? {} : { body }),
   };
   const required = Object.keys(parts).filter((part) => part !== "query");
+  const readOnly = method === "GET" || route === "POST /v1/match/explain";
   return {
     name: operation.operationId,
     route,
@@ -86,8 +89,8 @@ function toolOf(route: string, operation: Operation, schemas: Record<string, Jso
       { type: "object", properties: parts, required, additionalProperties: false },
       schemas,
     ),
-    readOnly: method === "GET" || route === "POST /v1/match/explain",
-    destructive: method === "DELETE",
+    readOnly,
+    destructive: !readOnly,
     idempotent: parameters.some(({ name }) => name.toLowerCase() === "idempotency-key"),
   };
 }

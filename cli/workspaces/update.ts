@@ -5,7 +5,7 @@ import { type GlobalOptions, partnerApi, type Settings, settingsOf } from "../sh
 import { parsePrice } from "../shared/units.ts";
 import { environmentOf } from "./environment.ts";
 import { findWorkspace } from "./find.ts";
-import { replicasOf, type ScalingOptions } from "./replicas.ts";
+import { mergeRange, replicasOf, type ScalingOptions } from "./replicas.ts";
 
 type Body = NonNullable<InputOf<"POST /v1/workspaces/{id}/update">["body"]>;
 type Updated = ResultOf<"POST /v1/workspaces/{id}/update">;
@@ -54,9 +54,18 @@ export async function scaleWorkspace(
   await send(settings, partnerApi(settings), given, { replicas: replicasOf(replicas, options) });
 }
 
+/** A range changes only what the command states of it. */
 async function send(settings: Settings, api: ApiClient, given: string, body: Body): Promise<void> {
   const id = await findWorkspace(api, given);
-  const answer = await api.call("POST /v1/workspaces/{id}/update", { path: { id }, body });
+  const { replicas } = body;
+  const merged =
+    typeof replicas === "object"
+      ? mergeRange(replicas, (await api.call("GET /v1/workspaces/{id}", { path: { id } })).scaling)
+      : replicas;
+  const answer = await api.call("POST /v1/workspaces/{id}/update", {
+    path: { id },
+    body: { ...body, ...(merged === undefined ? {} : { replicas: merged }) },
+  });
   print(settings.json ? json(answer) : updateText(answer));
 }
 

@@ -41,7 +41,7 @@ function outdatedNames(
   source: Record<string, string | undefined>,
 ): { old: string; name: string }[] {
   return Object.entries(renamedVariables)
-    .map(([old, name]) => ({ old, name }))
+    .flatMap(([old, names]) => [names].flat().map((name) => ({ old, name })))
     .filter(({ old, name }) => name in shape && !(old in shape) && Boolean(source[old]));
 }
 

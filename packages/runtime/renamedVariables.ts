@@ -7,8 +7,9 @@ const seconds = [
   ...["PLACE", "DISTRIBUTE", "STOP", "RELEASE"].map((part) => `DEADLINE_${part}`),
 ];
 
-/** Names that variables had, with those that they have. A program that reads the new name rejects the old one. */
-export const renamedVariables: Readonly<Record<string, string>> = {
+/** Names that variables had, with those that they have in one program or another. A program that reads a new name rejects the old one. */
+export const renamedVariables: Readonly<Record<string, string | readonly string[]>> = {
+  SIGNER_KEY: ["POSTER_KEY", "RELAYER_KEY"],
   RECEIPTS_KEY: "ACKNOWLEDGER_KEY",
   RECEIPTS_SIGNER_KEY: "RECEIPTS_POSTER_KEY",
   WAVE: "WORKSPACE_REPLICAS",

@@ -45,6 +45,9 @@ const storedSchema = z.object({
   databaseSecret: z.string().min(32).optional(),
   webhookKey: z.string().min(32).optional(),
   secretKey: z.string().min(32).optional(),
+  // Names that keys had before.
+  receipts: key.optional(),
+  taskReceipts: key.optional(),
 });
 
 /**
@@ -84,7 +87,12 @@ export function loadKeys(
 function readStored(path: string): z.infer<typeof storedSchema> {
   if (!existsSync(path)) return {};
   try {
-    return storedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    const { receipts, taskReceipts, ...stored } = storedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    return {
+      ...stored,
+      acknowledger: stored.acknowledger ?? receipts,
+      receiptsPoster: stored.receiptsPoster ?? taskReceipts,
+    };
   } catch (cause) {
     throw new FatalError(`${path} is not a valid key file of a market.`, {
       code: "market_keys_invalid",

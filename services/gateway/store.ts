@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
 import type { Replica } from "./decide.ts";
 
-/** All replicas that are running under their highest lease, are not ordered to stop, and do not leave soon. */
+/** All replicas that are running under their highest lease, are wanted and not ordered to stop, and do not leave soon. */
 export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
   const found = await db.query<{
     workspace_id: string;
@@ -11,7 +11,10 @@ export async function findRunningReplicas(db: Queryable): Promise<Replica[]> {
   }>(`
     select workspace_id::text, replica, lease, node_id
     from chain.assignment as held left join app.scaling as scaling using (workspace_id)
-    where (scaling.drain_from is null or replica < scaling.drain_from) and state = 'running' and release_reason is null and desired not in ('stop', 'delete')
+      left join chain.workspace as workspace using (workspace_id)
+    where state = 'running' and release_reason is null and desired not in ('stop', 'delete')
+      and (scaling.drain_from is null or replica < scaling.drain_from)
+      and (workspace.replicas is null or replica < workspace.replicas)
       and not exists (
         select from chain.assignment as newer
         where newer.workspace_id = held.workspace_id and newer.replica = held.replica

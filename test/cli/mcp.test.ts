@@ -53,6 +53,10 @@ describe("ngpu mcp", () => {
     };
     expect(accepts({ body: { ...workspace, replicas: { min: 0, max: 4 } } })).to.equal(true);
     expect(accepts({ body: { ...workspace, replicas: "many" } })).to.equal(false);
+    for (const { route, readOnly, destructive, inputSchema } of tools) {
+      expect(destructive, route).to.equal(!readOnly);
+      expect(JSON.stringify(inputSchema), route).not.to.include('"csv"');
+    }
     const readOnly = toolsOf(document, true);
     expect(readOnly.filter(({ route }) => !route.startsWith("GET "))).to.have.length(1);
   });

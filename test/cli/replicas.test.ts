@@ -1,6 +1,6 @@
 import { InputError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
-import { replicasOf } from "../../cli/workspaces/replicas.ts";
+import { mergeRange, replicasOf } from "../../cli/workspaces/replicas.ts";
 
 describe("the number of replicas on a command line", () => {
   it("is a number, or a range with its options", () => {
@@ -15,6 +15,20 @@ describe("the number of replicas on a command line", () => {
       waitSeconds: 30,
       stopAt: "2030-01-01T00:00:00Z",
     });
+  });
+
+  it("changes only what the command states of a range", () => {
+    const present = { min: 0, max: 4, target: 8, idleSeconds: 60, waitSeconds: 30 };
+    const stopAt = "2030-01-01T00:00:00Z";
+    const shown = { ...present, stopAt, replicas: null, refusal: null };
+    expect(mergeRange({ min: 0, max: 8 }, shown)).to.deep.equal({ ...present, max: 8, stopAt });
+    expect(mergeRange({ min: 1, max: 2, target: 3 }, present)).to.deep.equal({
+      ...present,
+      min: 1,
+      max: 2,
+      target: 3,
+    });
+    expect(mergeRange({ min: 0, max: 8 }, null)).to.deep.equal({ min: 0, max: 8 });
   });
 
   it("is refused in another form, and with options that belong to a range", () => {

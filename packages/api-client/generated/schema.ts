@@ -1126,7 +1126,7 @@ export interface paths {
         };
         /**
          * Show your tasks by hour, day, workspace or key
-         * @description At most 1,000 groups: the newest hours or days, or the workspaces or keys that cost most. Leases cost while no task runs, too: invoices show what was paid for them. With `accept: text/csv` or `format=csv` the groups are CSV.
+         * @description A period of at most 92 days, or 31 by hour. At most 1,000 groups: the newest hours or days, or the workspaces or keys that cost most. Leases cost while no task runs, too: invoices show what was paid for them. With `accept: text/csv` or `format=csv` the groups are CSV.
          *
          *     Scope: read or payments.
          */

@@ -1,11 +1,15 @@
+import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { amount, isoTime } from "../schemas/common.ts";
 import { statementQuery } from "../schemas/statement.ts";
-import { readUsage, type UsageRow, usageGroups } from "../store/usage.ts";
+import { readUsage, type UsageGroup, type UsageRow, usageGroups } from "../store/usage.ts";
 
 const day = 86_400_000;
+/** Most days of a period, and by hour: a longer one reads too many tasks. */
+const mostDays = 92;
+const mostDaysByHour = 31;
 const time = (description: string) => z.iso.datetime({ offset: true }).optional().meta({ description });
 
 const usageEntry = z
@@ -28,7 +32,7 @@ export function usageRoutes({ db }: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Show your tasks by hour, day, workspace or key",
         description:
-          "At most 1,000 groups: the newest hours or days, or the workspaces or keys that cost most. Leases cost while no task runs, too: invoices show what was paid for them. With `accept: text/csv` or `format=csv` the groups are CSV.",
+          "A period of at most 92 days, or 31 by hour. At most 1,000 groups: the newest hours or days, or the workspaces or keys that cost most. Leases cost while no task runs, too: invoices show what was paid for them. With `accept: text/csv` or `format=csv` the groups are CSV.",
         access: "partner",
         query: z.object({
           by: z.enum(usageGroups).default("day"),
@@ -47,6 +51,7 @@ export function usageRoutes({ db }: ApiDeps): Endpoint[] {
       async ({ partner: { wallet }, query: { by, since, until, format: given }, request, response }) => {
         const end = until === undefined ? new Date() : new Date(until);
         const start = since === undefined ? new Date(end.getTime() - 30 * day) : new Date(since);
+        requirePeriod(by, start, end);
         const usage = (await readUsage(db, wallet, { by, since: start, until: end })).map(entryOf);
         const format = given ?? (request.accepts(["json", "csv"]) === "csv" ? "csv" : "json");
         if (format === "json") return { by, since: start.toISOString(), until: end.toISOString(), usage };
@@ -55,6 +60,18 @@ export function usageRoutes({ db }: ApiDeps): Endpoint[] {
       },
     ),
   ];
+}
+
+/** @throws InputError `request_invalid` for a period that is too long. */
+function requirePeriod(by: UsageGroup, since: Date, until: Date): void {
+  const most = by === "hour" ? mostDaysByHour : mostDays;
+  if (until.getTime() - since.getTime() <= most * day) return;
+  const detail = `is more than ${most} days before until`;
+  throw new InputError(`Invalid query since: ${detail}.`, {
+    code: "request_invalid",
+    hint: `Ask for at most ${mostDays} days, or ${mostDaysByHour} by hour, and for a longer period in parts.`,
+    details: { errors: [{ location: "query", pointer: "/since", detail }] },
+  });
 }
 
 const entryOf = ({ cost, ...row }: UsageRow) => ({ ...row, cost: String(cost) });

@@ -5,9 +5,16 @@ import { type Database, transaction } from "@ngpu/db/pool";
 import { NgpuError } from "@ngpu/runtime/errors";
 import type { Logger } from "@ngpu/runtime/logger";
 import { startLoop } from "@ngpu/runtime/loop";
-import { listScaled, lockScaling, type ScaledWorkspace, saveRefusal, saveScaling } from "../store/scaling.ts";
+import {
+  deleteScalings,
+  listScaled,
+  lockScaling,
+  type ScaledWorkspace,
+  saveRefusal,
+  saveScaling,
+} from "../store/scaling.ts";
 import type { WorkspaceOrders } from "../workspaceOrders.ts";
-import { decideScaling } from "./decideScaling.ts";
+import { decideScaling, liftsDrain } from "./decideScaling.ts";
 
 type ScalerDeps = {
   db: Database;
@@ -40,10 +47,12 @@ export function startAutoscaler(deps: ScalerDeps): { done: Promise<void> } {
       const seconds = Math.max(1, (Date.now() - lookedAt) / 1_000);
       const found = await listScaled(deps.db, { delegate: deps.delegate, seconds });
       lookedAt = Date.now();
+      await deleteScalings(deps.db, { delegate: deps.delegate, except: found.map(({ id }) => id) });
       for (const one of found) {
         if (!isDue(one) || ordering.has(one.id)) continue;
-        const order = await look(deps, one.id, seconds);
-        if (order === null || (pausedUntil.get(one.id) ?? 0) > Date.now()) continue;
+        const { order, isLifted } = await look(deps, one.id, { seconds, isClaimed: false });
+        const isPaused = (pausedUntil.get(one.id) ?? 0) > Date.now();
+        if (!isLifted && (order === null || isPaused)) continue;
         // An order waits for its transaction: others need not.
         const ordered = scale(deps, one.id, seconds).then((isDone) => {
           ordering.delete(one.id);
@@ -63,19 +72,26 @@ function isDue({ facts, state }: ScaledWorkspace): boolean {
   return next.order !== null || !isDeepStrictEqual(next.state, state);
 }
 
-/** Decides on the newest facts, and stores the state. @returns The number of replicas to order; null: none. */
+/**
+ * Decides on the newest facts, and stores the state. While replicas leave, they take requests again only under the workspace's
+ * claim: until it is held, the order that ends them may be sent, whichever instance sent it.
+ *
+ * @returns The number of replicas to order; null: none. `isLifted`: replicas that were to leave take requests again.
+ */
 function look(
   { db, delegate }: Pick<ScalerDeps, "db" | "delegate">,
   id: string,
-  seconds: number,
-): Promise<number | null> {
+  { seconds, isClaimed }: { seconds: number; isClaimed: boolean },
+): Promise<{ order: number | null; isLifted: boolean }> {
   return transaction(db, async (connection) => {
     await lockScaling(connection, id);
     const [one] = await listScaled(connection, { delegate, seconds, id });
-    if (one === undefined) return null;
-    const next = decideScaling(one.facts, one.state);
-    if (!isDeepStrictEqual(next.state, one.state)) await saveScaling(connection, id, next.state);
-    return next.order;
+    if (one === undefined) return { order: null, isLifted: false };
+    const { order, state } = decideScaling(one.facts, one.state);
+    const isLifted = liftsDrain(one.state, state);
+    if (!isDeepStrictEqual(state, one.state) && (isClaimed || !isLifted))
+      await saveScaling(connection, id, state);
+    return { order, isLifted };
   });
 }
 
@@ -83,9 +99,9 @@ function look(
 async function scale(deps: ScalerDeps, id: string, seconds: number): Promise<boolean> {
   const { db, orders, deployment, logger } = deps;
   try {
-    await orders.run(id, async (order) => {
-      const replicas = await look(deps, id, seconds);
-      if (replicas === null) return;
+    const isOrdered = await orders.run(id, async (order) => {
+      const { order: replicas } = await look(deps, id, { seconds, isClaimed: true });
+      if (replicas === null) return false;
       await order.write({
         kind: "api.scale",
         contract: "DockerContract",
@@ -94,8 +110,9 @@ async function scale(deps: ScalerDeps, id: string, seconds: number): Promise<boo
         args: [BigInt(id), replicas],
       });
       logger.info({ event: "workspace_scaled", workspaceId: id, replicas });
+      return true;
     });
-    await saveRefusal(db, id, null);
+    if (isOrdered) await saveRefusal(db, id, null);
     return true;
   } catch (error) {
     const code = error instanceof NgpuError ? error.code : "scaling_failed";

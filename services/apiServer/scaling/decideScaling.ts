@@ -16,6 +16,8 @@ export type ScalingFacts = {
   now: number;
   /** The number of replicas on the chain. */
   replicas: number;
+  /** The numbers of the replicas that can serve. */
+  serving: readonly number[];
   /** Whether its owner stopped it. */
   stopped: boolean;
   /** Requests in progress, those that wait included; those that began and ended since the last look count by their durations. */
@@ -31,7 +33,7 @@ export const drainSeconds = 6;
 
 /**
  * Decides how many replicas a workspace has. More are ordered at once. Fewer are ordered when they were enough for `idleSeconds`,
- * and when the requests have ended that a leaving replica may have been sent: none is cut off.
+ * while all that stay can serve, and when the requests have ended that a leaving replica may have been sent: none is cut off.
  *
  * @returns The next state, and the number to order; null: none.
  */
@@ -40,20 +42,30 @@ export function decideScaling(
   state: ScalingState,
 ): { state: ScalingState; order: number | null } {
   const { scaling, now, replicas, demand } = facts;
-  if (facts.stopped) return { state: settled, order: null };
   const isOver = hasStopped(scaling, now);
+  if (facts.stopped && !isOver) return { state: settled, order: null };
   const needed = isOver ? 0 : neededFor(demand, scaling);
   if (needed >= replicas) return { state: settled, order: needed > replicas ? needed : null };
   // An earlier fall has ended: the time of the next one begins.
   const known = state.peak < replicas ? state : settled;
   const lowerSince = known.lowerSince ?? now;
   const peak = isOver ? 0 : Math.max(known.peak, needed);
-  const waits = !isOver && replicas <= scaling.max && now < lowerSince + scaling.idleSeconds;
-  if (waits) return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
+  const isEarly = replicas <= scaling.max && now < lowerSince + scaling.idleSeconds;
+  // The replicas of the lowest numbers stay. Those that leave may be the only ones that serve.
+  const canFall = facts.serving.filter((replica) => replica < peak).length === peak;
+  if (!isOver && (isEarly || !canFall))
+    return { state: { lowerSince, peak, drainFrom: null, drainSince: null }, order: null };
   const drainSince = (known.drainFrom === peak ? known.drainSince : null) ?? now;
   const next = { lowerSince, peak, drainFrom: peak, drainSince };
   return { state: next, order: isDrained(facts, drainSince) ? peak : null };
 }
+
+/**
+ * Whether replicas take requests again that were about to leave. The order that ends them may be on its way: this needs the
+ * workspace's claim.
+ */
+export const liftsDrain = (before: ScalingState, { drainFrom }: ScalingState) =>
+  before.drainFrom !== null && (drainFrom === null || drainFrom > before.drainFrom);
 
 /** Whether every request was sent after the gateways knew which replicas leave. */
 function isDrained({ now, oldestSentAt }: ScalingFacts, drainSince: number): boolean {

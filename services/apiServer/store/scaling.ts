@@ -9,6 +9,7 @@ type Row = {
   config: string;
   replicas: number;
   stopped: boolean;
+  serving: number[];
   now: number;
   open: number;
   recent: number;
@@ -32,6 +33,11 @@ export async function listScaled(
   const { rows } = await db.query<Row>(
     `select workspace.workspace_id::text as id, workspace.config, workspace.replicas::int4 as replicas, workspace.stopped,
        extract(epoch from now())::float8 as now, asked.open, asked.oldest_sent_at, ended.recent,
+       array(
+         select distinct held.replica::int4 from chain.assignment as held
+         join app.tunnel as tunnel on tunnel.node_id = held.node_id and tunnel.seen_at > now() - interval '1 minute'
+         where held.workspace_id = workspace.workspace_id and held.state = 'running' and held.release_reason is null
+           and held.desired not in ('stop', 'delete')) as serving,
        extract(epoch from lower_since)::float8 as lower_since, peak, drain_from,
        extract(epoch from drain_since)::float8 as drain_since
      from chain.workspace as workspace
@@ -58,12 +64,12 @@ export async function listScaled(
 }
 
 function scaledOf(row: Row, scaling: Scaling, seconds: number): ScaledWorkspace {
-  const { id, now, replicas, stopped, open, recent, oldest_sent_at: oldestSentAt } = row;
+  const { id, now, replicas, stopped, serving, open, recent, oldest_sent_at: oldestSentAt } = row;
   // Requests that end between two looks are in progress at none of them.
   const demand = Math.max(open, Math.ceil(recent / (1_000 * seconds)));
   return {
     id,
-    facts: { scaling, now, replicas, stopped, demand, oldestSentAt },
+    facts: { scaling, now, replicas, stopped, serving, demand, oldestSentAt },
     state: {
       lowerSince: row.lower_since,
       peak: row.peak ?? settled.peak,
@@ -81,9 +87,27 @@ export async function saveScaling(db: Queryable, id: string, state: ScalingState
        values ($1::numeric, to_timestamp($2), $3, $4, to_timestamp($5))
        on conflict (workspace_id) do update set lower_since = excluded.lower_since, peak = excluded.peak,
          drain_from = excluded.drain_from, drain_since = excluded.drain_since
-       returning 1)
-     select pg_notify('app_changed', 'scaling') from stored`,
+       returning drain_from)
+     select pg_notify('app_changed', 'scaling') from stored
+     where drain_from is distinct from (select before.drain_from from app.scaling as before where workspace_id = $1::numeric)`,
     [id, state.lowerSince, state.peak, state.drainFrom, state.drainSince],
+  );
+}
+
+/** Forgets workspaces of a delegate that are none of these any more, so that fixed replicas take all requests, and tells the gateways. */
+export async function deleteScalings(
+  db: Queryable,
+  { delegate, except }: { delegate: string; except: readonly string[] },
+): Promise<void> {
+  await db.query(
+    `with gone as (
+       delete from app.scaling where workspace_id <> all($2::numeric[]) and not exists (
+         select from chain.workspace as workspace
+         join chain.spending_authorization as spending using (authorization_id)
+         where workspace.workspace_id = scaling.workspace_id and workspace.status = 'open' and spending.delegate <> $1)
+       returning drain_from)
+     select pg_notify('app_changed', 'scaling') from gone where drain_from is not null limit 1`,
+    [delegate.toLowerCase(), except],
   );
 }
 

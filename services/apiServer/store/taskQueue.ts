@@ -32,14 +32,16 @@ export async function findTurns(db: Queryable, ids: readonly string[]): Promise<
        where task.status = 'queued' and task.wait_until is not null
      ), served as (
        select own.workspace_id, coalesce(workspace.status <> 'open', false) as is_closed, exists (
-         select from chain.assignment as held join app.tunnel as tunnel on tunnel.node_id = held.node_id
+         select from chain.assignment as held
+         join app.tunnel as tunnel on tunnel.node_id = held.node_id and tunnel.seen_at > now() - interval '1 minute'
          where held.workspace_id = own.workspace_id and held.state = 'running' and held.release_reason is null
            and held.desired not in ('stop', 'delete')
+           and held.replica < workspace.replicas
            and (scaling.drain_from is null or held.replica < scaling.drain_from)) as is_served
        from own left join chain.workspace as workspace on workspace.workspace_id = own.workspace_id
        left join app.scaling as scaling on scaling.workspace_id = own.workspace_id
      )
-     select place.id, case when is_closed then 'closed' when is_served and position <= ${triedAtOnce} then 'try' else 'over' end as turn
+     select place.id, case when is_closed then 'closed' when place.wait_until <= now() then 'over' else 'try' end as turn
      from place join served using (workspace_id)
      where place.id = any($1::uuid[])
        and (is_closed or (is_served and position <= ${triedAtOnce}) or place.wait_until <= now())`,

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   decideScaling,
   drainSeconds,
+  liftsDrain,
   type ScalingFacts,
   type ScalingState,
   settled,
@@ -13,6 +14,7 @@ const facts = (given: Partial<ScalingFacts>): ScalingFacts => ({
   scaling,
   now: 1_000,
   replicas: 1,
+  serving: [0, 1, 2, 3],
   stopped: false,
   demand: 0,
   oldestSentAt: null,
@@ -69,6 +71,35 @@ describe("the number of replicas of a workspace that follows its requests", () =
     expect(at(991 + drainSeconds)).to.equal(1);
   });
 
+  it("says when replicas that were to leave take requests again", () => {
+    const from = (drainFrom: number | null) => ({ ...settled, drainFrom });
+    for (const [before, after, is] of [
+      [1, null, true],
+      [1, 2, true],
+      [1, 1, false],
+      [1, 0, false],
+      [null, 1, false],
+      [null, null, false],
+    ] as const)
+      expect(liftsDrain(from(before), from(after))).to.equal(is);
+  });
+
+  it("does not fall while a replica that stays cannot serve, except to none", () => {
+    const state: ScalingState = { lowerSince: 900, peak: 1, drainFrom: 1, drainSince: 900 };
+    const at = (serving: number[], more: Partial<ScalingState> = {}) =>
+      decideScaling(facts({ replicas: 2, serving }), { ...state, ...more });
+    expect(at([0]).order).to.equal(1);
+    expect(at([1])).to.deep.equal({
+      state: { lowerSince: 900, peak: 1, drainFrom: null, drainSince: null },
+      order: null,
+    });
+    expect(at([1], { drainFrom: null, drainSince: null }).state.drainFrom).to.equal(null);
+    expect(at([1], { peak: 0, drainFrom: 0 }).order).to.equal(0);
+    const stopAt = new Date(1_000_000).toISOString();
+    const over = facts({ scaling: { ...scaling, min: 1, stopAt }, replicas: 2, serving: [] });
+    expect(decideScaling(over, { ...state, peak: 0, drainFrom: 0 }).order).to.equal(0);
+  });
+
   it("takes requests again by all replicas when they are needed before the order", () => {
     const state: ScalingState = { lowerSince: 900, peak: 0, drainFrom: 0, drainSince: 999 };
     expect(decideScaling(facts({ demand: 1 }), state)).to.deep.equal({ state: settled, order: null });
@@ -81,6 +112,13 @@ describe("the number of replicas of a workspace that follows its requests", () =
     expect([state.drainFrom, order]).to.deep.equal([0, null]);
     expect(decideScaling({ ...over, now: 1_000 + drainSeconds }, state).order).to.equal(0);
     expect(decideScaling({ ...over, now: 2_000, replicas: 0 }, settled).order).to.equal(null);
+  });
+
+  it("falls to 0 at stopAt also when the owner has stopped the workspace", () => {
+    const stopAt = new Date(1_000_000).toISOString();
+    const over = facts({ scaling: { ...scaling, stopAt }, replicas: 2, stopped: true });
+    const { state } = decideScaling(over, settled);
+    expect(decideScaling({ ...over, now: 1_000 + drainSeconds }, state).order).to.equal(0);
   });
 
   it("is left alone while the owner has stopped the workspace", () => {

@@ -233,4 +233,23 @@ describe("apiServer: OpenAI's own client", function () {
     const wrong = await own.get<{ code: string }>("/v1/usage?by=node");
     expect([wrong.status, wrong.body.code]).to.deep.equal([400, "request_invalid"]);
   });
+
+  it("shows the usage of at most 92 days, or 31 by hour", async () => {
+    const own = await market.as(wallet, "read");
+    for (const [by, days, status] of [
+      ["day", 92, 200],
+      ["day", 93, 400],
+      ["hour", 31, 200],
+      ["hour", 32, 400],
+    ] as const) {
+      const since = new Date(Date.UTC(2026, 0, 1) - days * 86_400_000).toISOString();
+      const answer = await own.get<{ code?: string }>(
+        `/v1/usage?by=${by}&since=${since}&until=2026-01-01T00:00:00Z`,
+      );
+      expect([answer.status, answer.body.code]).to.deep.equal([
+        status,
+        status === 200 ? undefined : "request_invalid",
+      ]);
+    }
+  });
 });

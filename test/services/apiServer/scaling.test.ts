@@ -75,6 +75,8 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     );
     return rows.map(({ replicas }) => replicas);
   };
+  const storedStates = async () =>
+    (await api.db.query("select from app.scaling where workspace_id = $1", [id])).rowCount;
   /** The time of idleness is over, and every gateway knows which replicas leave. */
   const passIdleness = () =>
     eventually("a number of replicas that is drained", async () => {
@@ -175,6 +177,41 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     expect(await ordered()).to.deep.equal([0, 1, 2, 1]);
   });
 
+  it("take no requests again while an order is on its way that ends them", async () => {
+    const held = await api.db.connect();
+    const drainFrom = async () =>
+      (
+        await held.query<{ drain_from: number | null }>(
+          "select drain_from from app.scaling where workspace_id = $1",
+          [id],
+        )
+      ).rows[0]?.drain_from;
+    try {
+      // Another instance, which runs as long as it holds its lock, has the claim.
+      await held.query("select pg_advisory_lock(-7)");
+      await held.query(
+        `insert into app.workspace_order (workspace_id, runner, claim) values ($1, -7, gen_random_uuid())
+         on conflict (workspace_id) do update set runner = excluded.runner, claim = excluded.claim`,
+        [id],
+      );
+      await held.query(
+        "update app.scaling set lower_since = now(), peak = 0, drain_from = 0, drain_since = now() where workspace_id = $1",
+        [id],
+      );
+      const asked = task("/", { waitForCapacity: { maxSeconds: 60 } });
+      const until = Date.now() + 4_000;
+      await eventually("several looks", async () => {
+        expect(await drainFrom()).to.equal(0);
+        return Date.now() > until;
+      });
+      await held.query("select pg_advisory_unlock(-7)");
+      await eventually("the replica takes requests", async () => (await drainFrom()) === null);
+      expect((await asked).body.status).to.equal("succeeded");
+    } finally {
+      held.release(true);
+    }
+  });
+
   it("survive a restart of the API, and end with a fixed number", async () => {
     await idleToNone();
     await call("requestDelete", [lease]);
@@ -185,11 +222,17 @@ describe("apiServer: replicas that follow the requests in progress", function ()
     await untilReplicas(1);
     await bringUp(api, id, { name: "scales", nodeId });
     expect((await waiting).body).to.deep.include({ status: "succeeded" });
+    // Its replicas were about to leave.
+    await api.db.query("update app.scaling set drain_from = 0, drain_since = now() where workspace_id = $1", [
+      id,
+    ]);
     const fixed = await partner.post<{ updated: string | null }>(`/v1/workspaces/${id}/update`, {
       replicas: 2,
     });
     expect(fixed.body.updated).to.match(/^0x/);
     expect(await show()).to.deep.include({ scaling: null, replicas: { wanted: 2, running: 1 } });
+    await eventually("no replica leaves", async () => (await storedStates()) === 0);
+    expect((await task()).body.status).to.equal("succeeded");
   });
 
   it("let a request wait no longer than waitSeconds, and none after stopAt", async () => {

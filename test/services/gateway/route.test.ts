@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { constants } from "node:http2";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
+import { insertWorkspace } from "../support/chainTables.ts";
 import { eventually } from "../support/context.ts";
 import { echo, type NodeServer, type OpenTunnel } from "./node.ts";
 import { type Setup, setup, token } from "./setup.ts";
@@ -91,6 +92,15 @@ describe("gateway: routes", () => {
     for (let times = 0; times < 6; times++) {
       const answer = (await (await market.route("/7/")).json()) as Echo;
       expect(answer.path).to.equal("/w/7/0/3/");
+    }
+  });
+
+  it("sends nothing to a running replica above the number of replicas", async () => {
+    await insertWorkspace(market.db, { workspace_id: 7, replicas: 1 });
+    await serve([echo("stays"), echo("leaves")]);
+    for (let times = 0; times < 6; times++) {
+      const { name } = (await (await market.route("/7/")).json()) as Echo;
+      expect(name).to.equal("stays");
     }
   });
 

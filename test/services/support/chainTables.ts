@@ -79,6 +79,38 @@ const node = {
   block_number: 1,
 };
 
+const workspace = {
+  generation: 1,
+  owner: "0x",
+  authorization_id: 1,
+  image: "registry.example/image",
+  replicas: 1,
+  stopped: false,
+  policy: "available",
+  grace_seconds: 60,
+  max_price_per_second: 1,
+  gpu_model: "0x0000000000000000",
+  min_vram_mib: 0,
+  min_compute_capability: 0,
+  region: null,
+  gpus: 0,
+  cpu_milli: 500,
+  memory_mib: 256,
+  disk_gib: 1,
+  ports: 1,
+  expires_at: 0,
+  config_hash: "0x",
+  config: "{}",
+  status: "open",
+  published_block: 1,
+  published_tx: "0x",
+  block_number: 1,
+};
+
+/** An open workspace; what the row leaves out does not matter to the test. */
+export const insertWorkspace = (db: pg.Pool, row: Partial<typeof workspace> & { workspace_id: number }) =>
+  insertRow(db, "chain.workspace", { ...workspace, ...row });
+
 /** A node that was registered; what the row leaves out does not matter to the test. */
 export const insertNode = (db: pg.Pool, row: Partial<typeof node> & { node_id: number; key: string }) =>
   insertRow(db, "chain.node", { ...node, ...row });
