@@ -1,9 +1,9 @@
 import type { Queryable } from "@ngpu/db/pool";
-import { countedWaves, type JudgedWave, knownNodes, type WaveOutcome } from "@ngpu/waves/history";
+import { countedWaves, type JudgedWave, knownDevices, type WaveOutcome } from "@ngpu/waves/history";
 import { type Proofs, proofsOf } from "@ngpu/waves/proofs";
 import type { Rules } from "@ngpu/waves/rules";
 import { blocksOf, type WaveTerms } from "@ngpu/waves/schedule";
-import { passedNodes, waveVerdict } from "@ngpu/waves/verdict";
+import { passedBytes, waveVerdict } from "@ngpu/waves/verdict";
 import { readWave, readWaves, type WaveRow } from "./waves.ts";
 
 /** Waves that are read at once, and that are kept in memory. A verdict never changes on one chain. */
@@ -15,15 +15,15 @@ export type WaveJudge = (db: Queryable, row: WaveRow) => Promise<JudgedWave>;
 
 /** Reads what each wave needs of those before once. */
 export function createWaveJudge(terms: WaveTerms): WaveJudge {
-  const passed = new Map<string, ReadonlySet<number>>();
+  const passed = new Map<string, ReadonlyMap<string, bigint>>();
   return async (db, row) => {
     const wave = await readWave(db, row, terms);
     const verdict = waveVerdict({ ...wave, known: await knownBefore(db, row, wave.rules) }, wave.rules);
-    note(passed, keyOf(row), passedNodes(verdict));
+    note(passed, keyOf(row), passedBytes(verdict));
     return { ...wave, verdict };
   };
 
-  /** Whether a node passed does not depend on whether the wave was held, so earlier waves need none before them. */
+  /** Whether a device passed does not depend on whether the wave was held, so earlier waves need none before them. */
   async function knownBefore(db: Queryable, { waveId, fillBlock }: WaveRow, rules: Rules) {
     const rows = await readWaves(db, BigInt(fillBlock), { before: waveId, limit: rules.counted });
     const before = await Promise.all(
@@ -31,12 +31,12 @@ export function createWaveJudge(terms: WaveTerms): WaveJudge {
         const known = passed.get(keyOf(row));
         if (known !== undefined) return known;
         const wave = await readWave(db, row, terms);
-        const nodes = passedNodes(waveVerdict(wave, wave.rules));
-        note(passed, keyOf(row), nodes);
-        return nodes;
+        const own = passedBytes(waveVerdict(wave, wave.rules));
+        note(passed, keyOf(row), own);
+        return own;
       }),
     );
-    return knownNodes(before, rules);
+    return knownDevices(before, rules);
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type WaveLog,
   type WaveVerdict,
 } from "./types.ts";
-import { passedNodes, waveVerdict } from "./verdict.ts";
+import { passedBytes, waveVerdict } from "./verdict.ts";
 import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
@@ -33,26 +33,33 @@ export function judgedWaves(
   until: bigint,
   evidence: EvidenceByWave = new Map(),
 ): JudgedWave[] {
-  const passed: Set<number>[] = [];
+  const passed: Map<string, bigint>[] = [];
   return wavesIn(logs).flatMap((waveId) => {
     const wave = waveOf(logs, waveId, terms);
     if (wave === undefined || BigInt(wave.blocks.revealed) > until) return [];
-    const known = knownNodes(passed, wave.rules);
+    const known = knownDevices(passed, wave.rules);
     const shown = evidence.get(waveId);
     const facts = shown === undefined ? { ...wave, known } : { ...wave, known, evidence: shown };
     const verdict = waveVerdict(facts, wave.rules);
-    passed.push(passedNodes(verdict));
+    passed.push(passedBytes(verdict));
     return [{ ...wave, verdict }];
   });
 }
 
 /**
- * The nodes whose failures tell a lost wave.
+ * The devices whose failures tell a lost wave, each with the sum of what it proved in the waves that count. So cards that
+ * answer for several names in turn weigh together no more than themselves.
  *
- * @param passed The nodes that passed each of the waves before, oldest first.
+ * @param passed `passedBytes` of each of the waves before, oldest first.
  */
-export function knownNodes(passed: readonly ReadonlySet<number>[], { counted }: Rules): Set<number> {
-  return new Set(passed.slice(-counted).flatMap((nodes) => [...nodes]));
+export function knownDevices(
+  passed: readonly ReadonlyMap<string, bigint>[],
+  { counted }: Rules,
+): Map<string, bigint> {
+  const known = new Map<string, bigint>();
+  for (const wave of passed.slice(-counted))
+    for (const [key, bytes] of wave) known.set(key, (known.get(key) ?? 0n) + bytes);
+  return known;
 }
 
 /** Held waves that standings look back on: older verdicts have expired. */
