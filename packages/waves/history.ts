@@ -69,7 +69,7 @@ export function countedWaves({ counted, keptWaves }: Rules): number {
 
 /**
  * What counts of each device that the last wave challenged, by `keyOf`. Waves that were not held are left out, and of the
- * others all but the last `countedWaves`.
+ * others all but the last `countedWaves`. Nothing counts of a device that had no claim in the last held one.
  *
  * @param waves Oldest first.
  */
@@ -82,9 +82,10 @@ export function historiesOf(waves: readonly WaveOutcome[]): Map<string, DeviceHi
     for (const device of verdict.devices)
       verdicts.set(keyOf(device), [...(verdicts.get(keyOf(device)) ?? []), device]);
   }
+  const current = new Set(held.at(-1)?.verdict.devices.map(keyOf));
   return new Map(
     last.challenged.map((claimed) => {
-      const own = verdicts.get(keyOf(claimed)) ?? [];
+      const own = current.has(keyOf(claimed)) ? (verdicts.get(keyOf(claimed)) ?? []) : [];
       return [
         keyOf(claimed),
         { claimed, verdicts: own, standing: standingOf(own, claimed.figures, last.rules) },

@@ -1,8 +1,18 @@
+import { encodeDevice } from "@ngpu/waves/claims";
 import { judgedWaves } from "@ngpu/waves/history";
 import { proofsOf } from "@ngpu/waves/proofs";
 import { hardwareLimit } from "@ngpu/waves/provenHardware";
 import { expect } from "chai";
-import { cpu, drawnFrom, exception, marketLogs, type Script, terms, waveLogs } from "./scriptedWaves.ts";
+import {
+  claimLog,
+  cpu,
+  drawnFrom,
+  exception,
+  marketLogs,
+  type Script,
+  terms,
+  waveLogs,
+} from "./scriptedWaves.ts";
 
 const seven = [1, 2, 3, 4, 5, 6, 7];
 const base = marketLogs({ nodes: 3, measurers: 7 });
@@ -14,16 +24,18 @@ const half: Script = {
   lists: Object.fromEntries(seven.map((id) => [id, [exception(1, 210)]])),
 };
 
-function proofsAfter(scripts: readonly Script[]) {
-  const logs = [...base];
+function logsOf(scripts: readonly Script[], before = base) {
+  const logs = [...before];
   let from = 20;
   for (const [index, script] of scripts.entries()) {
     const fill = drawnFrom(from);
     logs.push(...waveLogs(index + 1, fill, script));
     from = fill + 60;
   }
-  return proofsOf(judgedWaves(logs, terms, 100_000n));
+  return logs;
 }
+
+const proofsAfter = (scripts: readonly Script[]) => proofsOf(judgedWaves(logsOf(scripts), terms, 100_000n));
 
 const declared = { gpus: 0, gpuModel: null, vramMib: 0 };
 
@@ -49,6 +61,54 @@ describe("what waves proved of a node", () => {
       memoryMib: 0,
     });
     expect(hardwareLimit(failed, 9, 1n, declared)?.cpuMilli).to.equal(0);
+  });
+
+  it("is that of the cards that answered the last wave, for names that share cards in turn", () => {
+    // Node 1 claims five devices on three cards, nodes 11 to 15 are five names on three boxes.
+    const names = [11, 12, 13, 14, 15];
+    const market = [
+      ...marketLogs({ nodes: 15, measurers: 7 }),
+      claimLog(1, Array(5).fill(encodeDevice(cpu)), 4),
+    ];
+    const turn = (wave: number): Script => {
+      const isAbsent = (place: number) => (place - wave * 2 + 100) % 5 < 2;
+      const list = [
+        ...[0, 1, 2, 3, 4].filter(isAbsent).map((device) => ({ ...exception(1, 0), device })),
+        ...names.filter((_, place) => isAbsent(place)).map((nodeId) => exception(nodeId, 0)),
+      ];
+      return { lists: Object.fromEntries(seven.map((id) => [id, list])) };
+    };
+    const judged = judgedWaves(
+      logsOf(
+        Array.from({ length: 15 }, (_, wave) => turn(wave)),
+        market,
+      ),
+      terms,
+      100_000n,
+    );
+    expect(judged.every(({ verdict }) => verdict.held)).to.equal(true);
+    for (let waves = 1; waves <= judged.length; waves++) {
+      const proofs = proofsOf(judged.slice(0, waves));
+      for (const devices of [proofs.devicesOf(1), names.flatMap((nodeId) => [...proofs.devicesOf(nodeId)])]) {
+        const bytes = devices.reduce((sum, { proven }) => sum + proven.bytes, 0n);
+        expect(bytes <= 3n * cpu.figures.bytes, `after ${waves} waves`).to.equal(true);
+      }
+      const counted = proofs.devicesOf(1).filter(({ answered, proven }) => answered && proven.bytes > 0n);
+      expect(counted.length).to.be.at.most(3);
+      if (waves > 5) expect(counted.length).to.equal(3);
+    }
+  });
+
+  it("is nothing of a device that had no claim in the last held wave", () => {
+    const market = marketLogs({ nodes: 3, measurers: 7 });
+    const few: Script = { lists: { 1: [] } };
+    const fourth = drawnFrom(drawnFrom(drawnFrom(drawnFrom(20) + 60) + 60) + 60);
+    const logs = logsOf([pass, pass, pass, pass, few], market);
+    const changes = [claimLog(1, [], fourth - 1), claimLog(1, [encodeDevice(cpu)], fourth + 1)];
+    const proven = (own: typeof logs) =>
+      proofsOf(judgedWaves(own, terms, 100_000n)).devicesOf(1)[0]?.proven.bytes;
+    expect(proven(logs)).to.equal(cpu.figures.bytes);
+    expect(proven([...logs, ...changes])).to.equal(0n);
   });
 
   it("is the scarcer of reads and operations, in cores", () => {

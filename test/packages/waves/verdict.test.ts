@@ -137,16 +137,21 @@ describe("what counts of a device after waves", () => {
     expect(standingOf([passed, passed], figures, rules).paid).to.equal(false);
     expect(standingOf([passed, passed, passed], figures, rules)).to.include({ paid: true, waves: 3 });
     expect(standingOf([passed, failed, passed, failed, passed], figures, rules).paid).to.equal(true);
+    expect(standingOf([passed, passed, passed, passed, failed], figures, rules).paid).to.equal(false);
     expect(standingOf([passed, passed, failed, failed, failed], figures, rules)).to.deep.include({
       paid: false,
       proven: { bytes: 0n, bytesPerSecond: 0n, operationsPerSecond: 0n },
     });
   });
 
-  it("is the median of the last five waves, and at most what is claimed now", () => {
+  it("is the median of the last five waves, and at most what is claimed now and what the last one showed", () => {
     const slower = { ...passed, proven: { ...figures, bytesPerSecond: 850_000_000_000n } };
-    const history = [passed, slower, passed, slower, slower];
-    expect(standingOf(history, figures, rules).proven.bytesPerSecond).to.equal(850_000_000_000n);
+    for (const history of [
+      [passed, slower, passed, slower, slower],
+      [slower, slower, slower, passed, passed],
+      [passed, passed, passed, passed, slower],
+    ])
+      expect(standingOf(history, figures, rules).proven.bytesPerSecond).to.equal(850_000_000_000n);
     const less = { ...figures, bytes: 1_000n };
     expect(standingOf([passed, passed, passed], less, rules).proven.bytes).to.equal(1_000n);
   });
