@@ -22,7 +22,7 @@ export type History = readonly Pick<DeviceVerdict, "outcome" | "proven">[];
 
 /**
  * What counts of a device, by waves and never by time: waves that were not held age nothing. A kept or undecided wave
- * does not count, and after too many of them in a row the proof has expired.
+ * does not count, and after too many of them in a row the proof has expired: `keptWaves`, of them `counted` undecided ones.
  */
 export function standingOf(history: History, claimed: Proven, rules: Rules): Standing {
   const counted = history.filter(isJudged).slice(-rules.counted);
@@ -51,7 +51,9 @@ export function isJudged({ outcome }: Pick<DeviceVerdict, "outcome">): boolean {
   return outcome === "passed" || outcome === "failed";
 }
 
-/** Whether too many waves went by since the last one that counts. */
-function isExpired(history: History, { keptWaves }: Rules): boolean {
-  return history.length - 1 - history.findLastIndex(isJudged) > keptWaves;
+/** Whether too many waves went by since the last one that counts. Liars can make waves undecided, so few of these do. */
+function isExpired(history: History, { counted, keptWaves }: Rules): boolean {
+  const since = history.slice(history.findLastIndex(isJudged) + 1);
+  const undecided = since.filter(({ outcome }) => outcome === "undecided").length;
+  return since.length > keptWaves || undecided > counted;
 }

@@ -49,7 +49,8 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
   const seen = facts.evidence?.get(key);
   const shares = seen ?? agreed(stated, rules.spare);
   const contested = seen === undefined && stated.some((own) => !isAtLeast(shares, own));
-  const isDisputed = contested && stated.some((own) => isAtLeast(own, rules.least));
+  const claims = stated.filter((own) => isAtLeast(own, rules.least)).length;
+  const isDisputed = contested && claims > spareOf(stated, rules.spare);
   const outcome = outcomeOf(shares, { least: rules.least, isDisputed, isKept: leased && isSilent(shares) });
   const measurers = judges.map(({ measurerId }) => measurerId);
   return {
@@ -64,22 +65,28 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
 }
 
 /**
- * Measurers who omit an answer, or pass a lie, decide nothing against one who states the opposite: only evidence does. So
- * a pass takes all but the spare ones, and a failure all of them.
+ * Measurers who omit an answer, or pass a lie, decide nothing against others who state the opposite: only evidence does. So
+ * a pass takes all but the spare ones, and so does a failure: one liar must not keep a dead device alive. A leased device
+ * that all but the spare ones did not hear keeps its proof, whatever the others state.
  */
 function outcomeOf(
   shares: Shares,
   given: { least: Shares; isDisputed: boolean; isKept: boolean },
 ): DeviceVerdict["outcome"] {
   if (isAtLeast(shares, given.least)) return "passed";
-  if (given.isDisputed) return "undecided";
-  return given.isKept ? "kept" : "failed";
+  if (given.isKept) return "kept";
+  return given.isDisputed ? "undecided" : "failed";
 }
 
-/** Without a judge nothing is proven. One statement of two or fewer is never spare. */
+/** Statements that do not count against all others. Of two or fewer none is spare. */
+function spareOf(stated: readonly Shares[], spare: number): number {
+  return stated.length > 2 ? Math.min(spare, stated.length - 1) : 0;
+}
+
+/** Without a judge nothing is proven. */
 function agreed(stated: readonly Shares[], spare: number): Shares {
   if (stated.length === 0) return noShares;
-  const place = stated.length > 2 ? Math.min(spare, stated.length - 1) : 0;
+  const place = spareOf(stated, spare);
   return combine(stated, (sorted) => sorted[place] ?? 0);
 }
 

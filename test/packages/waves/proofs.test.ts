@@ -2,6 +2,7 @@ import { encodeDevice } from "@ngpu/waves/claims";
 import { judgedWaves } from "@ngpu/waves/history";
 import { proofsOf } from "@ngpu/waves/proofs";
 import { hardwareLimit } from "@ngpu/waves/provenHardware";
+import { nothing } from "@ngpu/waves/shares";
 import { expect } from "chai";
 import {
   claimLog,
@@ -97,6 +98,16 @@ describe("what waves proved of a node", () => {
       expect(counted.length).to.be.at.most(3);
       if (waves > 5) expect(counted.length).to.equal(3);
     }
+  });
+
+  it("is nothing of a dead device from its first wave on, though one of seven measurers omits its exception", () => {
+    const dead: Script = {
+      lists: Object.fromEntries(seven.map((id) => [id, id === 4 ? [] : [exception(2, 0)]])),
+    };
+    const market = marketLogs({ nodes: 10, measurers: 7 });
+    const proofs = proofsOf(judgedWaves(logsOf([pass, pass, pass, dead], market), terms, 100_000n));
+    expect(proofs.devicesOf(2)[0]).to.deep.include({ answered: false, proven: nothing });
+    expect(proofs.devicesOf(3)[0]).to.include({ answered: true });
   });
 
   it("is nothing of a device that had no claim in the last held wave", () => {
