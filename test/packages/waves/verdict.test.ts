@@ -175,12 +175,12 @@ describe("what counts of a device after waves", () => {
 
   it("ends after as many undecided waves as count, however many are kept between them", () => {
     const undecided = { ...kept, outcome: "undecided" } as const;
-    const after = (...waves: (typeof kept | typeof undecided)[]) =>
+    const afterProof = (...waves: (typeof kept | typeof undecided)[]) =>
       standingOf([passed, passed, passed, ...waves], figures, rules);
-    expect(after(...Array(rules.counted).fill(undecided))).to.include({ paid: true, answered: false });
-    expect(after(...Array(rules.counted + 1).fill(undecided)).paid).to.equal(false);
+    expect(afterProof(...Array(rules.counted).fill(undecided))).to.include({ paid: true, answered: false });
+    expect(afterProof(...Array(rules.counted + 1).fill(undecided)).paid).to.equal(false);
     expect(
-      after(
+      afterProof(
         ...Array(rules.counted + 1)
           .fill([kept, undecided])
           .flat(),
