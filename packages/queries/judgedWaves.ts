@@ -1,13 +1,14 @@
 import type { Queryable } from "@ngpu/db/pool";
-import { countedWaves, type JudgedWave, knownDevices, type WaveOutcome } from "@ngpu/waves/history";
+import { countedWaves, type JudgedWave, knownDevices, lookedAt, type WaveOutcome } from "@ngpu/waves/history";
 import { type Proofs, proofsOf } from "@ngpu/waves/proofs";
 import type { Rules } from "@ngpu/waves/rules";
 import { blocksOf, type WaveTerms } from "@ngpu/waves/schedule";
 import { passedBytes, waveVerdict } from "@ngpu/waves/verdict";
 import { readWave, readWaves, type WaveRow } from "./waves.ts";
 
-/** Waves that are read at once, and that are kept in memory. A verdict never changes on one chain. */
+/** Waves that are read at once. */
 const page = 60;
+/** Waves of which it is kept what devices proved. */
 const keptWaves = 128;
 
 /** Judges waves whose reveals have ended, from the exported chain. */
@@ -49,7 +50,8 @@ export type WaveProofs = {
 /** Reads what waves proved from the exported chain. Each wave is judged once. */
 export function createWaveProofs(terms: WaveTerms): WaveProofs {
   const judge = createWaveJudge(terms);
-  const judged = new Map<string, WaveOutcome>();
+  // A verdict never changes on one chain.
+  let judged = new Map<string, WaveOutcome>();
   let last: { key: string; proofs: Proofs } | undefined;
   const { revealed: length } = blocksOf(0, terms);
   return {
@@ -64,17 +66,20 @@ export function createWaveProofs(terms: WaveTerms): WaveProofs {
     },
   };
 
-  /** The last waves, oldest first: as many held ones as standings look back on. */
+  /** The last waves, oldest first: as many held ones as standings look back on, of those that are looked at. */
   async function outcomesUpTo(db: Queryable, newest: WaveRow, until: bigint): Promise<WaveOutcome[]> {
     const first = await judge(db, newest);
     const found: WaveOutcome[] = [first];
     let held = first.verdict.held ? 1 : 0;
     let before = newest.waveId;
-    while (held < countedWaves(first.rules)) {
-      const rows = await readWaves(db, until, { before, limit: page });
+    const seen = new Map<string, WaveOutcome>();
+    while (held < countedWaves(first.rules) && found.length < lookedAt(first.rules)) {
+      const limit = Math.min(page, lookedAt(first.rules) - found.length);
+      const rows = await readWaves(db, until, { before, limit });
       for (const row of rows) {
         const known = judged.get(keyOf(row)) ?? slim(await judge(db, row));
-        note(judged, keyOf(row), known);
+        judged.set(keyOf(row), known);
+        seen.set(keyOf(row), known);
         found.push(known);
         held += known.verdict.held ? 1 : 0;
       }
@@ -82,6 +87,8 @@ export function createWaveProofs(terms: WaveTerms): WaveProofs {
       if (oldest === undefined) break;
       before = oldest.waveId;
     }
+    // What was not needed now will not be needed later.
+    judged = seen;
     return found.reverse();
   }
 }

@@ -67,9 +67,25 @@ export function countedWaves({ counted, keptWaves }: Rules): number {
   return counted + keptWaves;
 }
 
+/** Waves, held or not, that are looked at: so many that the held ones among them are usually enough. */
+export function lookedAt(rules: Rules): number {
+  return 4 * countedWaves(rules);
+}
+
 /**
- * What counts of each device that the last wave challenged, by `keyOf`. Waves that were not held are left out, and of the
- * others all but the last `countedWaves`. Nothing counts of a device that had no claim in the last held one.
+ * The held waves that count after the last one: of those that are looked at, the last `countedWaves`.
+ *
+ * @param waves Oldest first.
+ */
+export function heldOf(waves: readonly WaveOutcome[]): WaveOutcome[] {
+  const rules = waves.at(-1)?.rules;
+  if (rules === undefined) return [];
+  const seen = waves.slice(-lookedAt(rules));
+  return seen.filter(({ verdict }) => verdict.held).slice(-countedWaves(rules));
+}
+
+/**
+ * What counts of each device that the last wave challenged, by `keyOf`, after the waves of `heldOf`. Nothing counts of a device that had no claim in the last held one.
  *
  * @param waves Oldest first.
  */
@@ -77,7 +93,7 @@ export function historiesOf(waves: readonly WaveOutcome[]): Map<string, DeviceHi
   const last = waves.at(-1);
   if (last === undefined) return new Map();
   const verdicts = new Map<string, Verdict[]>();
-  const held = waves.filter(({ verdict }) => verdict.held).slice(-countedWaves(last.rules));
+  const held = heldOf(waves);
   for (const { verdict } of held) {
     for (const device of verdict.devices)
       verdicts.set(keyOf(device), [...(verdicts.get(keyOf(device)) ?? []), device]);

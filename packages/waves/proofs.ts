@@ -1,6 +1,6 @@
 import type { Proven } from "@ngpu/proof/proven";
 import type { Hex } from "viem";
-import { historiesOf, type WaveOutcome } from "./history.ts";
+import { heldOf, historiesOf, type WaveOutcome } from "./history.ts";
 import { defaultRules } from "./rules.ts";
 
 /** A device with what counts of it after the waves that were held. */
@@ -26,7 +26,7 @@ export type Proofs = {
   isJudged: (registered: bigint) => boolean;
 };
 
-/** @param waves Those whose reveals have ended, oldest first; the last `countedWaves` held ones are enough. */
+/** @param waves Those whose reveals have ended, oldest first. The last `lookedAt` are enough, or `countedWaves` held ones. */
 export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
   const devices = new Map<number, ProvenDevice[]>();
   for (const { claimed, standing } of historiesOf(waves).values()) {
@@ -43,9 +43,11 @@ export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
   }
   const { passes } = waves.at(-1)?.rules ?? defaultRules;
   // A wave that no device passes shows nothing about those that did not.
-  const isPassed = ({ verdict: { held, devices } }: WaveOutcome) =>
-    held && devices.some(({ outcome }) => outcome === "passed");
-  const held = waves.filter(isPassed).map(({ blocks }) => blocks.fill);
+  const isPassed = ({ verdict: { devices } }: WaveOutcome) =>
+    devices.some(({ outcome }) => outcome === "passed");
+  const held = heldOf(waves)
+    .filter(isPassed)
+    .map(({ blocks }) => blocks.fill);
   const needed = held.at(-passes);
   return {
     devicesOf: (nodeId) => devices.get(nodeId) ?? [],

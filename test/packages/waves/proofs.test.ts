@@ -1,5 +1,5 @@
 import { encodeDevice } from "@ngpu/waves/claims";
-import { judgedWaves } from "@ngpu/waves/history";
+import { countedWaves, type JudgedWave, judgedWaves, lookedAt } from "@ngpu/waves/history";
 import { proofsOf } from "@ngpu/waves/proofs";
 import { hardwareLimit } from "@ngpu/waves/provenHardware";
 import { nothing } from "@ngpu/waves/shares";
@@ -48,6 +48,36 @@ describe("what waves proved of a node", () => {
     // A node that registered after the first of them has seen two.
     expect(proofs.isJudged(BigInt(drawnFrom(20)))).to.equal(false);
     expect(hardwareLimit(proofsAfter([pass, pass]), 1, 1n, declared)).to.equal(undefined);
+  });
+
+  it("looks back on as many held waves as standings do, and on so many waves, whatever came before", () => {
+    const [wave] = judgedWaves(logsOf([pass]), terms, 100_000n);
+    if (wave === undefined) throw new Error("No wave.");
+    const none = { ...wave.verdict, held: false as const, reason: "loss" as const };
+    const failing = wave.verdict.devices.map((device) => ({ ...device, outcome: "failed" as const }));
+    const outcomes = (verdicts: JudgedWave["verdict"][]): JudgedWave[] =>
+      verdicts.map((verdict, index) => ({
+        ...wave,
+        waveId: index + 1,
+        blocks: { ...wave.blocks, fill: 100 + index },
+        verdict,
+      }));
+    const allFail = { ...wave.verdict, devices: failing } as JudgedWave["verdict"];
+    const passes = [wave.verdict, wave.verdict, wave.verdict];
+    const old = [...passes, ...Array(countedWaves(wave.rules)).fill(allFail)];
+    const lost = [...passes, ...Array(lookedAt(wave.rules)).fill(none)];
+    const recent = [...passes, ...Array(lookedAt(wave.rules) - 3).fill(none)];
+    for (const [verdicts, judged] of [
+      [old, false],
+      [lost, false],
+      [recent, true],
+    ] as const) {
+      const all = outcomes(verdicts);
+      // What SQL reads is a part of it: as many waves as are looked at, or fewer with all held ones that count.
+      const parts = [all, all.slice(-lookedAt(wave.rules))];
+      for (const waves of parts) expect(proofsOf(waves).isJudged(1n)).to.equal(judged);
+      expect(proofsOf(all.slice(-countedWaves(wave.rules))).isJudged(1n)).to.equal(false);
+    }
   });
 
   it("limits placements to it, and a judged node without a proof to nothing", () => {
