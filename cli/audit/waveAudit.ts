@@ -1,8 +1,8 @@
 import { type EvidenceVerdict, judgeEvidence, type WaveChain } from "@ngpu/waves/evidence";
-import { judgedWaves, knownNodes } from "@ngpu/waves/history";
+import { judgedWaves, knownDevices } from "@ngpu/waves/history";
 import { beginsAt, type WaveTerms, windowOf } from "@ngpu/waves/schedule";
 import { keyOf, type Shares, type WaveLog, type WaveVerdict } from "@ngpu/waves/types";
-import { passedNodes, waveVerdict } from "@ngpu/waves/verdict";
+import { passedBytes, waveVerdict } from "@ngpu/waves/verdict";
 import type { Wave } from "@ngpu/waves/waveLogs";
 import type { Hex } from "viem";
 import type { EvidenceFile } from "./evidenceFiles.ts";
@@ -41,8 +41,8 @@ export function auditWave(given: {
   const outliers = outliersOf(wave, shown);
   const ended = judgedWaves(logs, terms, BigInt(wave.blocks.revealed));
   const before = ended.filter(({ waveId }) => waveId < wave.waveId);
-  const known = knownNodes(
-    before.map(({ verdict }) => passedNodes(verdict)),
+  const known = knownDevices(
+    before.map(({ verdict }) => passedBytes(verdict)),
     wave.rules,
   );
   return {

@@ -50,7 +50,8 @@ type Facts = {
 /**
  * The nodes that earn, with their units and slots. A slot counts if the node was present, and Online at a price at or under
  * the ceiling throughout it. If its hardware changed, the smallest units of the states that count are used. A
- * device that a tenant kept from its last wave earns nothing here: its tenant pays for it.
+ * device that did not answer the last wave earns nothing here, so names never earn more than the cards behind them. If a
+ * tenant kept it from the wave, its tenant pays for it.
  */
 export function claimantsOf(facts: Facts): { nodes: CountedNode[]; claimants: Claimant[] } {
   const { histories, presence, terms } = facts;
@@ -91,7 +92,7 @@ function judge(
   let units: Units | undefined;
   for (const version of versions) {
     const ceiling = ceilingOf(unitsOf(version, proof, catalogue), ceilings);
-    const own = unitsOf(version, proof, catalogue, ({ kept }) => !kept);
+    const own = unitsOf(version, proof, catalogue, ({ answered }) => answered);
     if (version.online && version.pricePerSecond <= ceiling) {
       units = units === undefined ? own : smallest(units, own);
       continue;

@@ -9,7 +9,7 @@ import {
   type WaveLog,
   type WaveVerdict,
 } from "./types.ts";
-import { passedNodes, waveVerdict } from "./verdict.ts";
+import { passedBytes, waveVerdict } from "./verdict.ts";
 import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
@@ -33,26 +33,33 @@ export function judgedWaves(
   until: bigint,
   evidence: EvidenceByWave = new Map(),
 ): JudgedWave[] {
-  const passed: Set<number>[] = [];
+  const passed: Map<string, bigint>[] = [];
   return wavesIn(logs).flatMap((waveId) => {
     const wave = waveOf(logs, waveId, terms);
     if (wave === undefined || BigInt(wave.blocks.revealed) > until) return [];
-    const known = knownNodes(passed, wave.rules);
+    const known = knownDevices(passed, wave.rules);
     const shown = evidence.get(waveId);
     const facts = shown === undefined ? { ...wave, known } : { ...wave, known, evidence: shown };
     const verdict = waveVerdict(facts, wave.rules);
-    passed.push(passedNodes(verdict));
+    passed.push(passedBytes(verdict));
     return [{ ...wave, verdict }];
   });
 }
 
 /**
- * The nodes whose failures tell a lost wave.
+ * The devices whose failures tell a lost wave, each with the sum of what it proved in the waves that count. So cards that
+ * answer for several names in turn weigh together no more than themselves.
  *
- * @param passed The nodes that passed each of the waves before, oldest first.
+ * @param passed `passedBytes` of each of the waves before, oldest first.
  */
-export function knownNodes(passed: readonly ReadonlySet<number>[], { counted }: Rules): Set<number> {
-  return new Set(passed.slice(-counted).flatMap((nodes) => [...nodes]));
+export function knownDevices(
+  passed: readonly ReadonlyMap<string, bigint>[],
+  { counted }: Rules,
+): Map<string, bigint> {
+  const known = new Map<string, bigint>();
+  for (const wave of passed.slice(-counted))
+    for (const [key, bytes] of wave) known.set(key, (known.get(key) ?? 0n) + bytes);
+  return known;
 }
 
 /** Held waves that standings look back on: older verdicts have expired. */
@@ -60,9 +67,25 @@ export function countedWaves({ counted, keptWaves }: Rules): number {
   return counted + keptWaves;
 }
 
+/** Waves, held or not, that are looked at: so many that the held ones among them are usually enough. */
+export function lookedAt(rules: Rules): number {
+  return 4 * countedWaves(rules);
+}
+
 /**
- * What counts of each device that the last wave challenged, by `keyOf`. Waves that were not held are left out, and of the
- * others all but the last `countedWaves`.
+ * The held waves that count after the last one: of those that are looked at, the last `countedWaves`.
+ *
+ * @param waves Oldest first.
+ */
+export function heldOf(waves: readonly WaveOutcome[]): WaveOutcome[] {
+  const rules = waves.at(-1)?.rules;
+  if (rules === undefined) return [];
+  const seen = waves.slice(-lookedAt(rules));
+  return seen.filter(({ verdict }) => verdict.held).slice(-countedWaves(rules));
+}
+
+/**
+ * What counts of each device that the last wave challenged, by `keyOf`, after the waves of `heldOf`. Nothing counts of a device that had no claim in the last held one.
  *
  * @param waves Oldest first.
  */
@@ -70,14 +93,15 @@ export function historiesOf(waves: readonly WaveOutcome[]): Map<string, DeviceHi
   const last = waves.at(-1);
   if (last === undefined) return new Map();
   const verdicts = new Map<string, Verdict[]>();
-  const held = waves.filter(({ verdict }) => verdict.held).slice(-countedWaves(last.rules));
+  const held = heldOf(waves);
   for (const { verdict } of held) {
     for (const device of verdict.devices)
       verdicts.set(keyOf(device), [...(verdicts.get(keyOf(device)) ?? []), device]);
   }
+  const current = new Set(held.at(-1)?.verdict.devices.map(keyOf));
   return new Map(
     last.challenged.map((claimed) => {
-      const own = verdicts.get(keyOf(claimed)) ?? [];
+      const own = current.has(keyOf(claimed)) ? (verdicts.get(keyOf(claimed)) ?? []) : [];
       return [
         keyOf(claimed),
         { claimed, verdicts: own, standing: standingOf(own, claimed.figures, last.rules) },

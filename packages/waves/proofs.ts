@@ -1,6 +1,6 @@
 import type { Proven } from "@ngpu/proof/proven";
 import type { Hex } from "viem";
-import { historiesOf, type WaveOutcome } from "./history.ts";
+import { heldOf, historiesOf, type WaveOutcome } from "./history.ts";
 import { defaultRules } from "./rules.ts";
 
 /** A device with what counts of it after the waves that were held. */
@@ -10,10 +10,10 @@ export type ProvenDevice = {
   modelHash: Hex | undefined;
   /** As the node's key claims it. */
   claimed: Proven;
-  /** At most the claim; nothing where it passed too few waves. */
+  /** At most the claim; nothing where it passed too few waves, or failed the last one. */
   proven: Proven;
-  /** It kept its proof in its last wave, since a tenant had it. */
-  kept: boolean;
+  /** It passed the last wave. A device that did not, since a tenant had it or measurers disagree, earns no share. */
+  answered: boolean;
 };
 
 /**
@@ -26,7 +26,7 @@ export type Proofs = {
   isJudged: (registered: bigint) => boolean;
 };
 
-/** @param waves Those whose reveals have ended, oldest first; the last `countedWaves` held ones are enough. */
+/** @param waves Those whose reveals have ended, oldest first. The last `lookedAt` are enough, or `countedWaves` held ones. */
 export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
   const devices = new Map<number, ProvenDevice[]>();
   for (const { claimed, standing } of historiesOf(waves).values()) {
@@ -38,14 +38,16 @@ export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
       modelHash: hardware.kind === "gpu" ? hardware.modelHash : undefined,
       claimed: claimed.figures,
       proven: standing.proven,
-      kept: standing.kept,
+      answered: standing.answered,
     });
   }
   const { passes } = waves.at(-1)?.rules ?? defaultRules;
   // A wave that no device passes shows nothing about those that did not.
-  const isPassed = ({ verdict: { held, devices } }: WaveOutcome) =>
-    held && devices.some(({ outcome }) => outcome === "passed");
-  const held = waves.filter(isPassed).map(({ blocks }) => blocks.fill);
+  const isPassed = ({ verdict: { devices } }: WaveOutcome) =>
+    devices.some(({ outcome }) => outcome === "passed");
+  const held = heldOf(waves)
+    .filter(isPassed)
+    .map(({ blocks }) => blocks.fill);
   const needed = held.at(-passes);
   return {
     devicesOf: (nodeId) => devices.get(nodeId) ?? [],

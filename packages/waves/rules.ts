@@ -11,7 +11,7 @@ export type Rules = {
   spare: number;
   /** Least share of each figure that passes, in 255ths. */
   least: { memory: number; bandwidth: number; arithmetic: number };
-  /** Share of the challenged nodes that may fail, in thousandths. A wave in which more fail has no verdict. */
+  /** Share of the known bytes that may fail, in thousandths. A wave in which more fail has no verdict. */
   lossPermille: number;
   /** Held waves that count, and how many of them a paid device passes. */
   counted: number;

@@ -27,8 +27,8 @@ export type Challenged = DeviceClaim & {
 };
 
 /**
- * How a device came out of a wave that is held. `kept`: a tenant had its node and it did not answer. `undecided`: some
- * measurer states that it passed, others do not, and no evidence was given. Neither counts for or against it.
+ * How a device came out of a wave that is held. `kept`: a tenant had its node and it did not answer. `undecided`: more
+ * measurers than the spare ones state that it passed, others do not, and no evidence was given. Neither counts for or against it.
  */
 export type DeviceVerdict = DeviceRef & {
   outcome: "passed" | "failed" | "kept" | "undecided";

@@ -20,10 +20,10 @@ export type WaveFacts = {
    */
   evidence?: ReadonlyMap<string, Shares>;
   /**
-   * Nodes that passed one of the waves before, as many as count: of them alone so many may fail. Names with nothing behind
-   * them never passed, so they stop no verdict. Undefined: all nodes.
+   * What devices proved in the waves before, by `keyOf`: how much each of them weighs where so many may fail. A device with
+   * nothing behind it proved nothing, so it stops no verdict. Undefined: all weigh what they claim.
    */
-  known?: ReadonlySet<number>;
+  known?: ReadonlyMap<string, bigint>;
 };
 
 /** The verdict on a wave: a pure function of the chain's logs, and of transcripts where measurers disagree. */
@@ -31,7 +31,8 @@ export function waveVerdict(facts: WaveFacts, rules: Rules): WaveVerdict {
   const devices = facts.challenged.map((challenged) => deviceVerdict(challenged, facts, rules));
   if (devices.length === 0) return { held: false, reason: "nothing_claimed", devices };
   if (facts.statements.length < rules.quorum) return { held: false, reason: "measurers_missing", devices };
-  if (isLoss(devices, facts.known, rules)) return { held: false, reason: "loss", devices };
+  const weights = facts.known ?? new Map(facts.challenged.map((own) => [keyOf(own), own.figures.bytes]));
+  if (isLoss(devices, weights, rules)) return { held: false, reason: "loss", devices };
   return { held: true, devices };
 }
 
@@ -48,7 +49,8 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
   const seen = facts.evidence?.get(key);
   const shares = seen ?? agreed(stated, rules.spare);
   const contested = seen === undefined && stated.some((own) => !isAtLeast(shares, own));
-  const isDisputed = contested && stated.some((own) => isAtLeast(own, rules.least));
+  const claims = stated.filter((own) => isAtLeast(own, rules.least)).length;
+  const isDisputed = contested && claims > spareOf(stated, rules.spare);
   const outcome = outcomeOf(shares, { least: rules.least, isDisputed, isKept: leased && isSilent(shares) });
   const measurers = judges.map(({ measurerId }) => measurerId);
   return {
@@ -63,22 +65,28 @@ function deviceVerdict(challenged: Challenged, facts: WaveFacts, rules: Rules): 
 }
 
 /**
- * Measurers who omit an answer, or pass a lie, decide nothing against one who states the opposite: only evidence does. So
- * a pass takes all but the spare ones, and a failure all of them.
+ * Measurers who omit an answer, or pass a lie, decide nothing against others who state the opposite: only evidence does. So
+ * a pass takes all but the spare ones, and so does a failure: one liar must not keep a dead device alive. A leased device
+ * that all but the spare ones did not hear keeps its proof, whatever the others state.
  */
 function outcomeOf(
   shares: Shares,
   given: { least: Shares; isDisputed: boolean; isKept: boolean },
 ): DeviceVerdict["outcome"] {
   if (isAtLeast(shares, given.least)) return "passed";
-  if (given.isDisputed) return "undecided";
-  return given.isKept ? "kept" : "failed";
+  if (given.isKept) return "kept";
+  return given.isDisputed ? "undecided" : "failed";
 }
 
-/** Without a judge nothing is proven. One statement of two or fewer is never spare. */
+/** Statements that do not count against all others. Of two or fewer none is spare. */
+function spareOf(stated: readonly Shares[], spare: number): number {
+  return stated.length > 2 ? Math.min(spare, stated.length - 1) : 0;
+}
+
+/** Without a judge nothing is proven. */
 function agreed(stated: readonly Shares[], spare: number): Shares {
   if (stated.length === 0) return noShares;
-  const place = stated.length > 2 ? Math.min(spare, stated.length - 1) : 0;
+  const place = spareOf(stated, spare);
   return combine(stated, (sorted) => sorted[place] ?? 0);
 }
 
@@ -86,25 +94,29 @@ function isSilent(shares: Shares): boolean {
   return shares.memory === 0 && shares.bandwidth === 0 && shares.arithmetic === 0;
 }
 
-/** The nodes of which a device passed a wave, whether or not it was held. Without a quorum none did. */
-export function passedNodes(verdict: WaveVerdict): Set<number> {
-  if (!verdict.held && verdict.reason === "measurers_missing") return new Set();
-  return new Set(verdict.devices.filter(({ outcome }) => outcome === "passed").map(({ nodeId }) => nodeId));
+/** The bytes that each device proved that passed a wave, whether or not it was held. Without a quorum none did. */
+export function passedBytes(verdict: WaveVerdict): Map<string, bigint> {
+  if (!verdict.held && verdict.reason === "measurers_missing") return new Map();
+  const passed = verdict.devices.filter(({ outcome }) => outcome === "passed");
+  return new Map(passed.map((device) => [keyOf(device), device.proven.bytes]));
 }
 
 /**
- * Whether so many nodes fail that the wave itself is the likely reason. A node fails when one of its devices does. Where no
- * node is known, one that passes shows that the wave could be passed.
+ * Whether so much of the known hardware fails that the wave itself is the likely reason. Names and devices are free, so bytes
+ * that were proven count. Where none of the judged devices is known, one that passes shows that the wave could be passed.
  */
 function isLoss(
   devices: readonly DeviceVerdict[],
-  known: ReadonlySet<number> | undefined,
+  weights: ReadonlyMap<string, bigint>,
   { lossPermille }: Rules,
 ): boolean {
   const judged = devices.filter(({ outcome }) => outcome === "passed" || outcome === "failed");
-  const isCounted = ({ nodeId }: DeviceVerdict) => known === undefined || known.has(nodeId);
-  const challenged = new Set(judged.filter(isCounted).map(({ nodeId }) => nodeId));
-  if (challenged.size === 0) return judged.length > 0 && !judged.some(({ outcome }) => outcome === "passed");
-  const failed = judged.filter((device) => device.outcome === "failed" && isCounted(device));
-  return new Set(failed.map(({ nodeId }) => nodeId)).size * 1_000 > challenged.size * lossPermille;
+  const failed = judged.filter(({ outcome }) => outcome === "failed");
+  const total = weigh(judged);
+  if (total === 0n) return judged.length > 0 && failed.length === judged.length;
+  return weigh(failed) * 1_000n > total * BigInt(lossPermille);
+
+  function weigh(own: readonly DeviceVerdict[]): bigint {
+    return own.reduce((sum, device) => sum + (weights.get(keyOf(device)) ?? 0n), 0n);
+  }
 }

@@ -1,6 +1,6 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { Queryable } from "@ngpu/db/pool";
-import { createWaveJudge, type WaveJudge } from "@ngpu/queries/judgedWaves";
+import { createWaveJudge, type WaveJudge, type WaveKey, waveKeys } from "@ngpu/queries/judgedWaves";
 import { readWaves, type WaveRow } from "@ngpu/queries/waves";
 import type { JudgedWave } from "@ngpu/waves/history";
 import { blocksOf } from "@ngpu/waves/schedule";
@@ -22,8 +22,10 @@ export function createJudgedWaves({ db, deployment }: { db: Queryable; deploymen
       const waves: JudgedWave[] = [];
       const { revealed: length } = blocksOf(0, deployment.parameters.waves);
       const until = (await exportedBlock(db)) - BigInt(length);
-      for (const row of await readWaves(db, until, { before: null, limit: mostWaves })) {
-        const wave = await judge(row);
+      const rows = await readWaves(db, until, { before: null, limit: mostWaves });
+      const keys = await waveKeys(deployment.parameters.waves)(db, rows);
+      for (const [place, row] of rows.entries()) {
+        const wave = await judge(row, keys[place]);
         waves.push(wave);
         if (isEnough(waves, nodeId)) break;
       }
@@ -31,13 +33,12 @@ export function createJudgedWaves({ db, deployment }: { db: Queryable; deploymen
     },
   };
 
-  function judge(row: WaveRow): Promise<JudgedWave> {
-    // The hash: after a reorganization the same number is another wave.
-    const key = `${row.waveId} ${row.fillHash}`;
-    const known = judged.get(key);
+  function judge(row: WaveRow, key: WaveKey): Promise<JudgedWave> {
+    const known = key === undefined ? undefined : judged.get(key);
     if (known !== undefined) return known;
     judgeWave ??= createWaveJudge(deployment.parameters.waves);
     const made = judgeWave(db, row);
+    if (key === undefined) return made;
     judged.set(key, made);
     made.catch(() => judged.delete(key));
     const [oldest] = judged.keys();

@@ -1,7 +1,7 @@
-import { knownNodes } from "../history.ts";
+import { knownDevices } from "../history.ts";
 import { standingOf } from "../standing.ts";
 import { type DeviceVerdict, keyOf } from "../types.ts";
-import { passedNodes } from "../verdict.ts";
+import { passedBytes } from "../verdict.ts";
 import { type Load, nextLoad, ordinaryLoad } from "./conditions.ts";
 import type { Box } from "./market.ts";
 import { type Setting, simulateWave } from "./wave.ts";
@@ -30,12 +30,12 @@ export function runWaves(
 ): Outcome {
   const { rules, random } = setting;
   const states = boxes.map((box): State => ({ box, load: 0, history: new Map() }));
-  const passed: Set<number>[] = [];
+  const passed: Map<string, bigint>[] = [];
   const outcome: Outcome = { held: 0, notHeld: 0, kinds: new Map() };
   for (let wave = 0; wave < waves + rules.counted; wave++) {
     for (const state of states) state.load = nextLoad(load, state.load, random);
-    const verdict = simulateWave(wave, states, { ...setting, known: knownNodes(passed, rules) });
-    passed.push(passedNodes(verdict));
+    const verdict = simulateWave(wave, states, { ...setting, known: knownDevices(passed, rules) });
+    passed.push(passedBytes(verdict));
     if (verdict.held) remember(states, verdict.devices);
     if (wave < rules.counted) continue;
     outcome[verdict.held ? "held" : "notHeld"] += 1;

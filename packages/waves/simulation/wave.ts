@@ -25,7 +25,7 @@ export type Busy = { box: Box; load: number };
 export function simulateWave(
   number: number,
   boxes: readonly Busy[],
-  setting: Setting & { known: ReadonlySet<number> },
+  setting: Setting & { known: ReadonlyMap<string, bigint> },
 ): WaveVerdict {
   const { conditions, rules, random } = setting;
   const challenged: Challenged[] = [];

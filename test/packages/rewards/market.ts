@@ -41,7 +41,7 @@ export function provenCpu(cores: number, changes: Partial<ProvenDevice> = {}): N
     modelHash: undefined,
     claimed: figures,
     proven: figures,
-    kept: false,
+    answered: true,
   } as const;
   return { judged: true, devices: [{ ...device, ...changes }] };
 }
@@ -55,7 +55,13 @@ export function provenGpus(name: string, count: number, share = 0.5): ProvenDevi
     bytesPerSecond: BigInt(Math.floor(model.gbPerSecond * share * 1e9)),
     operationsPerSecond: BigInt(Math.floor(model.teraflops * 0.25 * 1e12)),
   };
-  const device = { kind: "gpu", modelHash: modelHashOf(name), claimed: proven, proven, kept: false } as const;
+  const device = {
+    kind: "gpu",
+    modelHash: modelHashOf(name),
+    claimed: proven,
+    proven,
+    answered: true,
+  } as const;
   return Array.from({ length: count }, () => device);
 }
 

@@ -1,7 +1,10 @@
-import { encodeDevice } from "@ngpu/waves/claims";
+import { encodeDevice, modelHashOf } from "@ngpu/waves/claims";
+import type { Exception } from "@ngpu/waves/exceptions";
 import { historiesOf, judgedWaves } from "@ngpu/waves/history";
 import { waveOf, wavesIn } from "@ngpu/waves/waveLogs";
 import { expect } from "chai";
+import type { Hex } from "viem";
+import { figures } from "./facts.ts";
 import {
   accountOf,
   claimLog,
@@ -155,6 +158,33 @@ describe("histories of devices", () => {
     const histories = historiesOf(judged);
     expect(histories.get("1/0")?.standing).to.include({ paid: true, passed: 3 });
     expect(histories.get("5/0")?.standing).to.include({ paid: false, passed: 0 });
+  });
+
+  it("are not stopped by names that prove little and fail much, nor by names that pass in turn", () => {
+    const tiny = { ...cpu, figures: { ...figures, bytes: 4n * 2n ** 20n } };
+    const absent = {
+      figures,
+      hardware: { kind: "gpu" as const, modelHash: modelHashOf("NVIDIA H100 PCIe") },
+    };
+    const names = Array.from({ length: 9 }, (_, index) => 11 + index);
+    const market = marketLogs({ nodes: 19, measurers: 7 });
+    const claims = (devices: readonly Hex[]) => names.map((nodeId) => claimLog(nodeId, [...devices], 4));
+    const each = (list: readonly Exception[]): Script => ({
+      lists: Object.fromEntries(seven.map((id) => [id, list])),
+    });
+    const heldOf = (before: typeof base, scripts: readonly Script[]) =>
+      judgedWaves(waves(scripts, before), terms, 10_000n).map(({ verdict }) => verdict.held);
+
+    const absentCards = each(names.map((nodeId) => ({ ...exception(nodeId, 0), device: 1 })));
+    const cards = [...market, ...claims([encodeDevice(tiny), encodeDevice(absent)])];
+    expect(heldOf(cards, Array(8).fill(absentCards))).to.deep.equal(Array(8).fill(true));
+
+    const turn = (wave: number) =>
+      each(names.filter((nodeId) => nodeId % 5 !== wave % 5).map((nodeId) => exception(nodeId, 0)));
+    const turns = Array.from({ length: 12 }, (_, wave) => turn(wave));
+    expect(heldOf([...market, ...claims([encodeDevice(tiny)])], turns)).to.deep.equal(Array(12).fill(true));
+    // Nine names of whole cards for ten honest ones: two cards that answer in turn are two of twelve.
+    expect(heldOf(market, turns)).to.deep.equal(Array(12).fill(true));
   });
 
   it("judge no wave before its reveals have ended", () => {

@@ -25,10 +25,20 @@ describe("the verdict on a wave", () => {
   it("decides nothing about a device that five of seven measurers pass, unless evidence shows it", () => {
     const stated = [0, 0, ...Array(5).fill(undefined)];
     expect(verdictOn(stated).device).to.include({ outcome: "undecided", contested: true });
-    expect(verdictOn([...Array(6).fill(0), undefined]).device).to.include({ outcome: "undecided" });
+    expect(verdictOn([...Array(5).fill(0), undefined, undefined]).device?.outcome).to.equal("undecided");
     expect(verdictOn([...Array(6).fill(0), 203]).device).to.include({ outcome: "failed", contested: true });
     expect(verdictOn(stated, {}, shares(0)).device).to.include({ outcome: "failed", contested: false });
     expect(verdictOn(stated, {}, shares(255)).device).to.include({ outcome: "passed", contested: false });
+  });
+
+  it("fails a dead device that one of seven measurers passes, and keeps it if it is leased", () => {
+    const stated = [...Array(6).fill(0), undefined];
+    expect(verdictOn(stated).device).to.include({ outcome: "failed", contested: true });
+    expect(verdictOn(stated, { leased: true }).device?.outcome).to.equal("kept");
+    expect(verdictOn([...Array(5).fill(0), undefined, undefined], { leased: true }).device?.outcome).to.equal(
+      "kept",
+    );
+    expect(verdictOn([0, undefined], {}).device?.outcome).to.not.equal("passed");
   });
 
   it("passes by evidence a device that six of seven measurers deny", () => {
@@ -137,16 +147,21 @@ describe("what counts of a device after waves", () => {
     expect(standingOf([passed, passed], figures, rules).paid).to.equal(false);
     expect(standingOf([passed, passed, passed], figures, rules)).to.include({ paid: true, waves: 3 });
     expect(standingOf([passed, failed, passed, failed, passed], figures, rules).paid).to.equal(true);
+    expect(standingOf([passed, passed, passed, passed, failed], figures, rules).paid).to.equal(false);
     expect(standingOf([passed, passed, failed, failed, failed], figures, rules)).to.deep.include({
       paid: false,
       proven: { bytes: 0n, bytesPerSecond: 0n, operationsPerSecond: 0n },
     });
   });
 
-  it("is the median of the last five waves, and at most what is claimed now", () => {
+  it("is the median of the last five waves, and at most what is claimed now and what the last one showed", () => {
     const slower = { ...passed, proven: { ...figures, bytesPerSecond: 850_000_000_000n } };
-    const history = [passed, slower, passed, slower, slower];
-    expect(standingOf(history, figures, rules).proven.bytesPerSecond).to.equal(850_000_000_000n);
+    for (const history of [
+      [passed, slower, passed, slower, slower],
+      [slower, slower, slower, passed, passed],
+      [passed, passed, passed, passed, slower],
+    ])
+      expect(standingOf(history, figures, rules).proven.bytesPerSecond).to.equal(850_000_000_000n);
     const less = { ...figures, bytes: 1_000n };
     expect(standingOf([passed, passed, passed], less, rules).proven.bytes).to.equal(1_000n);
   });
@@ -156,6 +171,21 @@ describe("what counts of a device after waves", () => {
     const leased = (waves: number) => [...proof, ...Array(waves).fill(kept)];
     expect(standingOf(leased(rules.keptWaves), figures, rules).paid).to.equal(true);
     expect(standingOf(leased(rules.keptWaves + 1), figures, rules).paid).to.equal(false);
+  });
+
+  it("ends after as many undecided waves as count, however many are kept between them", () => {
+    const undecided = { ...kept, outcome: "undecided" } as const;
+    const afterProof = (...waves: (typeof kept | typeof undecided)[]) =>
+      standingOf([passed, passed, passed, ...waves], figures, rules);
+    expect(afterProof(...Array(rules.counted).fill(undecided))).to.include({ paid: true, answered: false });
+    expect(afterProof(...Array(rules.counted + 1).fill(undecided)).paid).to.equal(false);
+    expect(
+      afterProof(
+        ...Array(rules.counted + 1)
+          .fill([kept, undecided])
+          .flat(),
+      ).paid,
+    ).to.equal(false);
   });
 
   it("never counts more than the claim, whatever the history", () => {

@@ -1,4 +1,5 @@
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
+import { createWaveProofs } from "@ngpu/queries/judgedWaves";
 import { encodeDevice } from "@ngpu/waves/claims";
 import { encodeExceptions } from "@ngpu/waves/exceptions";
 import { blocksOf } from "@ngpu/waves/schedule";
@@ -117,5 +118,23 @@ describe("apiServer: the proof of a node", () => {
     const { revealed } = blocksOf(4_000, deployment.parameters.waves);
     expect((await proven(1, revealed - 1)).waves.map(({ waveId }) => waveId)).to.deep.equal([3, 2, 1]);
     expect((await proven(1, revealed)).waves.length).to.equal(4);
+  });
+
+  it("follows a reorganization that changes the reveals of a wave after its first block", async () => {
+    const { waves } = deployment.parameters;
+    const { revealed } = blocksOf(4_000, waves);
+    const block = { parent_hash: "0x", time: new Date(0) };
+    await insertRow(tables.chain, "chain.block", { ...block, number: revealed, hash: "0xa" });
+    await tables.chain.query("update chain.head set number = 10000");
+    const [judged, proofs] = [createJudgedWaves({ db: tables.db, deployment }), createWaveProofs(waves)];
+    const newest = async () => (await judged.forNode(1))[0]?.verdict.held;
+    // Node 1 registered so that wave 2 is the third last one.
+    const isJudged = async () => (await proofs.upTo(tables.db, 10_000n)).isJudged(1_500n);
+    expect([await newest(), await isJudged()]).to.deep.equal([true, true]);
+    await tables.chain.query("update chain.block set hash = '0xb'");
+    await tables.chain.query(
+      "update chain.wave_measurer set results_root = null where wave_id = 4 and measurer_id > 2",
+    );
+    expect([await newest(), await isJudged()]).to.deep.equal([false, false]);
   });
 });
