@@ -4,6 +4,7 @@ import { createWaveJudge, type WaveJudge, type WaveKey, waveKeys } from "@ngpu/q
 import { readWaves, type WaveRow } from "@ngpu/queries/waves";
 import type { JudgedWave } from "@ngpu/waves/history";
 import { blocksOf } from "@ngpu/waves/schedule";
+import { isJudged } from "@ngpu/waves/standing";
 import { keyOf } from "@ngpu/waves/types";
 
 /** Verdicts that are kept. A verdict is computed for all nodes at once, and never changes on one chain. */
@@ -54,14 +55,15 @@ async function exportedBlock(db: Queryable): Promise<bigint> {
   return BigInt(rows[0]?.number ?? 0);
 }
 
-function isEnough(waves: readonly JudgedWave[], nodeId: number): boolean {
+/** Whether each device of the node has as many verdicts as count. @param waves Newest first. */
+export function isEnough(waves: readonly JudgedWave[], nodeId: number): boolean {
   const [newest] = waves;
   if (newest === undefined) return false;
   const devices = newest.challenged.filter((device) => device.nodeId === nodeId);
   return devices.every((device) => {
     const counted = waves.filter(
       ({ verdict }) =>
-        verdict.held && verdict.devices.some((own) => keyOf(own) === keyOf(device) && own.outcome !== "kept"),
+        verdict.held && verdict.devices.some((own) => keyOf(own) === keyOf(device) && isJudged(own)),
     );
     return counted.length >= newest.rules.counted;
   });
