@@ -52,7 +52,7 @@ Replica 0 on node 1: runs.
 … state_reported replica 0, lease 1, node 1 The node reported the replica's state.
 …`},{kind:`text`,html:`<p>In the console: the notice on top of the workspace, and <strong>Events</strong>. All reasons (<code>docs/reference/reasons.md</code>).</p>
 `}]},{id:`change-it`,title:`Change it`,parts:[{kind:`commands`,text:`ngpu update chat --max-price 0.072/h
-ngpu scale chat 2`},{kind:`output`,text:`Updated in 0x…; the replicas are replaced.
+ngpu scale chat 2`},{kind:`output`,text:`Updated in 0x….
 …
 Scaled in 0x….`},{kind:`text`,html:`<p>In the console, <strong>Configuration</strong> shows what was published and what runs, and the difference before you update.</p>
 `}]},{id:`see-what-it-costs`,title:`See what it costs`,parts:[{kind:`commands`,text:`ngpu usage

@@ -47,7 +47,7 @@ Replica 0 on node 1: runs.
 … state_reported replica 0, lease 1, node 1 The node reported the replica's state.
 …`},{kind:`text`,html:`<p>在控制台：工作区顶部的提示，以及<strong>事件</strong>。所有原因 (<code>docs/reference/reasons.md</code>)。</p>
 `}]},{id:`修改`,title:`修改`,parts:[{kind:`commands`,text:`ngpu update chat --max-price 0.072/h
-ngpu scale chat 2`},{kind:`output`,text:`Updated in 0x…; the replicas are replaced.
+ngpu scale chat 2`},{kind:`output`,text:`Updated in 0x….
 …
 Scaled in 0x….`},{kind:`text`,html:`<p>在控制台，<strong>配置</strong>显示已发布的内容和正在运行的内容，更新前显示差异。</p>
 `}]},{id:`查看费用`,title:`查看费用`,parts:[{kind:`commands`,text:`ngpu usage
