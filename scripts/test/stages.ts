@@ -31,6 +31,8 @@ const LONGEST = [
   "test/cli/partner.test.ts",
 ];
 
+const isSlow = (file: string) => file.endsWith(".slow.test.ts");
+
 const lintContracts = [
   "--disc",
   "--config",
@@ -80,7 +82,8 @@ export const stages: Stage[] = [
     files: serviceFiles,
     command: mocha,
     processes: "apart",
-    shares: (file) => !LONGEST.includes(file) && !file.endsWith(".slow.test.ts"),
+    // Of the others some measure or change their process, such as its pace.
+    shares: (file) => /^test\/(services|cli|docs)\//.test(file) && !LONGEST.includes(file) && !isSlow(file),
     env: ({ parts }) => parts.databases(),
     workerEnv: ({ parts }) => parts.chain(),
   }),

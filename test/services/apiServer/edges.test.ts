@@ -180,11 +180,14 @@ describe("apiServer: edges", function () {
   });
 
   it("uses OpenAI's shape on its paths, served or not", async () => {
-    for (const path of ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"]) {
+    const served = ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"];
+    const absent = ["/v1/audio/transcriptions", "/v1/images/edits", "/v1/files", "/v1/batches"];
+    for (const path of [...served, ...absent]) {
       const { status, body } = await partner.post<OpenAiFault>(path, {});
-      expect(status, path).to.equal(404);
+      expect(status, path).to.equal(absent.includes(path) ? 404 : 400);
       expect(Object.keys(body.error)).to.deep.equal(["message", "type", "param", "code"]);
-      expect(body.error).to.include({ type: "invalid_request_error", code: "endpoint_not_found" });
+      const code = absent.includes(path) ? "endpoint_not_found" : "request_invalid";
+      expect(body.error).to.include({ type: "invalid_request_error", code });
       expect(body.request_id).to.be.a("string");
     }
   });
