@@ -17,6 +17,7 @@ type TaskRow = {
   created_at: Date;
   finished_at: Date | null;
   duration_ms: number | null;
+  cold_start_ms: number | null;
 };
 
 /** A row of app.workspace_event, as JSON. */
@@ -48,7 +49,8 @@ export async function outboxEvents(
      select taken.id as "outboxId", taken.at, taken.reason,
        (select owner from chain.workspace where workspace_id = (taken.reason ->> 'workspace_id')::int8) as owner,
        task.id, task.wallet, task.workspace_id::text, task.kind, task.status, task.node_id::float8 as node_id, task.http_status,
-       task.error_code, task.error_message, task.error_hint, task.created_at, task.finished_at, task.duration_ms
+       task.error_code, task.error_message, task.error_hint, task.created_at, task.finished_at, task.duration_ms,
+       task.cold_start_ms
      from taken left join app.task as task on task.id = taken.task_id
      where taken.reason is null or exists (
        select from app.webhook_audience as audience join chain.workspace as workspace on workspace.owner = audience.wallet
@@ -81,6 +83,7 @@ export function taskEvent(row: TaskRow & { at: Date }): Happening {
     queue: null,
     nodeId: row.node_id,
     ms: row.duration_ms,
+    coldStartMs: row.cold_start_ms,
     httpStatus: row.http_status,
     error,
     createdAt: row.created_at.toISOString(),

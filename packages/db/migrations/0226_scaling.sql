@@ -19,6 +19,7 @@ grant select on app.scaling to ngpu_gateway;
 
 -- How long the task waited for a replica, in milliseconds. Null: one took it at once.
 alter table app.task add column cold_start_ms integer;
+grant select (cold_start_ms) on app.task to ngpu_webhooks;
 create index task_in_progress on app.task (workspace_id) where status in ('queued', 'running');
 
 -- Down Migration
