@@ -96,9 +96,26 @@ function addVerify(program: Command): void {
       "response of GET /v1/tasks/{id}; with --receipt, without it the result is not compared",
     )
     .action(lazy(async () => (await import("../audit/verifyReceipt.ts")).verifyReceipt));
+  addVerifyOfMarket(verify);
   addVerifyOfDays(verify);
   addVerifyOfEpochs(verify);
   addVerifyOfProofs(verify);
+}
+
+function addVerifyOfMarket(verify: Command): void {
+  verify
+    .command("market")
+    .description(
+      "recompute every placement, batch of receipts, day, refund, wave and epoch from an RPC endpoint alone",
+    )
+    .addOption(rpcOption())
+    .addOption(deploymentOption())
+    .option("--from-epoch <number>", "compare the records from the beginning of this epoch on")
+    .option(
+      "--no-receipts",
+      "do not prove logs by the receipts of their blocks, where the endpoint lacks them",
+    )
+    .action(lazy(async () => (await import("../audit/verifyMarket.ts")).verifyMarket));
 }
 
 function addVerifyOfDays(verify: Command): void {

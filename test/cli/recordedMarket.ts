@@ -10,6 +10,7 @@ import { trialCatalogue } from "@ngpu/rewards/catalogue";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import { packTerms, type RewardTerms } from "@ngpu/rewards/terms";
 import { type Address, type Hex, numberToHex, pad } from "viem";
+import { type RawReceipt, receiptsRootOf } from "../../packages/chain-reader/receiptsRoot.ts";
 import { eventLog, type ScriptedLog } from "../packages/chain-reader/scriptedChain.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
@@ -105,18 +106,36 @@ export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Plac
   ];
 }
 
+/** It may contain anything. */
+const anyBloom: Hex = `0x${"f".repeat(512)}`;
+const succeeded = { status: "0x1", cumulativeGasUsed: "0x5208", logsBloom: anyBloom } as const;
+
 export type RecordedMarket = { rpcUrl: string; deployment: string; close(): Promise<void> };
 
-/** Serves the logs over JSON-RPC, and writes the deployment's file. */
-export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMarket> {
+/**
+ * Serves the logs over JSON-RPC, and writes the deployment's file. The logs of a block are of one transaction.
+ *
+ * @param omitted Positions of logs that the endpoint leaves out where it is asked for logs.
+ */
+export async function serveMarket(
+  placed: readonly Placed[],
+  omitted: readonly number[] = [],
+): Promise<RecordedMarket> {
   const newest = Math.max(...placed.map(({ block }) => block)) + 10;
   const hashOf = (block: number) => pad(numberToHex(block + 1), { size: 32 });
+  const byBlock = new Map<number, RawReceipt["logs"]>();
+  const receiptsOf = (block: number): RawReceipt[] => {
+    const own = byBlock.get(block);
+    return own === undefined ? [] : [{ ...succeeded, logs: own }];
+  };
+  const emptyRoot = receiptsRootOf([]);
   const header = (block: number) => ({
     number: numberToHex(block),
     hash: hashOf(block),
     parentHash: hashOf(block - 1),
     timestamp: numberToHex(genesis + 2 * block),
-    logsBloom: `0x${"f".repeat(512)}`,
+    logsBloom: anyBloom,
+    receiptsRoot: byBlock.has(block) ? receiptsRootOf(receiptsOf(block)) : emptyRoot,
   });
   const logs = placed.map(({ block, log }, index) => ({
     ...log,
@@ -127,12 +146,20 @@ export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMa
     transactionIndex: "0x0",
     removed: false,
   }));
+  for (const log of logs) {
+    const block = Number(log.blockNumber);
+    byBlock.set(block, [...(byBlock.get(block) ?? []), log]);
+  }
   const answer = (method: string, [first]: [string & { fromBlock: Hex; toBlock: Hex }]) => {
     if (method === "eth_chainId") return numberToHex(deploymentDocument.chainId);
     if (method === "eth_blockNumber") return numberToHex(newest);
     if (method === "eth_getBlockByNumber") return header(first === "latest" ? newest : Number(first));
+    if (method === "eth_getBlockReceipts") return receiptsOf(Number(first));
     const [from, to] = [Number(first.fromBlock), Number(first.toBlock)];
-    return logs.filter(({ blockNumber }) => Number(blockNumber) >= from && Number(blockNumber) <= to);
+    return logs.filter(
+      ({ blockNumber }, index) =>
+        Number(blockNumber) >= from && Number(blockNumber) <= to && !omitted.includes(index),
+    );
   };
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
