@@ -44,7 +44,7 @@ export async function readWholeHistory(
   const { events, upTo, receipts, onProgress } = options;
   const { startBlock } = deployment;
   const sources = sourcesOf(deployment, events);
-  const filter = { client, addresses: [...sources.keys()], topics: [selectorsOf(events)] };
+  const filter: Filter = { client, addresses: [...sources.keys()], topics: [selectorsOf(events)] };
   const headers = new Map<bigint, { time: number; hash: Hex }>();
   const logs: ChainLog[] = [];
   let before: Hex | undefined;

@@ -9,8 +9,8 @@ export const day = BigInt(Math.floor(genesis / daySeconds) + 1);
 export const begin = Number(day) * daySeconds;
 export const first = begin / slotSeconds;
 export const end = blockAt(begin + daySeconds + heartbeatWindowSeconds) + 1;
-const owner = pad("0xa11ce", { size: 20 });
-const rate = 5n;
+export const owner = pad("0xa11ce", { size: 20 });
+export const rate = 5n;
 
 export const ref = { workspaceId: 1n, nodeId: 1, replica: 0, lease: 1 };
 export const leaf = { day, ...ref, authorizationId: 9n, rate };
