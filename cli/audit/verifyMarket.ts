@@ -1,21 +1,16 @@
-import type { WantedEvents } from "@ngpu/audit/chainHistory";
-import { placementEvents } from "@ngpu/audit/fleetLogs";
-import { receiptEvents } from "@ngpu/audit/receiptAudit";
-import { readWholeHistory } from "@ngpu/audit/wholeHistory";
+import { createHistoryReader } from "@ngpu/audit/wholeHistory";
 import { createHistoryClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
-import { rewardEvents } from "@ngpu/rewards/chainLogs";
 import { windowOf } from "@ngpu/rewards/epochs";
-import { uptimeEvents } from "@ngpu/rewards/uptimeLogs";
-import { waveEvents } from "@ngpu/waves/waveLogs";
+import { createMarketAudit, marketEvents } from "./marketRecords.ts";
+import { epochNumber, type SourceOptions, sourceOf } from "./recompute.ts";
 import {
+  differenceText,
   type MarketHistory,
   type MarketRecord,
-  marketRecords,
   type RecordKind,
   recordKinds,
-} from "./marketRecords.ts";
-import { epochNumber, type SourceOptions, sourceOf } from "./recompute.ts";
+} from "./record.ts";
 import { printVerdict } from "./verdict.ts";
 
 type Options = SourceOptions & { json: boolean; fromEpoch?: string; receipts: boolean };
@@ -34,7 +29,7 @@ export async function verifyMarket(options: Options): Promise<void> {
   const from = await firstBlock(history, first);
   const counts = Object.fromEntries(recordKinds.map((kind) => [kind, 0])) as Record<RecordKind, number>;
   const differences: MarketRecord[] = [];
-  for await (const record of marketRecords(history, from)) {
+  for await (const record of createMarketAudit()(history, from)) {
     counts[record.kind] += 1;
     if (record.detail !== undefined) differences.push(record);
   }
@@ -65,22 +60,13 @@ const names: Record<RecordKind, string> = {
   epoch: "epochs",
 };
 
-function differenceText({ kind, id, block, checks, detail }: MarketRecord): string {
-  const failed = Object.entries(checks).flatMap(([name, passed]) => (passed ? [] : [name]));
-  return `Block ${block}: ${kind} ${id} differs in ${failed.join(", ")}. ${detail}`;
-}
-
 async function readMarket(options: Options): Promise<MarketHistory> {
   const { deployment, rpcUrls } = await sourceOf(options);
   const client = createHistoryClient({ chainId: deployment.chainId, rpcUrls });
   const { number: upTo } = await readHeader(client, "latest");
-  const history = await readWholeHistory(client, deployment, {
-    events: allEvents(),
-    upTo,
-    receipts: options.receipts,
-    onProgress: showProgress,
-  });
-  return { ...history, deployment };
+  const { receipts } = options;
+  const reader = createHistoryReader(client, deployment, { events: marketEvents(), receipts });
+  return { ...(await reader.readTo(upTo, showProgress)), deployment };
 }
 
 /** One line that is written over, where somebody watches. */
@@ -89,19 +75,8 @@ function showProgress(read: bigint, all: bigint): void {
   process.stderr.write(`\r${(100n * read) / all}% of ${all} blocks read${read < all ? "" : "\n"}`);
 }
 
-/** The events that any record depends on. */
-function allEvents(): WantedEvents {
-  const all: Record<string, string[]> = {};
-  for (const events of [placementEvents, rewardEvents, uptimeEvents, waveEvents, receiptEvents]) {
-    for (const [contract, names] of Object.entries(events)) {
-      all[contract] = [...new Set([...(all[contract] ?? []), ...names])];
-    }
-  }
-  return all as WantedEvents;
-}
-
 /** The first block of an epoch. */
-async function firstBlock({ deployment, clock }: MarketHistory, epoch: number): Promise<bigint> {
+export async function firstBlock({ deployment, clock }: MarketHistory, epoch: number): Promise<bigint> {
   if (epoch === 1) return deployment.startBlock;
   const { startsAt } = windowOf(epoch, deployment.parameters);
   return (await clock.lastBefore(startsAt)).block + 1n;

@@ -17,7 +17,14 @@ export type RewardHistory = {
 };
 
 /** The root that the chain has for an epoch. */
-export type PostedEpoch = { root: string; total: bigint; dataHash: string; block: bigint };
+export type PostedEpoch = {
+  root: string;
+  total: bigint;
+  dataHash: string;
+  block: bigint;
+  /** When it is active without an attestation, Unix seconds. */
+  activatesAt: number;
+};
 
 /** State before the first epoch. */
 export const nothingClosed: Closed = { number: 0, granted: new Map(), bonds: new Map(), throughDay: null };
@@ -32,13 +39,14 @@ export function postedEpoch(
   const own = logs.Pomc.filter((log) => log.generation === generation && Number(log.args.number) === number);
   const last = own.findLast(({ name }) => name === "EpochPosted");
   if (last === undefined) return undefined;
-  const { root, total, dataHash } = last.args;
+  const { root, total, dataHash, activatesAt } = last.args;
   const isDisabled = own.findLast(({ name }) => name === "EpochPosted" || name === "EpochDisabled") !== last;
   return {
     root: String(root),
     total: total as bigint,
     dataHash: String(dataHash),
     block: last.block,
+    activatesAt: Number(activatesAt),
     isDisabled,
   };
 }

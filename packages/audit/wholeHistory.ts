@@ -22,48 +22,56 @@ const smallest = 1n;
 /** Every log of some events with the time of its block, in the chain's order, and the blocks' times. */
 export type WholeHistory = { logs: ChainLog[]; clock: BlockClock; upTo: bigint };
 
+/** Reads a market's history, and later what was added to it. */
+export type HistoryReader = {
+  /**
+   * Reads the blocks up to one that were not read yet.
+   *
+   * @throws RetryableError `rpc_blocks_unlinked` (the chain was reorganized: begin with a new reader), `rpc_logs_missing` (with the
+   *   block in `details`), `rpc_receipts_mismatch`; FatalError `log_undecodable`, `rpc_method_unsupported`.
+   */
+  readTo(upTo: bigint, onProgress?: (read: bigint, all: bigint) => void): Promise<WholeHistory>;
+};
+
 /**
  * Reads all blocks of a market with their headers. Each block must follow its predecessor. The logs of a block are compared with its
  * bloom filter, and proven by its receipts root.
  *
  * @param options.receipts False: the receipts are not read, for an endpoint that does not serve them.
- * @param options.onProgress Is given the blocks read so far and all blocks.
- * @throws RetryableError `rpc_blocks_unlinked`, `rpc_logs_missing` (with the block in `details`), `rpc_receipts_mismatch`;
- *   FatalError `log_undecodable`, `rpc_method_unsupported`.
  */
-export async function readWholeHistory(
+export function createHistoryReader(
   client: RpcClient,
   deployment: Deployment,
-  options: {
-    events: WantedEvents;
-    upTo: bigint;
-    receipts: boolean;
-    onProgress?: (read: bigint, all: bigint) => void;
-  },
-): Promise<WholeHistory> {
-  const { events, upTo, receipts, onProgress } = options;
+  { events, receipts }: { events: WantedEvents; receipts: boolean },
+): HistoryReader {
   const { startBlock } = deployment;
   const sources = sourcesOf(deployment, events);
   const filter: Filter = { client, addresses: [...sources.keys()], topics: [selectorsOf(events)] };
   const headers = new Map<bigint, { time: number; hash: Hex }>();
   const logs: ChainLog[] = [];
-  let before: Hex | undefined;
-  for (let first = startBlock; first <= upTo; first += rangeSize) {
-    const end = first + rangeSize - 1n < upTo ? first + rangeSize - 1n : upTo;
-    for (const block of await readRange(filter, first, end)) {
-      if (before !== undefined && block.parentHash !== before) throw unlinked(block.number);
-      before = block.hash;
-      const time = Number(block.timestamp);
-      headers.set(block.number, { time, hash: block.hash });
-      if (receipts && block.logs.length > 0) await requireProven(client, block, filter);
-      for (const raw of block.logs) {
-        const source = sources.get(raw.address);
-        if (source !== undefined) logs.push(decodeLog(raw, source, time));
-      }
+  let next = startBlock;
+  const take = async (block: FollowedBlock) => {
+    const before = headers.get(block.number - 1n);
+    if (before !== undefined && block.parentHash !== before.hash) throw unlinked(block.number);
+    if (receipts && block.logs.length > 0) await requireProven(client, block, filter);
+    const time = Number(block.timestamp);
+    headers.set(block.number, { time, hash: block.hash });
+    for (const raw of block.logs) {
+      const source = sources.get(raw.address);
+      if (source !== undefined) logs.push(decodeLog(raw, source, time));
     }
-    onProgress?.(end - startBlock + 1n, upTo - startBlock + 1n);
-  }
-  return { logs, clock: createBlockClock(client, upTo, headers), upTo };
+    next = block.number + 1n;
+  };
+  return {
+    readTo: async (upTo, onProgress) => {
+      while (next <= upTo) {
+        const end = next + rangeSize - 1n < upTo ? next + rangeSize - 1n : upTo;
+        for (const block of await readRange(filter, next, end)) await take(block);
+        onProgress?.(next - startBlock, upTo - startBlock + 1n);
+      }
+      return { logs, clock: createBlockClock(client, upTo, headers), upTo };
+    },
+  };
 }
 
 type Filter = { client: RpcClient; addresses: Address[]; topics: [Hex[]] };

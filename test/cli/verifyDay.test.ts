@@ -4,7 +4,20 @@ import { expect } from "chai";
 import { pad } from "viem";
 import { verifyRefund } from "../../cli/audit/verifyRefund.ts";
 import { verifySla } from "../../cli/audit/verifySla.ts";
-import { begin, day, end, first, history, honest, leaf, owner, posted, rate, ref, refunded } from "./recordedDay.ts";
+import {
+  begin,
+  day,
+  end,
+  first,
+  history,
+  honest,
+  leaf,
+  owner,
+  posted,
+  rate,
+  ref,
+  refunded,
+} from "./recordedDay.ts";
 import { at, blockAt, type Placed } from "./recordedMarket.ts";
 import { verified } from "./runVerify.ts";
 

@@ -1,10 +1,9 @@
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
-import { hashDocument } from "@ngpu/rewards/document";
 import { expect } from "chai";
 import { concatHex, type Hex, pad, toHex } from "viem";
-import { recomputeEpoch } from "../../cli/audit/recompute.ts";
 import { verifyMarket } from "../../cli/audit/verifyMarket.ts";
 import { day, end, history, honest, leaf, posted, refunded } from "./recordedDay.ts";
+import { honestEpoch } from "./recordedEpoch.ts";
 import { account, at, earned, marketLogs, type Placed, serveMarket } from "./recordedMarket.ts";
 import { assigned, market as placements } from "./recordedPlacements.ts";
 import { run, sourceOf } from "./runVerify.ts";
@@ -37,18 +36,6 @@ async function shown(logs: readonly Placed[]): Promise<string> {
   try {
     const { output } = await run(() => verifyMarket({ ...sourceOf(market), receipts: true, json: false }));
     return String(output.text);
-  } finally {
-    await market.close();
-  }
-}
-
-/** The logs of a market with an honest epoch. */
-async function honestEpoch(): Promise<Placed[]> {
-  const { root } = claimTreeOf([{ account, cumulative: earned }]);
-  const market = await serveMarket(marketLogs(root, earned));
-  try {
-    const { document } = await recomputeEpoch(1, sourceOf(market));
-    return marketLogs(root, earned, hashDocument(document));
   } finally {
     await market.close();
   }
