@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
-import { pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { computeNodeAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
 import type { Address, Hex } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { openWallet, sent } from "../account/chainWallet.ts";
 
-/** A watcher's account. @throws InputError `watcher_key_invalid` */
-function watcherOf(file: string): PrivateKeyAccount {
+/**
+ * The account of a private key in a file.
+ *
+ * @param role Whose it is, in words.
+ * @throws InputError `watcher_key_invalid`
+ */
+export function accountIn(file: string, role: string): PrivateKeyAccount {
   const invalid = (reason: string, cause?: unknown) =>
-    new InputError(`The watcher's key in ${file} cannot be used: ${reason}.`, {
+    new InputError(`The ${role}'s key in ${file} cannot be used: ${reason}.`, {
       code: "watcher_key_invalid",
       hint: "The file holds one private key: 0x and 64 hexadecimal digits.",
       cause,
@@ -23,27 +28,71 @@ function watcherOf(file: string): PrivateKeyAccount {
   return privateKeyToAccount(text as Hex);
 }
 
+/** The account that sends, which pays the gas, and where to. */
+type Sender = { account: PrivateKeyAccount; chainId: number; rpcUrls: string[] };
+
 /**
- * Attests an epoch that was recomputed, so that it is active sooner. The watcher's account pays the gas.
+ * Attests an epoch that was recomputed, so that it is active sooner.
  *
  * @returns The transaction's hash.
- * @throws InputError `watcher_key_invalid`; FatalError `transaction_failed`.
+ * @throws FatalError `transaction_failed`.
  */
-export async function attestEpoch(options: {
-  keyFile: string;
-  chainId: number;
-  rpcUrls: string[];
-  pomc: Address;
-  number: number;
-  root: Hex;
-}): Promise<Hex> {
-  const { keyFile, pomc, number, root } = options;
-  const client = openWallet(watcherOf(keyFile), options);
-  const { request } = await client.simulateContract({
-    address: pomc,
-    abi: pomcAbi,
-    functionName: "attestEpoch",
-    args: [BigInt(number), root],
+export async function attestEpoch(
+  from: Sender,
+  { pomc, number, root }: { pomc: Address; number: number; root: Hex },
+): Promise<Hex> {
+  const client = openWallet(from.account, from);
+  return sent({ client }, async () => {
+    const { request } = await client.simulateContract({
+      address: pomc,
+      abi: pomcAbi,
+      functionName: "attestEpoch",
+      args: [BigInt(number), root],
+    });
+    return client.writeContract(request);
   });
-  return sent({ client }, () => client.writeContract(request));
+}
+
+/**
+ * Disables an epoch that is not active yet, and every later one. Guardian only.
+ *
+ * @returns The transaction's hash.
+ * @throws FatalError `transaction_failed`.
+ */
+export async function disableEpoch(
+  from: Sender,
+  { pomc, number }: { pomc: Address; number: number },
+): Promise<Hex> {
+  const client = openWallet(from.account, from);
+  return sent({ client }, async () => {
+    const { request } = await client.simulateContract({
+      address: pomc,
+      abi: pomcAbi,
+      functionName: "disableEpoch",
+      args: [BigInt(number)],
+    });
+    return client.writeContract(request);
+  });
+}
+
+/**
+ * Disables the uptime root of a day that is not active yet. Guardian only.
+ *
+ * @returns The transaction's hash.
+ * @throws FatalError `transaction_failed`.
+ */
+export async function disableUptime(
+  from: Sender,
+  { computeNode, day }: { computeNode: Address; day: bigint },
+): Promise<Hex> {
+  const client = openWallet(from.account, from);
+  return sent({ client }, async () => {
+    const { request } = await client.simulateContract({
+      address: computeNode,
+      abi: computeNodeAbi,
+      functionName: "disableUptime",
+      args: [day],
+    });
+    return client.writeContract(request);
+  });
 }

@@ -1,31 +1,23 @@
-import { type BlockClock, createBlockClock, readRewardLogs } from "@ngpu/audit/chainHistory";
+import { createBlockClock, readRewardLogs } from "@ngpu/audit/chainHistory";
+import {
+  closeNext,
+  nothingClosed,
+  type PostedEpoch,
+  postedEpoch,
+  type RewardHistory,
+} from "@ngpu/audit/epochAudit";
 import { readJudgedWaves } from "@ngpu/audit/waveHistory";
 import { createChainClient } from "@ngpu/chain-reader/client";
 import { readHeader } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
-import { type Closed, type ClosedEpoch, closeEpoch } from "@ngpu/rewards/close";
-import { finalDays, windowOf } from "@ngpu/rewards/epochs";
-import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
-import { rewardContractOf } from "@ngpu/rewards/rewardContracts";
-import { FatalError, InputError } from "@ngpu/runtime/errors";
-import type { JudgedWave } from "@ngpu/waves/history";
+import type { ClosedEpoch } from "@ngpu/rewards/close";
+import { InputError } from "@ngpu/runtime/errors";
 import type { Address } from "viem";
 import { readNetwork } from "../shared/network.ts";
 import { apiOf, settingsOf } from "../shared/settings.ts";
 
 export type SourceOptions = { api: string; rpcUrl?: string; deployment?: string };
-
-/** A market's chain: its deployment, its logs and the epochs that its poster posted. */
-type History = {
-  deployment: Deployment;
-  logs: RewardLogs;
-  waves: readonly JudgedWave[];
-  clock: BlockClock;
-};
-
-/** The root that the chain has for an epoch. */
-export type PostedEpoch = { root: string; total: bigint; dataHash: string };
 
 export type RecomputedEpoch = ClosedEpoch & {
   total: bigint;
@@ -69,14 +61,10 @@ export async function recomputeEpoch(number: number, options: SourceOptions): Pr
   const clock = createBlockClock(client, latest);
   const logs = await readRewardLogs(client, deployment, { upTo: latest, clock });
   const waves = await readJudgedWaves(client, deployment, { upTo: latest, clock });
-  const posted = postedEpoch(logs, deployment, number);
-  let before: Closed = { number: 0, granted: new Map(), bonds: new Map(), throughDay: null };
-  let found: ClosedEpoch | undefined;
-  for (let next = 1; next <= number; next++) {
-    found = await closeNext({ deployment, logs, waves, clock }, next, before);
-    before = found.closed;
-  }
-  const recomputed = found as ClosedEpoch;
+  const history = { deployment, logs, waves, clock };
+  const posted = requirePosted(history, number);
+  let recomputed = await closeNext(history, nothingClosed);
+  while (recomputed.closed.number < number) recomputed = await closeNext(history, recomputed.closed);
   return {
     ...recomputed,
     posted,
@@ -85,55 +73,12 @@ export async function recomputeEpoch(number: number, options: SourceOptions): Pr
   };
 }
 
-/** The last root posted under a number. @throws InputError `epoch_not_posted` */
-function postedEpoch(logs: RewardLogs, deployment: Deployment, number: number): PostedEpoch {
-  const { generation } = rewardContractOf(deployment, number);
-  const own = logs.Pomc.filter((log) => log.generation === generation && Number(log.args.number) === number);
-  const last = own.findLast(({ name }) => name === "EpochPosted");
-  if (last === undefined) {
-    throw new InputError(`Epoch ${number} is not posted.`, {
-      code: "epoch_not_posted",
-      hint: "GET /v1/epochs lists the posted epochs. An epoch without new grants has no root.",
-    });
-  }
-  const { root, total, dataHash } = last.args;
-  return { root: String(root), total: total as bigint, dataHash: String(dataHash) };
-}
-
-async function closeNext(
-  { deployment, logs, waves, clock }: History,
-  number: number,
-  before: Closed,
-): Promise<ClosedEpoch> {
-  const periods = deployment.parameters;
-  const schedule = rewardContractOf(deployment, number);
-  const window = windowOf(number, periods);
-  const terms = termsInLogs(logs.Pomc, schedule.generation, number);
-  if (terms === undefined) {
-    throw new FatalError(`The chain has no reward terms of epoch ${number}.`, {
-      code: "terms_not_found",
-      hint: "Check that the endpoint has all blocks since the deployment.",
-    });
-  }
-  const firstTime = await clock.timeOf(deployment.startBlock);
-  const firstDay = before.throughDay ?? Math.floor(firstTime / periods.daySeconds) - 1;
-  const dayBlocks = new Map<number, bigint>();
-  for (const day of finalDays(window.settledAt, firstDay, periods)) {
-    const until = (day + 1) * periods.daySeconds + periods.heartbeatWindowSeconds;
-    dayBlocks.set(until, (await clock.lastBefore(until)).block);
-  }
-  // Nothing was counted before the first epoch.
-  const counted = number === 1 ? undefined : await clock.lastBefore(windowOf(number - 1, periods).settledAt);
-  const facts = factsOfLogs(logs, {
-    waves,
-    window,
-    periods,
-    terms,
-    throughDay: before.throughDay,
-    firstTime,
-    asOf: await clock.lastBefore(window.settledAt),
-    after: counted?.block ?? 0n,
-    blockBefore: (time) => dayBlocks.get(time) ?? 0n,
+/** @throws InputError `epoch_not_posted` */
+function requirePosted({ logs, deployment }: RewardHistory, number: number): PostedEpoch {
+  const posted = postedEpoch(logs, deployment, number);
+  if (posted !== undefined) return posted;
+  throw new InputError(`Epoch ${number} is not posted.`, {
+    code: "epoch_not_posted",
+    hint: "GET /v1/epochs lists the posted epochs. An epoch without new grants has no root.",
   });
-  return closeEpoch({ window, schedule, facts, before });
 }

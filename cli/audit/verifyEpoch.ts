@@ -2,7 +2,7 @@ import { hashDocument } from "@ngpu/rewards/document";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
 import { apiOf, settingsOf } from "../shared/settings.ts";
-import { attestEpoch } from "./attest.ts";
+import { accountIn, attestEpoch } from "./attest.ts";
 import { epochNumber, type RecomputedEpoch, recomputeEpoch, type SourceOptions } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
 
@@ -30,7 +30,7 @@ export async function verifyEpoch(text: string, options: Options & { attestWith?
   const attested =
     keyFile === undefined || root === null || !isValid
       ? undefined
-      : await attestEpoch({ ...source, keyFile, number, root });
+      : await attestEpoch({ ...source, account: accountIn(keyFile, "watcher") }, { ...source, number, root });
   printVerdict(options, checks, { number, root, total, posted, document, attested }, [
     `Epoch ${number}: the chain has root ${posted.root}, total ${posted.total}.`,
     `Recomputed from the logs up to block ${document.asOf.block}: root ${root}, total ${total}.`,

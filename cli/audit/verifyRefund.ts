@@ -20,11 +20,19 @@ export async function verifyRefund(text: string, options: SourceOptions & { json
   const lies = refunds.filter(({ failed }) => failed.length > 0);
   printVerdict(options, checks, { day, asOf, refunds, downtime }, [
     `Day ${day}: ${refunds.length} refunds on the chain, ${downtime.length} leases with downtime in the logs.`,
-    ...lies.map(lieText),
+    ...lies.map(refundLieText),
   ]);
 }
 
-function lieText({ workspaceId, replica, lease, refunded, proven, failed }: RefundCheck): string {
+/** What a false refund paid, in words. */
+export function refundLieText({
+  workspaceId,
+  replica,
+  lease,
+  refunded,
+  proven,
+  failed,
+}: RefundCheck): string {
   return (
     `Lease ${workspaceId}/${replica}/${lease}: refunded ${refunded.amount} token units for ${refunded.downSeconds} s to ` +
     `${refunded.owner}; the logs lead to ${proven.price} for ${proven.downSeconds} s (${failed.join(", ")}).`

@@ -1,12 +1,8 @@
-import { isUnderUptimeRoot, type UptimeLeaf } from "@ngpu/protocol/uptimeTree";
+import { falseLeaf, type UptimeLie } from "@ngpu/audit/dayAudit";
 import { InputError } from "@ngpu/runtime/errors";
-import type { Hex } from "viem";
-import { type AuditedDay, auditDay, dayNumber } from "./dayAudit.ts";
+import { auditDay, dayNumber } from "./dayAudit.ts";
 import type { SourceOptions } from "./recompute.ts";
 import { printVerdict } from "./verdict.ts";
-
-/** Slots by which one leaf of a false root may differ for it to be found. */
-const maxSlots = 60;
 
 /**
  * Recomputes the uptime of a day from an RPC endpoint, and prints whether its root on the chain is the recomputed one. Where one
@@ -14,8 +10,9 @@ const maxSlots = 60;
  */
 export async function verifySla(text: string, options: SourceOptions & { json: boolean }): Promise<void> {
   const audited = await auditDay(dayNumber(text), options);
-  const { day, leaves, tree, posted, asOf } = audited;
-  if (posted === null) {
+  const { day, leaves, tree, asOf } = audited;
+  const posted = audited.posted?.root;
+  if (posted === undefined) {
     throw new InputError(`Day ${day} has no uptime root on the chain.`, {
       code: "uptime_root_not_found",
       hint: "A root is posted once the evidence of the day is complete. A disabled root does not count.",
@@ -27,36 +24,12 @@ export async function verifySla(text: string, options: SourceOptions & { json: b
   printVerdict(options, checks, { day, root, posted, asOf, leaves: leaves.length, lie }, [
     `Day ${day}: the chain has root ${posted}.`,
     `Recomputed from the logs up to block ${asOf.block}: root ${root}, of ${leaves.length} leaves.`,
-    ...(lie === undefined ? [] : [lieText(lie)]),
+    ...(lie === undefined ? [] : [uptimeLieText(lie)]),
   ]);
 }
 
-type Lie = { honest: UptimeLeaf; stated: UptimeLeaf };
-
-/** The leaf that a false root states otherwise, where it is the only one. */
-function falseLeaf({ leaves, tree, slotSeconds }: AuditedDay, posted: Hex): Lie | undefined {
-  if (tree === null) return undefined;
-  for (const [index, honest] of leaves.entries()) {
-    const proof = tree.proofOf(index);
-    const stated = changesOf(honest, slotSeconds).find((leaf) => isUnderUptimeRoot(posted, leaf, proof));
-    if (stated !== undefined) return { honest, stated };
-  }
-  return undefined;
-}
-
-function changesOf(leaf: UptimeLeaf, slotSeconds: number): UptimeLeaf[] {
-  const steps = Array.from({ length: maxSlots }, (_, place) => place + 1).flatMap((step) => [step, -step]);
-  return steps.flatMap((step): UptimeLeaf[] => {
-    if (leaf.kind === "node") {
-      const presentSlots = leaf.presentSlots + step;
-      return presentSlots < 0 || presentSlots > leaf.totalSlots ? [] : [{ ...leaf, presentSlots }];
-    }
-    const downSeconds = leaf.downSeconds + step * slotSeconds;
-    return downSeconds < 0 ? [] : [{ ...leaf, downSeconds }];
-  });
-}
-
-function lieText({ honest, stated }: Lie): string {
+/** What a false root states, in words. */
+export function uptimeLieText({ honest, stated }: UptimeLie): string {
   if (honest.kind === "node" && stated.kind === "node") {
     const { nodeId, presentSlots, totalSlots } = honest;
     return (

@@ -5,6 +5,7 @@ export const walletOption = (says: string) => new Option("--wallet <file>", says
 /** A key of a wallet that is no account on this machine. */
 export const rpcOption = () =>
   new Option("--rpc-url <url>", "RPC endpoint of the chain (default: from the API)");
+export const databaseDefault = "(default: DATABASE_URL, or that of `npm start` in this directory)";
 export const deploymentOption = () =>
   new Option(
     "--deployment <file>",

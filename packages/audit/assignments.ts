@@ -73,7 +73,7 @@ function withStatusTimes(logs: readonly ChainLog[], { timeOf }: BlockClock): Pro
 }
 
 /** The times of the blocks of decision. */
-async function decisionTimes(
+export async function decisionTimes(
   assignments: readonly ChainLog[],
   latest: bigint,
   { timeOf }: BlockClock,

@@ -12,7 +12,8 @@ import { type Abi, type Address, decodeEventLog, type Hex, toEventSelector } fro
 const rangeSize = 2_000n;
 
 type Contract = AbiName;
-type Source = { contract: Contract; generation: number };
+/** A contract of the market at one of its addresses. */
+export type Source = { contract: Contract; generation: number };
 
 /** Names of events, by the contract that emits them. */
 export type WantedEvents = Partial<Record<Contract, readonly string[]>>;
@@ -22,19 +23,30 @@ export type BlockClock = {
   /** The last block before a time, Unix seconds. */
   lastBefore: (time: number) => Promise<{ block: bigint; hash: Hex }>;
   timeOf: (block: bigint) => Promise<number>;
+  at: (block: bigint) => Promise<{ time: number; hash: Hex }>;
 };
 
-/** @param latest The newest block that counts. */
-export function createBlockClock(client: RpcClient, latest: bigint): BlockClock {
-  const headers = new Map<bigint, Promise<{ time: number; hash: Hex }>>();
+/**
+ * @param latest The newest block that counts.
+ * @param known Blocks that were read already.
+ */
+export function createBlockClock(
+  client: RpcClient,
+  latest: bigint,
+  known: ReadonlyMap<bigint, { time: number; hash: Hex }> = new Map(),
+): BlockClock {
+  const headers = new Map<bigint, Promise<{ time: number; hash: Hex }>>(
+    Array.from(known, ([block, header]) => [block, Promise.resolve(header)]),
+  );
   const headerOf = (block: bigint) => {
-    const known =
+    const header =
       headers.get(block) ??
       readHeader(client, block).then(({ timestamp, hash }) => ({ time: Number(timestamp), hash }));
-    headers.set(block, known);
-    return known;
+    headers.set(block, header);
+    return header;
   };
   return {
+    at: headerOf,
     timeOf: async (block) => (await headerOf(block)).time,
     lastBefore: async (time) => {
       let [low, high] = [0n, latest];
@@ -82,7 +94,8 @@ export async function readMarketLogs(
   return logs.sort((a, b) => (a.block === b.block ? a.logIndex - b.logIndex : a.block < b.block ? -1 : 1));
 }
 
-function sourcesOf(deployment: Deployment, events: WantedEvents): Map<Address, Source> {
+/** The contracts that emit some events, by address in lower case. */
+export function sourcesOf(deployment: Deployment, events: WantedEvents): Map<Address, Source> {
   const names = Object.keys(events) as Contract[];
   return new Map(
     names.flatMap((contract) =>
@@ -93,7 +106,8 @@ function sourcesOf(deployment: Deployment, events: WantedEvents): Map<Address, S
   );
 }
 
-function selectorsOf(events: WantedEvents): Hex[] {
+/** The first topics of some events. */
+export function selectorsOf(events: WantedEvents): Hex[] {
   return (Object.entries(events) as [Contract, readonly string[]][]).flatMap(([contract, names]) =>
     (abis[contract] as Abi).flatMap((item) =>
       item.type === "event" && names.includes(item.name) ? [toEventSelector(item)] : [],
@@ -112,13 +126,20 @@ const timeless = new Set([
   "MeasurerRegistered",
 ]);
 
-async function decode(
-  raw: RawLog,
-  { contract, generation }: Source,
-  clock: BlockClock | undefined,
-): Promise<ChainLog> {
+async function decode(raw: RawLog, source: Source, clock: BlockClock | undefined): Promise<ChainLog> {
+  const log = decodeLog(raw, source, 0);
+  if (clock === undefined || timeless.has(log.name)) return log;
+  return { ...log, time: await clock.timeOf(log.block) };
+}
+
+/**
+ * Decodes a log of a contract.
+ *
+ * @param time Of its block, Unix seconds.
+ * @throws FatalError `log_undecodable`
+ */
+export function decodeLog(raw: RawLog, { contract, generation }: Source, time: number): ChainLog {
   const { eventName, args } = decodedLog(raw, contract);
-  const time = timeless.has(eventName) ? 0 : ((await clock?.timeOf(raw.blockNumber)) ?? 0);
   return {
     contract,
     generation,

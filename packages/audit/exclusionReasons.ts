@@ -28,7 +28,7 @@ const nodeErrors = new Set([
 ]);
 
 /** Seconds after the decision within which a node that was lost at it is marked offline. */
-const offlineSeconds = 600;
+export const offlineSeconds = 600;
 
 const isBefore = ({ block, logIndex }: ChainLog, log: ChainLog) =>
   log.block < block || (log.block === block && log.logIndex < logIndex);

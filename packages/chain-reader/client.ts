@@ -34,11 +34,25 @@ const responseDeadline = 10_000;
 /** Longest pause that an endpoint may ask for, in seconds: the next endpoint is used sooner. */
 const maxPauseSeconds = 5;
 
-/** A transport over several endpoints. Each call is tried three times on an endpoint before the next one is used. */
-export function chainTransport(rpcUrls: string[], deadline = responseDeadline) {
+/** Requests that an endpoint is sent at once, where it is asked for many. */
+const batchSize = 50;
+
+/**
+ * A transport over several endpoints. Each call is tried three times on an endpoint before the next one is used.
+ *
+ * @param options.deadline Milliseconds for a complete response.
+ * @param options.batch Sends the requests of one turn together.
+ */
+export function chainTransport(rpcUrls: string[], { deadline = responseDeadline, batch = false } = {}) {
   return fallback(
     rpcUrls.map((url) =>
-      http(url, { timeout: deadline, fetchFn: fetchComplete, retryCount: 2, retryDelay: 150 }),
+      http(url, {
+        timeout: deadline,
+        fetchFn: fetchComplete,
+        retryCount: 2,
+        retryDelay: 150,
+        ...(batch && { batch: { batchSize } }),
+      }),
     ),
     { retryCount: 1 },
   );
@@ -72,13 +86,26 @@ export function createChainClient(options: {
 }): ChainClient {
   return createPublicClient({
     chain: chainOf(options.chainId),
-    transport: chainTransport(options.rpcUrls, options.deadline),
+    transport: chainTransport(options.rpcUrls, options),
     pollingInterval: 500,
     cacheTime: 0,
   });
 }
 
 export type FollowClient = ChainClient & Required<RpcClient> & { states: Endpoints["states"] };
+
+/** A client that reads many blocks: it sends requests for headers together, where the endpoint takes them so. */
+export function createHistoryClient(options: {
+  rpcUrls: string[];
+  chainId: number;
+}): ChainClient & Pick<Required<RpcClient>, "batched"> {
+  const batched = createPublicClient({
+    chain: chainOf(options.chainId),
+    transport: chainTransport(options.rpcUrls, { batch: true }),
+    cacheTime: 0,
+  });
+  return Object.assign(createChainClient(options), { batched });
+}
 
 /**
  * A client for following the chain. It sends requests to the best endpoint, batches header requests, and subscribes to

@@ -10,6 +10,7 @@ import { trialCatalogue } from "@ngpu/rewards/catalogue";
 import { defaultTerms } from "@ngpu/rewards/defaultTerms";
 import { packTerms, type RewardTerms } from "@ngpu/rewards/terms";
 import { type Address, type Hex, numberToHex, pad } from "viem";
+import { type RawReceipt, receiptsRootOf } from "../../packages/chain-reader/receiptsRoot.ts";
 import { eventLog, type ScriptedLog } from "../packages/chain-reader/scriptedChain.ts";
 import { deploymentDocument } from "../services/support/deployment.ts";
 
@@ -105,18 +106,70 @@ export function marketLogs(root: Hex, total: bigint, dataHash = word("d")): Plac
   ];
 }
 
-export type RecordedMarket = { rpcUrl: string; deployment: string; close(): Promise<void> };
+/** It may contain anything. */
+const anyBloom: Hex = `0x${"f".repeat(512)}`;
+const noBloom: Hex = `0x${"0".repeat(512)}`;
+const succeeded = { status: "0x1", cumulativeGasUsed: "0x5208", logsBloom: anyBloom } as const;
 
-/** Serves the logs over JSON-RPC, and writes the deployment's file. */
-export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMarket> {
-  const newest = Math.max(...placed.map(({ block }) => block)) + 10;
-  const hashOf = (block: number) => pad(numberToHex(block + 1), { size: 32 });
+/** What a wallet asks for before it sends. */
+const sending: Record<string, unknown> = {
+  eth_call: "0x",
+  eth_estimateGas: "0x186a0",
+  eth_gasPrice: "0x1",
+  eth_maxPriorityFeePerGas: "0x1",
+  eth_getTransactionCount: "0x0",
+};
+const mined = {
+  ...succeeded,
+  blockNumber: "0x1",
+  transactionIndex: "0x0",
+  from: pad("0x1", { size: 20 }),
+  to: pad("0x2", { size: 20 }),
+  contractAddress: null,
+  gasUsed: "0x5208",
+  effectiveGasPrice: "0x1",
+  type: "0x2",
+  logs: [],
+};
+
+export type RecordedMarket = {
+  rpcUrl: string;
+  deployment: string;
+  /** Makes this block the newest one; at first it is one after the last log. */
+  setHead(block: number): void;
+  /** Replaces all blocks by others with the same logs. */
+  reorganize(): void;
+  /** Transactions that were sent to it. All succeed, and change nothing. */
+  transactions: Hex[];
+  close(): Promise<void>;
+};
+
+/**
+ * Serves the logs over JSON-RPC, and writes the deployment's file. The logs of a block are of one transaction.
+ *
+ * @param omitted Positions of logs that the endpoint leaves out where it is asked for logs.
+ */
+export async function serveMarket(
+  placed: readonly Placed[],
+  omitted: readonly number[] = [],
+): Promise<RecordedMarket> {
+  let newest = Math.max(...placed.map(({ block }) => block)) + 10;
+  let fork = 0n;
+  const hashOf = (block: number) => pad(numberToHex((fork << 64n) + BigInt(block + 1)), { size: 32 });
+  const byBlock = new Map<number, RawReceipt["logs"]>();
+  const receiptsOf = (block: number): RawReceipt[] => {
+    const own = byBlock.get(block);
+    return own === undefined ? [] : [{ ...succeeded, logs: own }];
+  };
+  const emptyRoot = receiptsRootOf([]);
   const header = (block: number) => ({
     number: numberToHex(block),
     hash: hashOf(block),
     parentHash: hashOf(block - 1),
     timestamp: numberToHex(genesis + 2 * block),
-    logsBloom: `0x${"f".repeat(512)}`,
+    logsBloom: byBlock.has(block) ? anyBloom : noBloom,
+    baseFeePerGas: "0x1",
+    receiptsRoot: byBlock.has(block) ? receiptsRootOf(receiptsOf(block)) : emptyRoot,
   });
   const logs = placed.map(({ block, log }, index) => ({
     ...log,
@@ -127,22 +180,38 @@ export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMa
     transactionIndex: "0x0",
     removed: false,
   }));
+  for (const log of logs) {
+    const block = Number(log.blockNumber);
+    byBlock.set(block, [...(byBlock.get(block) ?? []), log]);
+  }
+  const transactions: Hex[] = [];
   const answer = (method: string, [first]: [string & { fromBlock: Hex; toBlock: Hex }]) => {
     if (method === "eth_chainId") return numberToHex(deploymentDocument.chainId);
     if (method === "eth_blockNumber") return numberToHex(newest);
     if (method === "eth_getBlockByNumber") return header(first === "latest" ? newest : Number(first));
+    if (method === "eth_getBlockReceipts") return receiptsOf(Number(first));
+    if (method === "eth_sendRawTransaction") return hashOf(10_000 + transactions.push(first));
+    if (method === "eth_getTransactionReceipt")
+      return { ...mined, transactionHash: first, blockHash: hashOf(1) };
+    if (method in sending) return sending[method];
+    if (method !== "eth_getLogs") return undefined;
     const [from, to] = [Number(first.fromBlock), Number(first.toBlock)];
-    return logs.filter(({ blockNumber }) => Number(blockNumber) >= from && Number(blockNumber) <= to);
+    return logs
+      .filter(
+        ({ blockNumber }, index) =>
+          Number(blockNumber) >= from && Number(blockNumber) <= to && !omitted.includes(index),
+      )
+      .map((log) => ({ ...log, blockHash: hashOf(Number(log.blockNumber)) }));
   };
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString());
-    const one = ({ id, method, params }: { id: number; method: string; params: [never] }) => ({
-      jsonrpc: "2.0",
-      id,
-      result: answer(method, params ?? []),
-    });
+    const one = ({ id, method, params }: { id: number; method: string; params: [never] }) => {
+      const result = answer(method, params ?? []);
+      const unserved = { code: -32601, message: `The recorded market does not serve ${method}.` };
+      return { jsonrpc: "2.0", id, ...(result === undefined ? { error: unserved } : { result }) };
+    };
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(Array.isArray(body) ? body.map(one) : one(body)));
   });
@@ -153,6 +222,13 @@ export async function serveMarket(placed: readonly Placed[]): Promise<RecordedMa
   return {
     rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     deployment,
+    setHead: (block) => {
+      newest = block;
+    },
+    transactions,
+    reorganize: () => {
+      fork += 1n;
+    },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -134,6 +134,20 @@ describe("npm start", function () {
     expect(verified.stdout).to.match(/^Same: node 1\./);
   });
 
+  it("has nothing on its chain that its logs do not lead to", async () => {
+    const url = /API +(http\S+)/.exec(start.stdout())?.[1] ?? "";
+    const cli = [join(rootDir, "cli/index.ts"), "verify", "market", "--api", url, "--json"];
+    const { stdout } = await run(process.execPath, cli);
+    const { holds, records, differences } = JSON.parse(stdout) as {
+      holds: boolean;
+      records: { placement: number };
+      differences: unknown[];
+    };
+    expect(differences).to.deep.equal([]);
+    expect(holds).to.equal(true);
+    expect(records.placement).to.be.at.least(1);
+  });
+
   it("prints a command that creates a partner when pasted, with a wallet that the market funded", async () => {
     const line = start
       .stdout()

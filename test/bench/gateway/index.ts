@@ -5,6 +5,7 @@ import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { Command } from "commander";
 import { rootDir, stopParts } from "../../support/parts.ts";
 import { type Calls, callsOf, directCalls, loads } from "./calls.ts";
+import { cpuPerCall, cpuTimes } from "./cpu.ts";
 import { measureDownload, openLink } from "./longLink.ts";
 import { type BenchMarket, openMarket, startBackend } from "./market.ts";
 import { installPrograms, type Peer, startPeers } from "./peers.ts";
@@ -99,7 +100,10 @@ async function measureRates(
       for (const { name, calls } of contenders) {
         const at = (connections: number) =>
           measureRate(options.wrk, calls[load], { ...options, connections });
-        const run = { many: await at(32), one: await at(1) };
+        const before = cpuTimes();
+        const many = await at(32);
+        const cpuMicros = name === "ngpu" ? cpuPerCall(before, many.calls) : {};
+        const run = { many, cpuMicros, one: await at(1) };
         // The first turn warms all of them up.
         if (turn === 0) continue;
         const key = `${load} ${name}`;

@@ -7,7 +7,7 @@ import { runToEnd } from "../../../scripts/embedded/command.ts";
 export type Call = { url: string; body: string; headers: Record<string, string> };
 
 /** Requests a second, and latencies in microseconds. */
-export type Rate = { perSecond: number; p50: number; p99: number };
+export type Rate = { perSecond: number; p50: number; p99: number; calls: number };
 
 const script = join(import.meta.dirname, "peers/wrk.lua");
 const resultLine = /^result (\{.*\})$/m;
@@ -48,5 +48,5 @@ export async function measureRate(
       hint: "Send one call by hand; the logs of the processes are in the state folder of the tests.",
     });
   }
-  return { perSecond: (requests * 1e6) / microseconds, p50, p99 };
+  return { perSecond: (requests * 1e6) / microseconds, p50, p99, calls: requests };
 }

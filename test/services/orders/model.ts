@@ -9,7 +9,7 @@ export type Model = {
 };
 
 export const isRevoked = ({ funds }: Model) => funds === "revoked" || funds === "revoked and dry";
-const isDry = ({ funds }: Model) => funds === "dry" || funds === "revoked and dry";
+export const isDry = ({ funds }: Model) => funds === "dry" || funds === "revoked and dry";
 
 export type Order =
   | { type: "stop" }
