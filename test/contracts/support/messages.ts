@@ -9,7 +9,7 @@ import { keyOf, later } from "./market.ts";
 import { nodeMessage, revealMessage, wavePostMessage } from "./messageParts.ts";
 import { addNodes, bindWallet, type Node, nodeSpec, registrationOf } from "./nodes.ts";
 import { zeroAddress, zeroHash } from "./reverts.ts";
-import type { Market, Signed } from "./signed.ts";
+import type { Fields, Market, Signed } from "./signed.ts";
 import { authorizationOf, partner, place, state } from "./workspaces.ts";
 
 /** Every signed message of every contract, by the name of its types. */
