@@ -7,10 +7,10 @@ import type { Engine } from "./docker/engine.ts";
 import { findImage, removeImage } from "./docker/images.ts";
 import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
+import { decideEvictions } from "./evictions.ts";
 import type { Journal } from "./journal/open.ts";
 import {
   dropPrefetched,
-  type Prefetched,
   putPrefetched,
   readEvicted,
   readPrefetched,
@@ -39,27 +39,6 @@ export type PrefetchDependencies = {
 const prefetchDeadline = 1_800_000;
 
 export type PrefetchOrder = Omit<Extract<ServerMessage, { type: "prefetch" }>, "type">;
-
-/**
- * The images to evict for an image of `sizeBytes`. Pure.
- *
- * @param entries Prefetched images, least recently used first.
- * @returns References, or undefined when evictions do not free enough.
- */
-export function decideEvictions(
-  entries: readonly Prefetched[],
-  facts: { sizeBytes: number; inUse: ReadonlySet<string>; limitBytes: number },
-): string[] | undefined {
-  let taken = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const evicted: string[] = [];
-  for (const { reference, sizeBytes } of entries) {
-    if (taken + facts.sizeBytes <= facts.limitBytes) break;
-    if (facts.inUse.has(reference)) continue;
-    evicted.push(reference);
-    taken -= sizeBytes;
-  }
-  return taken + facts.sizeBytes <= facts.limitBytes ? evicted : undefined;
-}
 
 /** What is in progress. */
 type InProgress = {

@@ -13,8 +13,9 @@ import {
   stopContainer,
 } from "./docker/containers.ts";
 import { removeInspected } from "./docker/imageUser.ts";
+import { currentLease, runningLeases } from "./heldLeases.ts";
 import { forgetRun } from "./journal/runs.ts";
-import { fencedKey, type LeaseKey, type LeaseRef, leaseKey } from "./leases.ts";
+import { fencedKey, type LeaseKey, type LeaseRef } from "./leases.ts";
 import { collectFacts, forgetStale } from "./observedState.ts";
 import type { ReasonReporter } from "./reasons/reasonReporter.ts";
 import type { Action, Container, Facts } from "./reconcileFacts.ts";
@@ -188,33 +189,6 @@ function begin(state: Reconciling, action: Action): void {
       state.onDone();
     });
   inProgress.set(subject, work);
-}
-
-function runningLeases({ observed, view }: Reconciling): Map<LeaseKey, number> {
-  const live = new Set(
-    view()
-      .assignments.filter((lease) => !lease.ended)
-      .map(fencedKey),
-  );
-  const entries = observed.containers.flatMap((container) => {
-    const { status, servedPort } = container;
-    if (status !== "running" || servedPort === undefined || !live.has(fencedKey(container))) return [];
-    return [[leaseKey(container), servedPort] as const];
-  });
-  return new Map(entries);
-}
-
-function currentLease(
-  { observed, view }: Reconciling,
-  { workspaceId, replica, lease }: LeaseRef,
-): { container: Container | undefined } | undefined {
-  const own = view().assignments.filter(
-    (one) => one.workspaceId === workspaceId && one.replica === replica && !one.ended,
-  );
-  const found = own.find((one) => one.lease === lease);
-  if (found === undefined || own.some((one) => one.lease > lease)) return undefined;
-  const key = fencedKey(found);
-  return { container: observed.containers.find((one) => fencedKey(one) === key) };
 }
 
 async function stopAll({ engine, secrets, walls }: Reconciling): Promise<void> {

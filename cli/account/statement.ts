@@ -1,4 +1,5 @@
 import type { ApiClient, Schema } from "@ngpu/api-client/client";
+import { statementColumns } from "@ngpu/protocol/statementColumns";
 import { InputError } from "@ngpu/runtime/errors";
 import { print, printEach } from "../shared/output.ts";
 import { apiOf, type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.ts";
@@ -68,24 +69,7 @@ function sumLines(entries: readonly Entry[]): string[] {
   });
 }
 
-const columns = [
-  "at",
-  "book",
-  "kind",
-  "amount",
-  "counterparty",
-  "workspaceId",
-  "replica",
-  "lease",
-  "nodeId",
-  "day",
-  "epoch",
-  "batch",
-  "block",
-  "txHash",
-  "tier",
-  "id",
-] as const satisfies (keyof Entry)[];
+const columns: readonly (keyof Entry)[] = statementColumns;
 
 function csv(entries: readonly Entry[]): string {
   const lines = entries.map((entry) => columns.map((column) => entry[column] ?? "").join(","));

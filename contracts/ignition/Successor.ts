@@ -3,7 +3,8 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import type { Address } from "viem";
 import { artifactOf, artifactWith, constructorArguments, contractNames } from "./constructors.ts";
 import type { NgpuParameters } from "./parameters.ts";
-import { type RoleCall, type Succession, successions } from "./succession.ts";
+import type { RoleCall } from "./succession.ts";
+import { type Succession, successions } from "./successionParameters.ts";
 
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 type Contract = Parameters<Builder["call"]>[0];

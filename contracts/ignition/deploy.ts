@@ -8,7 +8,7 @@ import type { Address } from "viem";
 import { contractNames } from "./constructors.ts";
 import { ngpuModule } from "./Ngpu.ts";
 import { type NgpuParameters, type NgpuParametersInput, parseParameters } from "./parameters.ts";
-import type { Succession } from "./succession.ts";
+import type { Succession } from "./successionParameters.ts";
 
 /** The addresses and parameters of a deployment. */
 export type NgpuDeployment = {

@@ -6,14 +6,8 @@ import { type Address, getAbiItem, toFunctionSelector } from "viem";
 import type { NgpuDeployment } from "./deploy.ts";
 import type { NgpuParameters } from "./parameters.ts";
 import { introductionModule, successorModule } from "./Successor.ts";
-import {
-  beforeOf,
-  introduction,
-  parametersKept,
-  type RoleCall,
-  type Succession,
-  successions,
-} from "./succession.ts";
+import { introduction, type RoleCall } from "./succession.ts";
+import { beforeOf, parametersKept, type Succession, successions } from "./successionParameters.ts";
 
 export type Replacement = {
   /** With the successors in use, and the replaced contracts in `previous`. */

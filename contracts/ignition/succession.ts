@@ -3,93 +3,10 @@ import type { ContractName } from "@ngpu/contracts-sdk/deployment";
 import { managerAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { packTerms } from "@ngpu/rewards/terms";
 import { defaultRules, packRules } from "@ngpu/waves/rules";
-import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector, zeroAddress } from "viem";
+import { type Abi, type Address, encodeFunctionData, type Hex, toFunctionSelector } from "viem";
 import { type NgpuParameters, rewardTermsOf } from "./parameters.ts";
 import { adminRole, type RoleLabel, roles } from "./roles.ts";
-
-type Contracts = Record<ContractName, Address>;
-
-/** Contracts that are replaced together, in deployment order. The others stay (docs/adr/0016-generations-side-by-side.md). */
-export const successions = {
-  market: ["Escrow", "Pomc", "DockerContract", "Progress"],
-  rewards: ["Pomc"],
-  measure: ["Measure", "ProofWaves"],
-} as const satisfies Record<string, readonly ContractName[]>;
-
-export type Succession = keyof typeof successions;
-
-/** Constructor parameters of each contract, except ids and addresses; the epochs' genesis and length never change. */
-const constructedWith = {
-  ComputeNode: [
-    "slotSeconds",
-    "heartbeatWindowSeconds",
-    "daySeconds",
-    "uptimeDelay",
-    "registrationLimit",
-    "registrationSeconds",
-    "absenceBasisPoints",
-  ] as const,
-  Token: ["cap", "genesisSupply"],
-  Escrow: [
-    "minSeconds",
-    "lockFloor",
-    "rateFloor",
-    "startSeconds",
-    "restSeconds",
-    "refundDays",
-    "feeBasisPoints",
-  ] as const,
-  Pomc: ["activationDelay", "attestedDelay", "settlementSeconds", "emissionPerEpoch", "rewardTerms"],
-  DockerContract: ["clockMarginSeconds", "lossBasisPoints", "lossFloor", "lossSilenceSeconds"],
-  Measure: [
-    "quorum",
-    "measureDraws",
-    "openMeasurers",
-    "measureLeadSeconds",
-    "measureWindowSeconds",
-    "measureTtlSeconds",
-  ] as const,
-  ProofWaves: ["waves"],
-} as const satisfies Partial<Record<ContractName, readonly (keyof NgpuParameters)[]>>;
-
-/** Parameters of the contracts that stay: unchanged, whatever the successors' parameters are. */
-export function parametersKept(succession: Succession, previous: NgpuParameters): Partial<NgpuParameters> {
-  const names: readonly string[] = successions[succession];
-  const kept = Object.entries(constructedWith).flatMap(([name, own]) =>
-    names.includes(name) ? [] : [...own],
-  );
-  return Object.fromEntries(kept.map((field) => [field, previous[field]]));
-}
-
-/** Ids reserved for a generation, of 64 bits and of 32 bits: more than any generation issues. */
-const WIDE_IDS = 2 ** 40;
-const NARROW_IDS = 2 ** 24;
-
-/**
- * Returns the successors' parameters about previous contracts, so that no id is issued twice and no epoch is paid by two.
- *
- * @param lastEpoch The last number that the previous Pomc posted; it must not post again.
- */
-export function beforeOf(
-  succession: Succession,
-  previous: { parameters: Pick<NgpuParameters, "before">; contracts: Contracts },
-  lastEpoch: bigint,
-): NgpuParameters["before"] {
-  const { before } = previous.parameters;
-  if (succession === "measure") {
-    const measurers = before.measurers + NARROW_IDS;
-    return { ...before, measurers, rounds: before.rounds + WIDE_IDS, waves: before.waves + NARROW_IDS };
-  }
-  const rewards = { ...before, epochs: Number(lastEpoch), batches: before.batches + WIDE_IDS };
-  if (succession === "rewards") return { ...rewards, receiptsOf: previous.contracts.Pomc };
-  return {
-    ...rewards,
-    // Another escrow has its own sums, so receipts count from zero.
-    receiptsOf: zeroAddress,
-    workspaces: before.workspaces + WIDE_IDS,
-    authorizations: before.authorizations + WIDE_IDS,
-  };
-}
+import { type Contracts, type Succession, successions } from "./successionParameters.ts";
 
 /** A call that a role makes, immediately or after its delay. */
 export type RoleCall = {

@@ -1,8 +1,9 @@
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { type Closed, type ClosedEpoch, closeEpoch } from "@ngpu/rewards/close";
 import { finalDays, windowOf } from "@ngpu/rewards/epochs";
-import { factsOfLogs, type RewardLogs, termsInLogs } from "@ngpu/rewards/logFacts";
+import { factsOfLogs, type RewardLogs } from "@ngpu/rewards/logFacts";
 import { rewardContractOf } from "@ngpu/rewards/rewardContracts";
+import { termsInLogs } from "@ngpu/rewards/termLogs";
 import { FatalError } from "@ngpu/runtime/errors";
 import type { JudgedWave } from "@ngpu/waves/history";
 import type { BlockClock } from "./chainHistory.ts";

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
-import { runner } from "node-pg-migrate";
 import pg from "pg";
 
 /** `additive`: a service built before the migration can run on a database that has it. */
@@ -56,6 +55,8 @@ function isAdditive(name: string, text: string): boolean {
 export async function migrate(adminUrl: string, folder = migrationFolder): Promise<string[]> {
   const known = readMigrations(folder);
   try {
+    // Loaded here: services read the list of migrations when they start, and only migrating needs its 200 KB of code.
+    const { runner } = await import("node-pg-migrate");
     const ran = await runner({
       databaseUrl: { connectionString: adminUrl, connectionTimeoutMillis: connectDeadline },
       dir: folder,

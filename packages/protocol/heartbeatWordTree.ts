@@ -1,4 +1,4 @@
-import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree/dist/simple.js";
 import { encodeAbiParameters, type Hex, keccak256 } from "viem";
 import type { HeartbeatWord } from "./heartbeatWords.ts";
 

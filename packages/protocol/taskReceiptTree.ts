@@ -1,5 +1,5 @@
 import { canonicalJson } from "@ngpu/runtime/json";
-import { SimpleMerkleTree } from "@openzeppelin/merkle-tree";
+import { SimpleMerkleTree } from "@openzeppelin/merkle-tree/dist/simple.js";
 import { encodeAbiParameters, type Hex, keccak256, parseAbiParameters, stringToHex, toBytes } from "viem";
 
 /**

@@ -1,26 +1,16 @@
 import { nodesOfWord } from "@ngpu/protocol/heartbeatWords";
-import { implausiblePart } from "@ngpu/protocol/measurementBounds";
 import type { PresenceFacts } from "@ngpu/protocol/presence";
 import type { WaveOutcome } from "@ngpu/waves/history";
 import { proofsOf } from "@ngpu/waves/proofs";
 import { nodesThatServed } from "./bonds.ts";
-import {
-  amount,
-  by,
-  type ChainLog,
-  heartbeatsOf,
-  number,
-  type rewardEvents,
-  text,
-  walletOf,
-} from "./chainLogs.ts";
+import { by, type ChainLog, heartbeatsOf, number, type rewardEvents, text } from "./chainLogs.ts";
 import type { EpochFacts } from "./close.ts";
 import type { BlockRef } from "./document.ts";
 import { type EpochWindow, finalDays, type Periods, slotsOfDay, slotsOfEpoch } from "./epochs.ts";
-import type { MeasuredValues, MeasurerResult } from "./measurers.ts";
+import { measurerResultsOf, reachedNodes } from "./measureLogs.ts";
 import { leasesOf } from "./moneyLogs.ts";
 import { historiesOf, nodesOf } from "./nodeLogs.ts";
-import { type RewardTerms, type TermsArgument, termsOf, unpackTerms } from "./terms.ts";
+import type { RewardTerms } from "./terms.ts";
 
 export type MarketPeriods = Periods & {
   slotSeconds: number;
@@ -29,8 +19,6 @@ export type MarketPeriods = Periods & {
   heartbeatWindowSeconds: number;
   feeBasisPoints: number;
 };
-
-type Measured = MeasuredValues & { absent: boolean; latencyTenthMs: bigint; diskFreeGib: bigint };
 
 /** Presence of the slots from `firstSlot` to before `endSlot`, as of a block. */
 export function presenceOf(
@@ -63,91 +51,6 @@ export function presenceOf(
         lastSlot: number(args.lastSlot),
       }))
       .filter((one) => one.lastSlot >= firstSlot && one.firstSlot < endSlot),
-  };
-}
-
-/** The nodes that the latest valid measurement reached at a mapped port. */
-function reachedNodes(logs: readonly ChainLog[], upTo: bigint, startsAt: number): Set<number> {
-  const latest = new Map<number, { round: bigint; ports: number }>();
-  for (const { name, args } of logs.filter(by(upTo))) {
-    if (name !== "MeasureFinalized" || number(args.expiresAt) <= startsAt) continue;
-    const median = args.median as Measured;
-    const bounded = Object.fromEntries(Object.entries(median).map(([key, value]) => [key, Number(value)]));
-    if (!median.absent && implausiblePart(bounded as never) !== undefined) continue;
-    const [nodeId, round] = [number(args.nodeId), amount(args.roundId)];
-    if ((latest.get(nodeId)?.round ?? -1n) < round) {
-      latest.set(nodeId, { round, ports: number(median.portsReachable) });
-    }
-  }
-  return new Set([...latest].filter(([, { ports }]) => ports > 0).map(([nodeId]) => nodeId));
-}
-
-function measurerResultsOf(
-  logs: readonly ChainLog[],
-  { after, upTo }: { after: bigint; upTo: bigint },
-): MeasurerResult[] {
-  const accounts = new Map<number, string>();
-  const submitted = new Map<string, ChainLog[]>();
-  const results: MeasurerResult[] = [];
-  for (const log of logs.filter(by(upTo))) {
-    const { name, args } = log;
-    const round = text(args.roundId);
-    if (name === "MeasurerRegistered")
-      accounts.set(number(args.measurerId), walletOf(args.wallet) ?? text(args.key));
-    if (name === "MeasureSubmitted") submitted.set(round, [...(submitted.get(round) ?? []), log]);
-    if (name !== "MeasureFinalized" || log.block <= after) continue;
-    for (const one of submitted.get(round) ?? []) {
-      const measurerId = number(one.args.measurerId);
-      const account = accounts.get(measurerId) as string;
-      results.push({ measurerId, account, result: valuesOf(one.args.result), median: valuesOf(args.median) });
-    }
-  }
-  return results;
-}
-
-function valuesOf(measured: unknown): MeasuredValues | null {
-  const { absent, downMbps, upMbps, portsReachable, diskWriteMibps } = measured as Measured;
-  if (absent) return null;
-  return {
-    downMbps: amount(downMbps),
-    upMbps: amount(upMbps),
-    portsReachable: amount(portsReachable),
-    diskWriteMibps: amount(diskWriteMibps),
-  };
-}
-
-/** The terms of an epoch at a generation of Pomc; undefined before there are any. */
-export function termsInLogs(
-  logs: readonly ChainLog[],
-  generation: number,
-  epoch: number,
-): RewardTerms | undefined {
-  const sets = logs.filter((log) => log.name === "TermsSet" && log.generation === generation);
-  return termsOf(
-    sets.map(({ args }) => ({
-      fromEpoch: number(args.fromEpoch),
-      terms: unpackTerms(lowerCased(args.terms as TermsArgument)),
-    })),
-    epoch,
-  );
-}
-
-/** The fields as numbers and bigints, whatever the decoder made of small integers. */
-function lowerCased(terms: TermsArgument): TermsArgument {
-  const { measurerBasisPoints, taskBasisPoints, nodeTaskBasisPoints, payerTaskBasisPoints } = terms;
-  const { measurerRate, bond, bondEpochs, bondDays, bondUptimePermille, catalogue, classes } = terms;
-  return {
-    measurerBasisPoints,
-    taskBasisPoints,
-    nodeTaskBasisPoints,
-    payerTaskBasisPoints,
-    measurerRate,
-    bond,
-    bondEpochs,
-    bondDays,
-    bondUptimePermille,
-    catalogue,
-    classes,
   };
 }
 

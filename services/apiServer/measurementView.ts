@@ -1,4 +1,4 @@
-import type { MeasurementRow } from "./store/market.ts";
+import type { MeasurementRow } from "./store/measurements.ts";
 
 /** A measurement round as the API shows it. */
 export function measurementOf(row: MeasurementRow) {

@@ -1,26 +1,10 @@
+import { statementColumns } from "@ngpu/protocol/statementColumns";
 import type { z } from "zod";
 import type { statementAnswer } from "./schemas/statement.ts";
 
 type Entry = z.input<typeof statementAnswer>["entries"][number];
 
-const columns = [
-  "at",
-  "book",
-  "kind",
-  "amount",
-  "counterparty",
-  "workspaceId",
-  "replica",
-  "lease",
-  "nodeId",
-  "day",
-  "epoch",
-  "batch",
-  "block",
-  "txHash",
-  "tier",
-  "id",
-] as const satisfies (keyof Entry)[];
+const columns: readonly (keyof Entry)[] = statementColumns;
 
 /** Entries as CSV (RFC 4180) with a header. No value has a character that needs quotes. */
 export function statementCsv(entries: readonly Entry[]): string {

@@ -1,6 +1,6 @@
 import type { Database } from "@ngpu/db/pool";
 import { InputError } from "@ngpu/runtime/errors";
-import { findTask, type TaskRow } from "./store/tasks.ts";
+import { findTask, type TaskRow } from "./store/taskReads.ts";
 
 /** @throws InputError `task_not_found` (404). */
 export async function requireTask(db: Database, wallet: string, id: string): Promise<TaskRow> {

@@ -4,14 +4,8 @@ import { packNodes } from "@ngpu/protocol/placement/nodeList";
 import { recordEvents } from "@ngpu/queries/workspaceEvents";
 import { loadSpecs, unknownWorkspace } from "@ngpu/queries/workspaceSpecs";
 import { NgpuError } from "@ngpu/runtime/errors";
-import {
-  type AssignBatch,
-  type Refusal,
-  returnBatch,
-  secondsSincePublished,
-  settleBatch,
-  takeBatch,
-} from "./batches.ts";
+import { type Refusal, returnBatch, secondsSincePublished, settleBatch } from "./batchEnds.ts";
+import { type AssignBatch, takeBatch } from "./batches.ts";
 import { refusalReason } from "./decide.ts";
 import type { SendingDeps } from "./deps.ts";
 

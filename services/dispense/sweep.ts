@@ -2,7 +2,7 @@ import type { Database } from "@ngpu/db/pool";
 import type { Logger } from "@ngpu/runtime/logger";
 import { createStuckReports } from "@ngpu/runtime/stuckReports";
 import { releaseAbandonedSteps } from "@ngpu/tx-sender/stepLedger";
-import { releaseAbandonedBatches } from "./batches.ts";
+import { releaseAbandonedBatches } from "./batchEnds.ts";
 import type { DispenseMetrics } from "./metrics.ts";
 import { answeredSince, unanswered, unplaced } from "./store.ts";
 

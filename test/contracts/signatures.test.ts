@@ -3,8 +3,9 @@ import { InputError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { type Hex, parseSignature, serializeSignature, size } from "viem";
 import { keyOf } from "./support/market.ts";
-import { type Market, messages, type Signed } from "./support/messages.ts";
+import { messages } from "./support/messages.ts";
 import { faultsOf } from "./support/reverts.ts";
+import type { Market, Signed } from "./support/signed.ts";
 import { loadPartner } from "./support/workspaces.ts";
 
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;

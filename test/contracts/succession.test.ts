@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { constructorArguments, contractNames } from "@ngpu/contracts/ignition/constructors";
 import { type NgpuParameters, parseParameters } from "@ngpu/contracts/ignition/parameters";
-import { parametersKept, type Succession, successions } from "@ngpu/contracts/ignition/succession";
+import { parametersKept, type Succession, successions } from "@ngpu/contracts/ignition/successionParameters";
 import { expect } from "chai";
 
 const network = new URL("../../contracts/ignition/networks/op-sepolia.json", import.meta.url);

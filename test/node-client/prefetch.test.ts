@@ -10,7 +10,8 @@ import { openEngine } from "../../node-client/docker/engine.ts";
 import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { putPrefetched, recordEvicted } from "../../node-client/journal/prefetched.ts";
-import { createPrefetcher, decideEvictions } from "../../node-client/prefetch.ts";
+import { createPrefetcher } from "../../node-client/prefetch.ts";
+import { decideEvictions } from "../../node-client/evictions.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { eventually } from "../services/support/context.ts";
 

@@ -15,15 +15,8 @@ import { type ApiMarket, setup } from "./apiServer/setup.ts";
 import { answerPlacements } from "./dispense/match.ts";
 import { createTestContext, type TestContext } from "./support/context.ts";
 import { accounts, freshChain, privateKeyOf, type TestChain } from "./workspace/chain.ts";
-import {
-  addNode,
-  assign,
-  fund,
-  type LeaseRef,
-  type Published,
-  publish,
-  report,
-} from "./workspace/chainActions.ts";
+import { addNode, assign, fund, type LeaseRef, type Published, publish } from "./workspace/chainActions.ts";
+import { report } from "./workspace/nodeReports.ts";
 import { replaceContracts } from "./workspace/generations.ts";
 import { untilLease } from "./workspace/market.ts";
 

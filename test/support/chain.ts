@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
-import type { Succession } from "@ngpu/contracts/ignition/succession";
+import type { Succession } from "@ngpu/contracts/ignition/successionParameters";
 import { type Deployment, parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { toJson } from "@ngpu/runtime/json";
 import { createTestClient, http, parseEther } from "viem";

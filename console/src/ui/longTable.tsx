@@ -1,9 +1,7 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import { useSettings } from "../app/settings.tsx";
+import { useRowWindow } from "./rowWindow.ts";
 import type { Column } from "./table.tsx";
-
-const rowHeight = 40;
 
 type Pages = { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
 
@@ -19,21 +17,9 @@ export function LongTable<Row>(given: {
 }) {
   const { t, format } = useSettings();
   const { rows, columns, pages } = given;
-  const area = useRef<HTMLElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => area.current,
-    estimateSize: () => rowHeight,
-    overscan: 8,
-  });
-  const items = virtual.getVirtualItems();
   const more = pages?.hasNextPage === true;
-  const end = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && !pages.isFetchingNextPage && end >= rows.length - 20) pages.fetchNextPage();
-  }, [more, pages, end, rows.length]);
-  const before = items[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const loadMore = more && !pages.isFetchingNextPage ? pages.fetchNextPage : undefined;
+  const { area, items, before, after } = useRowWindow(rows.length, loadMore);
   return (
     <>
       <section

@@ -47,6 +47,9 @@ async function bundle(packages, folder) {
     format: "esm",
     platform: "node",
     target: "node24",
+    // Node reads and checks each file at every start. Names stay, for stacks and for errors that carry them.
+    minifyWhitespace: true,
+    legalComments: "none",
     // Node's own, without the bundler's "module".
     conditions: [],
     banner: { js: commonJs },

@@ -8,15 +8,14 @@ import { nextAfter } from "../paging.ts";
 import { nodeIdText, workspaceIdText } from "../schemas/common.ts";
 import { measurementEntry, networkAnswer, nodeAnswer, nodeList, nodesQuery } from "../schemas/market.ts";
 import {
-  findMeasurement,
   findNode,
   findPresence,
   findSession,
-  lastMeasurement,
   listNodes,
   type NodeRow,
   type SessionRow,
 } from "../store/market.ts";
+import { findMeasurement, lastMeasurement } from "../store/measurements.ts";
 
 /** Number of newest heartbeat slots that the uptime of a shown node covers. */
 const shownSlots = 1_440;

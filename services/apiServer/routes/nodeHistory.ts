@@ -7,7 +7,8 @@ import { nextAfter } from "../paging.ts";
 import { nodeIdText, page } from "../schemas/common.ts";
 import { nodeLeases } from "../schemas/market.ts";
 import { leasesQuery, measurementList, nodeSlots, slotsQuery } from "../schemas/marketSummary.ts";
-import { findNode, listMeasurements, listNodeLeases, type NodeLeaseRow } from "../store/market.ts";
+import { findNode, listNodeLeases, type NodeLeaseRow } from "../store/market.ts";
+import { listMeasurements } from "../store/measurements.ts";
 import { nodeSlotsOf } from "../store/presence.ts";
 
 const params = z.object({ id: nodeIdText });

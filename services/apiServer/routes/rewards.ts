@@ -1,25 +1,17 @@
-import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { generationsOf } from "@ngpu/contracts-sdk/generations";
 import type { Database } from "@ngpu/db/pool";
-import { explainedDocument, explainReward, type RewardExplanation } from "@ngpu/rewards/explain";
+import { explainReward } from "@ngpu/rewards/explain";
+import { explainedDocument } from "@ngpu/rewards/explainedDocument";
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { bondReturnsAt, rewardOf } from "../decide.ts";
+import { rewardOf } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { nextAfter } from "../paging.ts";
+import { bondOf, epochOf, explanationOf, inStrings } from "../rewardView.ts";
 import { address, page } from "../schemas/common.ts";
-import { epochAnswer, epochList, rewardAnswer, rewardExplanation } from "../schemas/market.ts";
-import {
-  type BondRow,
-  chainTime,
-  claimedBy,
-  type EpochRow,
-  findEpoch,
-  listBonds,
-  listEpochs,
-  listLeaves,
-} from "../store/rewards.ts";
+import { epochAnswer, epochList, rewardAnswer, rewardExplanation } from "../schemas/rewards.ts";
+import { chainTime, claimedBy, findEpoch, listBonds, listEpochs, listLeaves } from "../store/rewards.ts";
 
 /** Maximum leaves read per account; above the number of epochs within any practical activation delay. */
 const maxLeavesRead = 100;
@@ -108,33 +100,6 @@ const explanation = ({ db }: ApiDeps) =>
     },
   );
 
-function explanationOf({ shares, tasks, bond, hardware, ...found }: RewardExplanation) {
-  return {
-    ...found,
-    earned: String(found.earned),
-    hardware: {
-      judged: hardware.judged,
-      declared: digitsOf(hardware.declared),
-      proven: digitsOf(hardware.proven),
-    },
-    shares: shares.map(({ units, unitSlots, classUnitSlots, pot, granted, amount, ...share }) => ({
-      ...share,
-      units: String(units),
-      unitSlots: String(unitSlots),
-      classUnitSlots: String(classUnitSlots),
-      pot: String(pot),
-      granted: String(granted),
-      amount: String(amount),
-    })),
-    tasks: tasks.map(({ workspaceId, amount, ...task }) => ({
-      ...task,
-      workspaceId: String(workspaceId),
-      amount: String(amount),
-    })),
-    bond: bond && { ...bond, withheld: String(bond.withheld) },
-  };
-}
-
 const reward = ({ db, deployment }: ApiDeps) =>
   endpoint(
     {
@@ -183,36 +148,3 @@ async function rewardAt(
   const reward = rewardOf(facts, claimed, now);
   return { pomc: address.toLowerCase(), ...reward, claimed, granted: facts[0]?.cumulative ?? 0n };
 }
-
-function inStrings<Reward extends Record<"cumulative" | "claimed" | "claimable" | "pending", bigint>>(
-  reward: Reward,
-) {
-  return {
-    ...reward,
-    cumulative: String(reward.cumulative),
-    claimed: String(reward.claimed),
-    claimable: String(reward.claimable),
-    pending: String(reward.pending),
-  };
-}
-
-function bondOf(row: BondRow, periods: Deployment["parameters"], now: number) {
-  const bond = { days: row.days, daysNeeded: row.days_needed };
-  const returnsAt = bondReturnsAt({ ...bond, throughDay: row.through_day }, periods, now);
-  return { nodeId: row.node_id, withheld: String(row.withheld), ...bond, returnsAt };
-}
-
-function epochOf(row: EpochRow) {
-  return {
-    number: row.number,
-    pomc: row.pomc,
-    root: row.root,
-    total: String(row.total),
-    dataHash: row.data_hash,
-    activatesAt: row.activates_at,
-    disabled: row.disabled,
-    tier: row.tier,
-  };
-}
-
-const digitsOf = ({ cpu, gpu }: { cpu: bigint; gpu: bigint }) => ({ cpu: String(cpu), gpu: String(gpu) });

@@ -4,8 +4,8 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { receiptAnswer } from "../schemas/tasks.ts";
+import { findTask } from "../store/taskReads.ts";
 import { findReceipt, type ReceiptRow } from "../store/taskReceipts.ts";
-import { findTask } from "../store/tasks.ts";
 
 export function receiptRoutes({ db }: ApiDeps): Endpoint[] {
   return [

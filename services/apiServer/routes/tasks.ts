@@ -6,7 +6,7 @@ import { type Endpoint, endpoint, Reply } from "../endpoint.ts";
 import { nextAfter } from "../paging.ts";
 import { taskAnswer, taskList, taskPage } from "../schemas/tasks.ts";
 import { requestCancel } from "../store/taskCancel.ts";
-import { findResult, listTasks } from "../store/tasks.ts";
+import { findResult, listTasks } from "../store/taskReads.ts";
 import { requireTask, taskOf } from "../taskView.ts";
 import { runTask } from "./runTask.ts";
 

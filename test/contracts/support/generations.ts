@@ -1,5 +1,6 @@
 import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
-import { type RoleCall, retirement, type Succession } from "@ngpu/contracts/ignition/succession";
+import { type RoleCall, retirement } from "@ngpu/contracts/ignition/succession";
+import type { Succession } from "@ngpu/contracts/ignition/successionParameters";
 import {
   dockerContractAbi,
   escrowAbi,

@@ -3,43 +3,14 @@ import { heartbeatAckTypes } from "@ngpu/protocol/heartbeatAck";
 import { wordsOf } from "@ngpu/protocol/heartbeatWords";
 import { wordTreeOf } from "@ngpu/protocol/heartbeatWordTree";
 import { packProgress, packReport } from "@ngpu/protocol/packedReports";
-import {
-  type Hex,
-  parseEther,
-  parseSignature,
-  type TransactionReceipt,
-  type TypedData,
-  type TypedDataDomain,
-} from "viem";
+import { type Hex, parseEther, parseSignature } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { keyOf, later, type MarketFixture } from "./market.ts";
-import { addMeasurer, type Drawn, requestDrawing, result } from "./measure.ts";
+import { keyOf, later } from "./market.ts";
+import { nodeMessage, revealMessage, wavePostMessage } from "./messageParts.ts";
 import { addNodes, bindWallet, type Node, nodeSpec, registrationOf } from "./nodes.ts";
 import { zeroAddress, zeroHash } from "./reverts.ts";
-import { mineBefore, openWave } from "./waves.ts";
-import { authorizationOf, type loadPartner, partner, place, state } from "./workspaces.ts";
-
-type Fields = Record<string, unknown>;
-
-/** A signed message for a contract, and the call that submits it. */
-export type Signed = {
-  signer: PrivateKeyAccount;
-  domain: TypedDataDomain;
-  types: TypedData;
-  primaryType: string;
-  message: Fields;
-  /** Another one that the same signer may sign too, or another signer's where each signs one. */
-  second: { signer: PrivateKeyAccount; message: Fields };
-  /** The error of a repeat. */
-  repeated: string;
-  /** The field with the last time at which it is valid; some have none. */
-  deadline: "deadline" | "expiry" | undefined;
-  /** True when a message after a later one of its kind is refused. */
-  isSequence?: true;
-  send: (message: Fields, signature: Hex, account: Hex) => Promise<TransactionReceipt>;
-};
-
-export type Market = Awaited<ReturnType<typeof loadPartner>>;
+import type { Fields, Market, Signed } from "./signed.ts";
+import { authorizationOf, partner, place, state } from "./workspaces.ts";
 
 /** Every signed message of every contract, by the name of its types. */
 export const messages: Record<string, (market: Market) => Promise<Signed> | Signed> = {
@@ -266,98 +237,3 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
     };
   },
 };
-
-type NodeBatch = "registerBatch" | "updateSpecBatch" | "setStatusBatch" | "setWalletBatch" | "setKeyBatch";
-
-function nodeMessage(
-  market: MarketFixture,
-  signer: PrivateKeyAccount,
-  types: TypedData,
-  primaryType: string,
-  batch: NodeBatch,
-) {
-  return {
-    signer,
-    domain: typed.domainOf(market.deployment, "ComputeNode"),
-    types,
-    primaryType,
-    repeated: "SequenceStale",
-    ...(batch !== "registerBatch" && { isSequence: true as const }),
-    deadline: "deadline" as const,
-    send: (given: Fields, signature: Hex, account: Hex) =>
-      market.mined(sendBatch(market, batch, given, signature, account)),
-  };
-}
-
-function sendBatch(market: MarketFixture, batch: NodeBatch, given: Fields, signature: Hex, account: Hex) {
-  const { write } = market.computeNode;
-  const item = given as never;
-  const signatures = [signature];
-  if (batch === "registerBatch") return write.registerBatch([[item], signatures], { account });
-  if (batch === "updateSpecBatch") return write.updateSpecBatch([[item], signatures], { account });
-  if (batch === "setStatusBatch") return write.setStatusBatch([[item], signatures], { account });
-  if (batch === "setKeyBatch") return write.setKeyBatch([[item], signatures], { account });
-  return write.setWalletBatch([[item], signatures], { account });
-}
-
-/** A round in which two measurers are drawn, at the time of their reveals. */
-async function revealMessage(market: Market): Promise<Signed> {
-  const { measure, mined, time } = market;
-  const domain = typed.domainOf(market.deployment, "Measure");
-  const signers = [keyOf("measurer one"), keyOf("measurer two")] as const;
-  const registrations = signers.map(({ address }) => {
-    return { key: address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
-  });
-  const types = typed.measurerRegistrationTypes;
-  const signatures = registrations.map((message, place) =>
-    (signers[place] as PrivateKeyAccount).signTypedData({
-      domain,
-      types,
-      primaryType: "MeasurerRegistration",
-      message,
-    }),
-  );
-  await measure.write.registerMeasurerBatch([registrations, await Promise.all(signatures)]);
-  const { roundId, opensAt, drawn: draws } = await requestDrawing(market, 2);
-  const drawn = [1, 2].map((measurerId) => {
-    const draw = draws.find((one) => one.measurerId === measurerId);
-    return { roundId, ...(draw as Drawn), result, deadline: later };
-  }) as [Reveal, Reveal];
-  await time.increaseTo(opensAt);
-  return {
-    signer: signers[0],
-    domain,
-    types: typed.revealTypes,
-    primaryType: "Reveal",
-    message: drawn[0],
-    second: { signer: signers[1], message: drawn[1] },
-    repeated: "MeasureAlreadySubmitted",
-    deadline: "deadline",
-    send: (given, signature, account) =>
-      mined(measure.write.revealBatch([[given as Reveal], [signature]], { account })),
-  };
-}
-
-/** A wave of two measurers, in the blocks of its first stage. */
-async function wavePostMessage(market: Market): Promise<Signed> {
-  for (const name of ["wave measurer 1", "wave measurer 2"]) await addMeasurer(market, name);
-  const { waveId, chase } = await openWave(market);
-  await mineBefore(market, chase + 1);
-  const of = (measurerId: number) => ({ waveId, measurerId, stage: 0, root: zeroHash });
-  return {
-    signer: keyOf("wave measurer 1"),
-    domain: typed.domainOf(market.deployment, "ProofWaves"),
-    types: typed.wavePostTypes,
-    primaryType: "WavePost",
-    message: of(1),
-    second: { signer: keyOf("wave measurer 2"), message: of(2) },
-    repeated: "WaveStageNotNext",
-    deadline: undefined,
-    send: (given, signature, account) =>
-      market.mined(
-        market.waves.write.postBatch([[given as ReturnType<typeof of>], [signature]], { account }),
-      ),
-  };
-}
-
-type Reveal = Drawn & { roundId: bigint; result: typeof result; deadline: bigint };

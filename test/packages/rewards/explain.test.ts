@@ -1,7 +1,8 @@
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";
 import { closeEpoch, type EpochFacts } from "@ngpu/rewards/close";
 import { windowOf } from "@ngpu/rewards/epochs";
-import { explainedDocument, explainReward } from "@ngpu/rewards/explain";
+import { explainReward } from "@ngpu/rewards/explain";
+import { explainedDocument } from "@ngpu/rewards/explainedDocument";
 import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { account, plainTerms, provenCpu, token } from "./market.ts";

@@ -7,7 +7,8 @@ import {
   parseSignature,
   type TypedDataDomain,
 } from "viem";
-import { assign, type LeaseRef, report } from "../workspace/chainActions.ts";
+import { assign, type LeaseRef } from "../workspace/chainActions.ts";
+import { report } from "../workspace/nodeReports.ts";
 import { type Client, signIn } from "./client.ts";
 import type { ApiMarket } from "./setup.ts";
 

@@ -2,7 +2,8 @@ import { toJson } from "@ngpu/runtime/json";
 import { expect } from "chai";
 import { keccak256 } from "viem";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
-import { addNode, assign, fund, type LeaseRef, orders, publish, report } from "../workspace/chainActions.ts";
+import { addNode, assign, fund, type LeaseRef, orders, publish } from "../workspace/chainActions.ts";
+import { report } from "../workspace/nodeReports.ts";
 import {
   claim,
   type PostedEpoch,

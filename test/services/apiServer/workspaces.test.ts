@@ -9,7 +9,7 @@ import { encodeFunctionData, parseEther, parseSignature } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { echo } from "../gateway/node.ts";
 import { callEscrow } from "../orders/owner.ts";
-import { report } from "../workspace/chainActions.ts";
+import { report } from "../workspace/nodeReports.ts";
 import type { Client } from "./client.ts";
 import { signIn } from "./client.ts";
 import { authorize, deposit, image, join, newWorkspace, runWorkspace, signTyped } from "./partner.ts";

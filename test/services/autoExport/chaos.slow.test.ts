@@ -13,7 +13,7 @@ describe("autoExport's processes", function () {
   this.timeout(600_000);
 
   // The short form of `npm run chaos -- export`.
-  const [kills, killsPerRestart] = [runs(5, 8), runs(2, 3)];
+  const [kills, killsPerRestart] = [runs(4, 8), runs(2, 3)];
 
   it(`lose nothing, store nothing twice and leave no gap when they are killed while endpoints and Postgres fail, ${kills} kills`, async () => {
     const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));

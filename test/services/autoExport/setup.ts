@@ -14,6 +14,7 @@ import {
   testGenerations,
 } from "../../packages/chain-reader/scriptedChain.ts";
 import { createTestDatabase, type TestDatabase } from "../../support/postgres.ts";
+import { eventually } from "../support/context.ts";
 import type { createMarket } from "./market.ts";
 
 export const silent = createLogger("test", "silent");
@@ -114,11 +115,7 @@ export function mineNext(
 
 /** Waits until a condition holds. */
 export async function until(what: string, holds: () => Promise<boolean>, deadline = 30_000): Promise<void> {
-  const end = Date.now() + deadline;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`Timed out after ${deadline} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await eventually(what, holds, deadline);
 }
 
 /** The last block stored; undefined before the schema exists. */

@@ -13,7 +13,8 @@ import { loadPlacementFacts } from "../../../services/dispense/store.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
-import { addNode, fund, lose, orders, progress, publish, report } from "../workspace/chainActions.ts";
+import { addNode, fund, lose, orders, publish } from "../workspace/chainActions.ts";
+import { progress, report } from "../workspace/nodeReports.ts";
 import { openMarket, type TestMarket, untilLease } from "../workspace/market.ts";
 import { answerPlacements, type Choose } from "./match.ts";
 

@@ -6,7 +6,7 @@ import { runs } from "../../support/runs.ts";
 describe("match and dispense, under random kills", function () {
   this.timeout(420_000);
 
-  const kills = runs(5, 8);
+  const kills = runs(3, 8);
 
   it(`keep all replicas running, without double leases or overcommitted nodes, ${kills} kills`, async () => {
     const seed = randomInt(2 ** 31);

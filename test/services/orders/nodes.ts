@@ -1,7 +1,7 @@
 import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createTestContext } from "../support/context.ts";
-import { report } from "../workspace/chainActions.ts";
+import { report } from "../workspace/nodeReports.ts";
 import type { TestMarket } from "../workspace/market.ts";
 
 type Held = {

@@ -82,7 +82,11 @@ describe("random orders of two clients, with services killed in between", functi
       fc.asyncProperty(history, (given) => tryOut(bed, given)),
       // A shorter history that fails would take longer than the text that names this one. The few histories of the short form
       // are the same in each run; --deep tries others.
-      { numRuns: runs(4), endOnFailure: true, ...(process.env.NGPU_TEST_DEEP === "1" ? {} : { seed: 1 }) },
+      {
+        numRuns: runs(2, 40),
+        endOnFailure: true,
+        ...(process.env.NGPU_TEST_DEEP === "1" ? {} : { seed: 1 }),
+      },
     );
   });
 });

@@ -1,4 +1,5 @@
-import { retirement, type Succession } from "@ngpu/contracts/ignition/succession";
+import { retirement } from "@ngpu/contracts/ignition/succession";
+import type { Succession } from "@ngpu/contracts/ignition/successionParameters";
 import { pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { createPool } from "@ngpu/db/pool";
 import { encodeHeartbeats } from "@ngpu/protocol/heartbeatBits";

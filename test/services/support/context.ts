@@ -40,6 +40,9 @@ export function createTestContext(name: string, destination?: LogDestination): T
   };
 }
 
+/** Milliseconds between two questions: a tenth of the time waited so far, within these. Asking costs what is asked. */
+const pauses = { least: 25, most: 100 };
+
 /**
  * Asks again and again until there is an answer other than undefined or false.
  *
@@ -50,12 +53,13 @@ export async function eventually<Value>(
   ask: () => Promise<Value | undefined | false> | Value | undefined | false,
   deadline = 90_000,
 ): Promise<Value> {
-  const end = Date.now() + deadline;
+  const began = Date.now();
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > end) throw new Error(`Waited ${deadline} ms in vain: ${what}.`);
-    await delay(25);
+    const waited = Date.now() - began;
+    if (waited > deadline) throw new Error(`Waited ${deadline} ms in vain: ${what}.`);
+    await delay(Math.min(pauses.most, Math.max(pauses.least, waited / 10)));
   }
 }
 

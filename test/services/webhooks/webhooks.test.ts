@@ -10,7 +10,7 @@ import { type Client, signIn } from "../apiServer/client.ts";
 import { join, runWorkspace } from "../apiServer/partner.ts";
 import { type ApiMarket, setup, webhookKey } from "../apiServer/setup.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
-import { report } from "../workspace/chainActions.ts";
+import { report } from "../workspace/nodeReports.ts";
 import { type Received, type Receiver, startReceiver } from "./receiver.ts";
 
 type Created = { id: string; secret: string; events: string[] | null; disabledReason: string | null };

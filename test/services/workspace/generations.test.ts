@@ -2,7 +2,8 @@ import { expect } from "chai";
 import { findDue } from "../../../services/workspace/due.ts";
 import { loadFacts } from "../../../services/workspace/store.ts";
 import { freshChain, type TestChain } from "./chain.ts";
-import { addNode, assign, fund, publish, report } from "./chainActions.ts";
+import { addNode, assign, fund, publish } from "./chainActions.ts";
+import { report } from "./nodeReports.ts";
 import { replaceContracts } from "./generations.ts";
 import { openMarket, type TestMarket } from "./market.ts";
 

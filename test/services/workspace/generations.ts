@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { replaceNgpu } from "@ngpu/contracts/ignition/replace";
-import { retirement, type Succession } from "@ngpu/contracts/ignition/succession";
+import { retirement } from "@ngpu/contracts/ignition/succession";
+import type { Succession } from "@ngpu/contracts/ignition/successionParameters";
 import { dockerContractAbi, escrowAbi, pomcAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { claimTreeOf, type Leaf } from "@ngpu/protocol/claimTree";
 import { encodeFunctionData, type Hex, keccak256 } from "viem";

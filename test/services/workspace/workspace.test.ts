@@ -10,20 +10,8 @@ import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { accounts, privateKeyOf } from "./chain.ts";
-import {
-  addNode,
-  assign,
-  fund,
-  lose,
-  orders,
-  type Published,
-  progress,
-  publish,
-  report,
-  setKeeper,
-  setStatus,
-  update,
-} from "./chainActions.ts";
+import { addNode, assign, fund, lose, orders, type Published, publish, setKeeper, setStatus, update } from "./chainActions.ts";
+import { progress, report } from "./nodeReports.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
 
 describe("workspace, on a chain with Postgres and Redis", function () {

@@ -58,13 +58,6 @@ export function NewKey() {
       )}
     </Field>
   );
-  const toggle = (scope: Scope) =>
-    setForm({
-      ...form,
-      scopes: form.scopes.includes(scope)
-        ? form.scopes.filter((one) => one !== scope)
-        : [...form.scopes, scope],
-    });
   return (
     <form
       className="stack"
@@ -79,18 +72,7 @@ export function NewKey() {
         {text("rate", "keys.rate", "keys.rate.help")}
         {text("spend", "keys.spending", "keys.spending.help")}
       </div>
-      <fieldset className="choices">
-        <legend>{t("keys.scopes")}</legend>
-        {scopes.map((scope) => (
-          <label key={scope}>
-            <input type="checkbox" checked={form.scopes.includes(scope)} onChange={() => toggle(scope)} />
-            <span>
-              <code>{scope}</code> {t(`scope.${scope}`)}
-            </span>
-          </label>
-        ))}
-        <p className="muted">{t("keys.scopes.help")}</p>
-      </fieldset>
+      <Scopes chosen={form.scopes} choose={(chosen) => setForm({ ...form, scopes: chosen })} />
       <div className="row">
         <Button
           kind="primary"
@@ -105,6 +87,32 @@ export function NewKey() {
         <Secret title={t("keys.created", { name: create.data.name })} text={create.data.apiKey} />
       )}
     </form>
+  );
+}
+
+function Scopes({
+  chosen,
+  choose,
+}: {
+  chosen: readonly Scope[];
+  choose: (chosen: readonly Scope[]) => unknown;
+}) {
+  const t = useText();
+  const toggle = (scope: Scope) =>
+    choose(chosen.includes(scope) ? chosen.filter((one) => one !== scope) : [...chosen, scope]);
+  return (
+    <fieldset className="choices">
+      <legend>{t("keys.scopes")}</legend>
+      {scopes.map((scope) => (
+        <label key={scope}>
+          <input type="checkbox" checked={chosen.includes(scope)} onChange={() => toggle(scope)} />
+          <span>
+            <code>{scope}</code> {t(`scope.${scope}`)}
+          </span>
+        </label>
+      ))}
+      <p className="muted">{t("keys.scopes.help")}</p>
+    </fieldset>
   );
 }
 

@@ -1,12 +1,10 @@
 import { type SortDirection, useTable } from "@tanstack/react-table";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { useSettings } from "../../app/settings.tsx";
 import { Spacer } from "../../ui/longTable.tsx";
+import { useRowWindow } from "../../ui/rowWindow.ts";
 import { columnsOf } from "./columns.tsx";
 import { features, type Node } from "./types.ts";
-
-const rowHeight = 40;
 
 /** All nodes, of which only the rows in view are in the document. The next page is read when the end comes near. */
 export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () => unknown }) {
@@ -14,21 +12,8 @@ export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () =>
   const columns = useMemo(() => columnsOf({ t, format, language }), [t, format, language]);
   const table = useTable({ features, columns, data: given.nodes, getRowId: (node) => String(node.id) });
   const rows = table.getRowModel().rows;
-  const area = useRef<HTMLElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => area.current,
-    estimateSize: () => rowHeight,
-    overscan: 8,
-  });
-  const items = virtual.getVirtualItems();
   const { more, loadMore } = given;
-  const end = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && end >= rows.length - 20) loadMore();
-  }, [more, loadMore, end, rows.length]);
-  const before = items[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const { area, items, before, after } = useRowWindow(rows.length, more ? loadMore : undefined);
   return (
     <div className="panel">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is scrolled by keys. */}
@@ -38,21 +23,13 @@ export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () =>
             {table.getHeaderGroups().map((group) => (
               <tr key={group.id}>
                 {group.headers.map(({ id, column }) => (
-                  <th
+                  <SortHeader
                     key={id}
-                    scope="col"
-                    className={column.columnDef.meta?.number === true ? "number" : undefined}
-                    aria-sort={sortOf(column.getIsSorted())}
-                  >
-                    <button
-                      type="button"
-                      className="sort"
-                      onClick={() => column.toggleSorting(undefined, false)}
-                    >
-                      {String(column.columnDef.header)}
-                      <SortMark direction={column.getIsSorted()} />
-                    </button>
-                  </th>
+                    text={String(column.columnDef.header)}
+                    isNumber={column.columnDef.meta?.number === true}
+                    sorted={column.getIsSorted()}
+                    sort={() => column.toggleSorting(undefined, false)}
+                  />
                 ))}
               </tr>
             ))}
@@ -83,6 +60,23 @@ export function NodeTable(given: { nodes: Node[]; more: boolean; loadMore: () =>
         {t(more ? "nodes.loaded" : "nodes.all", { count: format.count(rows.length) })}
       </p>
     </div>
+  );
+}
+
+function SortHeader(given: {
+  text: string;
+  isNumber: boolean;
+  sorted: false | SortDirection;
+  sort: () => unknown;
+}) {
+  const { text, isNumber, sorted, sort } = given;
+  return (
+    <th scope="col" className={isNumber ? "number" : undefined} aria-sort={sortOf(sorted)}>
+      <button type="button" className="sort" onClick={sort}>
+        {text}
+        <SortMark direction={sorted} />
+      </button>
+    </th>
   );
 }
 

@@ -101,10 +101,12 @@ export async function joinProvingNode(
 
 /** Milliseconds by which each part ends before the client would end it: a busy machine needs them to send its answer. */
 const earlyMs = 4_000;
+/** Milliseconds of a part at most. What the node claims is little: the rest of the time would only cost the CPU. */
+const mostMs = 4_000;
 
 function early(prover: Prover): Prover {
   const run: Prover["run"] = (kind, { milliseconds, ...options }) =>
-    prover.run(kind, { ...options, milliseconds: Math.max(250, milliseconds - earlyMs) });
+    prover.run(kind, { ...options, milliseconds: Math.max(250, Math.min(mostMs, milliseconds - earlyMs)) });
   return { ...prover, run };
 }
 
