@@ -151,8 +151,13 @@ contract Pomc is Receipts, RewardTerms, Funds {
         uint256 due = _take(account, cumulative);
         if (due == 0) return 0;
         amount = _pay(number, account, due);
-        if (amount != due) _claimed[account] = cumulative - (due - amount);
-        if (amount != 0) emit Claimed(account, cumulative - (due - amount));
+        uint256 claimed = cumulative;
+        if (amount != due) {
+            claimed -= due - amount;
+            _claimed[account] = claimed;
+            if (amount == 0) return 0;
+        }
+        emit Claimed(account, claimed);
     }
 
     /// @inheritdoc IPomc

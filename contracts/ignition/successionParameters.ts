@@ -1,4 +1,5 @@
 import type { ContractName } from "@ngpu/contracts-sdk/deployment";
+import { generationIds } from "@ngpu/waves/draw";
 import { type Address, zeroAddress } from "viem";
 import type { NgpuParameters } from "./parameters.ts";
 
@@ -56,9 +57,8 @@ export function parametersKept(succession: Succession, previous: NgpuParameters)
   return Object.fromEntries(kept.map((field) => [field, previous[field]]));
 }
 
-/** Ids reserved for a generation, of 64 bits and of 32 bits: more than any generation issues. */
+/** Ids of 64 bits reserved for a generation: more than any generation issues. */
 const WIDE_IDS = 2 ** 40;
-const NARROW_IDS = 2 ** 24;
 
 /**
  * Returns the successors' parameters about previous contracts, so that no id is issued twice and no epoch is paid by two.
@@ -72,8 +72,8 @@ export function beforeOf(
 ): NgpuParameters["before"] {
   const { before } = previous.parameters;
   if (succession === "measure") {
-    const measurers = before.measurers + NARROW_IDS;
-    return { ...before, measurers, rounds: before.rounds + WIDE_IDS, waves: before.waves + NARROW_IDS };
+    const measurers = before.measurers + generationIds;
+    return { ...before, measurers, rounds: before.rounds + WIDE_IDS, waves: before.waves + generationIds };
   }
   const rewards = { ...before, epochs: Number(lastEpoch), batches: before.batches + WIDE_IDS };
   if (succession === "rewards") return { ...rewards, receiptsOf: previous.contracts.Pomc };

@@ -27,7 +27,7 @@ interface IPomc is IDismissals, IPauses {
         /// @dev Days of uptime after which the bond is returned, and the presence that makes a day count.
         uint16 bondDays;
         uint16 bondUptimePermille;
-        /// @dev Hash of the catalogue of GPU models that determines classes and units.
+        /// @dev Hash of the catalogue that determines classes and units from proven hardware.
         bytes32 catalogue;
         /// @dev By class, CPUs first: | weight 32 | rate 96 | - 64 | ceiling 64 |. The weights are millionths and add up to
         /// 1,000,000; the rate is token units for one unit in one slot; the ceiling is token units per second for one unit.

@@ -5,6 +5,7 @@ import { stages, type WaveTerms } from "@ngpu/waves/schedule";
 import type { WaveLog } from "@ngpu/waves/types";
 import { assembleWave, type Wave } from "@ngpu/waves/waveLogs";
 import type { Hex } from "viem";
+import { newestClaim } from "./claims.ts";
 
 export type WaveRow = {
   waveId: number;
@@ -46,8 +47,8 @@ export async function readWave(db: Queryable, row: WaveRow, terms: WaveTerms): P
 async function readMarketBefore(db: Queryable, block: bigint): Promise<MarketBefore> {
   const nodes = await readAccounts(db, block);
   const { rows: claims } = await db.query<{ nodeId: number; devices: Hex[] }>(
-    `select distinct on (node_id) node_id::float8 as "nodeId", devices from chain.hardware_claim_at($1)
-      order by node_id, generation desc`,
+    `select distinct on (node_id) node_id::float8 as "nodeId", devices from chain.hardware_claim_at($1) as claim
+      order by node_id, ${newestClaim("claim")}`,
     [block],
   );
   const { rows: leased } = await db.query<{ nodeId: number }>(

@@ -7,6 +7,15 @@ export type Candidate = {
   operator: string;
 };
 
+/** Ids of measurers and of waves that each generation of Measure and ProofWaves has: more than any issues. */
+export const generationIds = 2 ** 24;
+
+/** Whether a measurer may post in a wave: only those of its own generation are known there. */
+export function mayPost(measurerId: number, waveId: number): boolean {
+  const generationOf = (id: number) => Math.floor((id - 1) / generationIds);
+  return generationOf(measurerId) === generationOf(waveId);
+}
+
 /**
  * The measurers of a wave: those with the lowest hashes of its first block and their ids, one of each operator. No one
  * knows them before that block.

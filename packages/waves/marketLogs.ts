@@ -67,9 +67,25 @@ function nodesIn(logs: readonly WaveLog[]): Map<number, NodeAccounts> {
   return nodes;
 }
 
+/**
+ * A node's claim is the one with the latest deadline: each contract accepts rising ones alone. Where two generations have one
+ * deadline, the later block and then the words decide, as in packages/queries/claims.ts.
+ */
 function claimsIn(logs: readonly WaveLog[]): Map<number, readonly Hex[]> {
   const claims = logs.filter(({ name }) => name === "HardwareClaimed");
-  return new Map(claims.map(({ args }) => [Number(args.nodeId), args.devices as Hex[]]));
+  const newest = new Map<number, WaveLog>();
+  for (const claim of claims) {
+    const known = newest.get(Number(claim.args.nodeId));
+    if (known === undefined || isAfter(claim, known)) newest.set(Number(claim.args.nodeId), claim);
+  }
+  return new Map([...newest].map(([nodeId, { args }]) => [nodeId, args.devices as Hex[]]));
+}
+
+function isAfter(claim: WaveLog, known: WaveLog): boolean {
+  const [deadline, other] = [BigInt(String(claim.args.deadline)), BigInt(String(known.args.deadline))];
+  if (deadline !== other) return deadline > other;
+  if (claim.block !== known.block) return claim.block > known.block;
+  return String(claim.args.devices) > String(known.args.devices);
 }
 
 function leasedIn(logs: readonly WaveLog[]): Set<number> {

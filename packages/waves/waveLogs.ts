@@ -1,6 +1,6 @@
 import type { Hex } from "viem";
 import { type ClaimedDevice, decodeDevice } from "./claims.ts";
-import { type Candidate, drawMeasurers } from "./draw.ts";
+import { type Candidate, drawMeasurers, mayPost } from "./draw.ts";
 import type { PostedRoot } from "./evidence.ts";
 import { decodeExceptions } from "./exceptions.ts";
 import { type MarketBefore, marketBefore } from "./marketLogs.ts";
@@ -44,9 +44,10 @@ export type Wave = {
   withheld: number[];
 };
 
-/** The numbers of the opened waves, in their order. */
+/** The numbers of the opened waves, in their order: those of a later generation are higher. */
 export function wavesIn(logs: readonly WaveLog[]): number[] {
-  return logs.filter(({ name }) => name === "WaveOpened").map(({ args }) => Number(args.waveId));
+  const opened = logs.filter(({ name }) => name === "WaveOpened");
+  return opened.map(({ args }) => Number(args.waveId)).sort((a, b) => a - b);
 }
 
 /** A wave from logs alone; undefined for one that was not opened. */
@@ -85,7 +86,8 @@ export type WaveParts = {
 /** Puts a wave together: draws its measurers, and takes what they posted. */
 export function assembleWave({ waveId, fillBlock, fillHash, own, market, rules, terms }: WaveParts): Wave {
   const blocks = blocksOf(fillBlock, terms);
-  const drawn = drawMeasurers(market.measurers, fillHash, rules.drawn);
+  const candidates = market.measurers.filter(({ measurerId }) => mayPost(measurerId, waveId));
+  const drawn = drawMeasurers(candidates, fillHash, rules.drawn);
   const posts = postsOf(own, drawn);
   const statements = statementsOf(own, drawn, blocks);
   const stated = new Set(statements.map(({ measurerId }) => measurerId));

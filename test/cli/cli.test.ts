@@ -61,6 +61,41 @@ describe("the command line", function () {
       expect(stdout).to.include("The closest match is node 2: NVIDIA H200 instead of NVIDIA H100 NVL.");
     });
 
+    it("prints what a node earned in an epoch, term by term", async () => {
+      const account = `0x${"c3".repeat(20)}`;
+      const classes = [{ class: 0, pot: "1000", weight: "20", granted: "40" }];
+      const document = {
+        number: 7,
+        emission: "1000",
+        terms: {
+          measurerBasisPoints: 0,
+          taskBasisPoints: 0,
+          nodeTaskBasisPoints: 4_500,
+          classes: [{ weight: "1000000", rate: "2", ceiling: "1" }],
+        },
+        nodes: [{ nodeId: 42, account, reached: true, present: 3, counted: 2 }],
+        classes,
+        shares: [{ nodeId: 42, account, class: 0, units: "10", slots: 2, amount: "40" }],
+        tasks: [],
+        bonds: [],
+        bond: { amount: "0", epochs: 0, days: 7, uptimePermille: 900, throughDay: null },
+      };
+      await api.db.query(
+        "insert into app.epoch (number, root, total, data_hash, document) values (7, '0x07', 40, '0x07', $1)",
+        [JSON.stringify(document)],
+      );
+      await api.db.query(
+        `insert into chain.epoch (number, generation, root, total, data_hash, activates_at, disabled, block_number)
+         values (7, 1, '0x07', 40, '0x07', 1, false, 1)`,
+      );
+      const { code, stdout } = await cli(["explain", "reward", "--node", "42", "--epoch", "7"]);
+      expect(code).to.equal(0);
+      expect(stdout).to.include("Its 10 units (thousandths of a core) in 2 slots are 20 unit-slots");
+      const unknown = await cli(["explain", "reward", "--node", "43", "--epoch", "7"]);
+      expect(unknown.code).to.equal(1);
+      expect(unknown.stderr).to.include("Node 43 was not registered in epoch 7.");
+    });
+
     it("reads the request from a file or stdin", async () => {
       const { code, stdout } = await cli(
         ["explain", "-", "--json"],

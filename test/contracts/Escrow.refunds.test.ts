@@ -122,6 +122,27 @@ describe("Escrow: nodes' earnings", () => {
   });
 });
 
+describe("Escrow: fees", () => {
+  it("of a single unit are burned", async () => {
+    const market = await loadPartner();
+    const { docker, escrow, token } = market;
+    const [cheap] = await addNodes(market, ["cheap node"], { pricePerSecond: 1n });
+    const { workspaceId, spec } = await publish(market);
+    await assign(market, [{ workspaceId, replica: 0, nodeId: 3, start: true, spec }]);
+    const { fence } = await docker.read.assignmentOf([workspaceId, 0]);
+    const placed = { ref: { workspaceId, replica: 0, lease: 1 }, fence };
+    await report(market, placed, state.running, 1, {}, cheap?.key);
+    await report(market, placed, state.stopped, 2, {}, cheap?.key);
+    const earned = await escrow.read.totalEarnedBy([3]);
+    expect(earned > 0n && earned < 100n).to.equal(true);
+    await goToDay(market, (await today(market)) + 2n, 0);
+    const supply = await token.read.totalSupply();
+    await escrow.write.collect([[3]]);
+    expect(await token.read.totalSupply()).to.equal(supply - 1n);
+    expect(await token.read.balanceOf([cheap?.key.address ?? partner.address])).to.equal(earned - 1n);
+  });
+});
+
 describe("Escrow: refunds of downtime", () => {
   it("give the owner rate × downSeconds of yesterday back, once, by anyone's call", async () => {
     const run = await running();

@@ -142,6 +142,18 @@ describe("Measure: draws", () => {
     }
   });
 
+  it("never let a measurer measure a node of the wallet that the measurer it is paid through has", async () => {
+    const market = await loadMeasure();
+    const operator = keyOf("wallet");
+    await bindWallet(market, { id: 1, key: keyOf("node one") }, operator);
+    await addMeasurer(market, "first", keyOf("second").address);
+    const round = await requestRound(market);
+    await addMeasurer(market, "second", operator.address);
+    await market.time.increaseTo(round.opensAt);
+    const receipt = await reveal(market, "first", round, drawOf(round, 1));
+    expectRefused(receipt, "MeasureOwnNode", { measurerId: 1, nodeId: 1 });
+  });
+
   it("select admitted measurers only, which operations admits where not everyone is", async () => {
     const market = await loadMeasure("closed");
     const { measure, people, mined } = market;

@@ -209,6 +209,18 @@ describe("Measure: absence", () => {
     expectRefused(receipt, "MeasureResultInvalid", { measurerId: 1 });
   });
 
+  it("in a window that no whole slot is in clears nothing", async () => {
+    const market = await loadMeasure("short");
+    await addMeasurer(market, "m");
+    const round = await requestRound(market);
+    await market.time.increaseTo(round.closesAt - 10);
+    await reveal(market, "m", round, round.drawn[0] as Drawn, { result: absent });
+    await market.time.increaseTo(round.closesAt + 1);
+    const { logs } = await finalize(market, round.roundId);
+    expect(parseEventLogs({ abi: computeNodeAbi, eventName: "PresenceChallenged", logs })).to.deep.equal([]);
+    expect(parseEventLogs({ abi: measureAbi, eventName: "MeasureFinalized", logs })).to.have.length(1);
+  });
+
   it("reported when its slots can no longer be corrected clears nothing", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");

@@ -1,10 +1,19 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { dockerContractAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
+import { encodeFunctionData, slice } from "viem";
 import { loadMarket } from "./support/market.ts";
-import { expectRevert } from "./support/reverts.ts";
-import { config, loadPartner, publish, workspaceSpec } from "./support/workspaces.ts";
+import { expectRevert, zeroHash } from "./support/reverts.ts";
+import {
+  authorizationOf,
+  config,
+  loadPartner,
+  partner,
+  publish,
+  signAuthorization,
+  workspaceSpec,
+} from "./support/workspaces.ts";
 
 const contracts = join(import.meta.dirname, "../../contracts");
 
@@ -36,6 +45,24 @@ describe("The extension of DockerContract", () => {
       wallet.writeContract({ ...direct, functionName: "closeWorkspace", args: [1n] }),
       "WorkspaceUnknown",
     );
+  });
+
+  it("of Escrow takes no deposit and no authorization when it is called directly", async () => {
+    const market = await loadPartner();
+    const message = { ...authorizationOf(market), nonce: 7n };
+    const signature = await signAuthorization(market, message);
+    const to = await market.escrow.read.extension();
+    for (const data of [
+      encodeFunctionData({ abi: escrowAbi, functionName: "deposit", args: [partner.address, 1n] }),
+      encodeFunctionData({
+        abi: escrowAbi,
+        functionName: "depositWithPermit",
+        args: [partner.address, 1n, 0n, 27, zeroHash, zeroHash],
+      }),
+      encodeFunctionData({ abi: escrowAbi, functionName: "authorize", args: [message, signature] }),
+    ]) {
+      await expectRevert(market.client.call({ to, data }), "FunctionPaused", { selector: slice(data, 0, 4) });
+    }
   });
 
   it("refuses a call of an unknown function", async () => {

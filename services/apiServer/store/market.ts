@@ -2,6 +2,7 @@ import type { AssignmentState, Desired, NodeStatus, releaseReasons } from "@ngpu
 import type { Queryable } from "@ngpu/db/pool";
 import { countPresence, type Presence } from "@ngpu/protocol/presence";
 import type { SickGpuReport } from "@ngpu/protocol/wire";
+import { newestClaim } from "@ngpu/queries/claims";
 import { newestSlots, readPresence } from "@ngpu/queries/presence";
 import type { Hex } from "viem";
 import type { Tier } from "./escrow.ts";
@@ -121,8 +122,8 @@ export async function findClaim(
   nodeId: number,
 ): Promise<{ devices: Hex[]; block: string } | undefined> {
   const { rows } = await db.query<{ devices: Hex[]; block: string }>(
-    `select devices, claimed_block::text as block from chain.hardware_claim where node_id = $1
-      order by generation desc limit 1`,
+    `select devices, claimed_block::text as block from chain.hardware_claim as claim where node_id = $1
+      order by ${newestClaim("claim")} limit 1`,
     [nodeId],
   );
   return rows[0];

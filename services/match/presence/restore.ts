@@ -59,7 +59,8 @@ export function startRestore(options: RestoreOptions): void {
 
 /**
  * Slots with acknowledgements that are committed, or too old to be committed. The state of a slot changes with what was
- * compared: with its acknowledgements, and with its commit and disputes, which a reorg may replace.
+ * compared: with its acknowledgements and the accounts that may sign them, and with its commit and disputes, which a reorg
+ * may replace.
  */
 async function dueSlots(
   { pool, deployment }: RestoreOptions,
@@ -67,9 +68,11 @@ async function dueSlots(
   now: bigint,
 ): Promise<{ slot: bigint; state: string }[]> {
   const { rows } = await pool.query<{ slot: bigint; committed: boolean; state: string }>(
-    `select r.slot::numeric as slot, h.slot is not null as committed,
-       concat_ws(' ', r.signatures, h.node_count, md5(h.bits), d.disputes) as state
-     from (select slot, string_agg(signature, ' ' order by instance) as signatures
+    `with signers as (select string_agg(account || allowed, ' ' order by block_number, log_index) as known
+       from chain.event_heartbeat_acknowledger_set)
+     select r.slot::numeric as slot, h.slot is not null as committed,
+       concat_ws(' ', md5(signers.known), r.signatures, h.node_count, md5(h.bits), d.disputes) as state
+     from signers, (select slot, string_agg(signature, ' ' order by instance) as signatures
        from app.heartbeat_ack where slot >= $1 group by slot) as r
      left join chain.heartbeat_slot as h on h.slot = r.slot
      left join lateral (select string_agg(block_hash, ' ' order by block_number, log_index) as disputes

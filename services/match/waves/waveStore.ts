@@ -1,4 +1,5 @@
 import type { Database } from "@ngpu/db/pool";
+import { newestClaim } from "@ngpu/queries/claims";
 import type { Hex } from "viem";
 import { isLive } from "../sessions/sessionStore.ts";
 
@@ -52,7 +53,7 @@ export async function claimingNodes(pool: Database, block: number): Promise<Clai
        from chain.hardware_claim_at($1) as claim
        join (select s.* from app.session as s where s.role = 'node' and ${isLive}) as session
          on session.subject_id = claim.node_id
-      where cardinality(claim.devices) > 0 order by claim.node_id, claim.generation desc`,
+      where cardinality(claim.devices) > 0 order by claim.node_id, ${newestClaim("claim")}`,
     [block],
   );
   return rows;

@@ -7,6 +7,7 @@ import { network } from "hardhat";
 import { createHardhatRuntimeEnvironment } from "hardhat/hre";
 import type { NetworkConnection } from "hardhat/types/network";
 import { COMPILED, isCompiled } from "../../../scripts/bootstrap/compiled.mjs";
+import { isGasReal } from "./gas.ts";
 
 const rootDir = join(import.meta.dirname, "../../..");
 
@@ -18,10 +19,14 @@ export function opChain(): Promise<NetworkConnection<"op">> {
   return connection;
 }
 
-/** Hardhat's tests have compiled before. A program that runs without them uses the stored contracts. */
+/**
+ * Hardhat's tests have compiled before, and tests of changed contracts have these. A program that runs without them uses the
+ * stored contracts.
+ */
 async function connect(): Promise<NetworkConnection<"op">> {
   const target = { network: "default", chainType: "op" } as const;
-  if (existsSync(join(rootDir, "artifacts/contracts")) || !isCompiled(rootDir)) return network.create(target);
+  const hasOwn = !isGasReal || existsSync(join(rootDir, "artifacts/contracts"));
+  if (hasOwn || !isCompiled(rootDir)) return network.create(target);
   const artifacts = join(rootDir, COMPILED);
   const plugins = [viem, ignition, networkHelpers];
   const hre = await createHardhatRuntimeEnvironment({ plugins, paths: { artifacts } }, {}, rootDir);

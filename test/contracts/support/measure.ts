@@ -29,11 +29,15 @@ export const absent = {
 
 const one = () => marketFixture({ measureDraws: 1 });
 const three = () => marketFixture({ quorum: 3, measureDraws: 8 });
+const short = () => marketFixture({ measureDraws: 1, measureWindowSeconds: 40 });
 const closed = () => marketFixture({ openMeasurers: false });
 
-/** A market with nodes 1 and 2: one draw with a quorum of one, 8 draws with a quorum of 3, or measurers without admission. */
-export async function loadMeasure(which: "one" | "three" | "closed" = "one") {
-  const market = await loadMarket({ one, three, closed }[which]);
+/**
+ * A market with nodes 1 and 2: one draw with a quorum of one, 8 draws with a quorum of 3, windows shorter than a slot, or
+ * measurers without admission.
+ */
+export async function loadMeasure(which: "one" | "three" | "short" | "closed" = "one") {
+  const market = await loadMarket({ one, three, short, closed }[which]);
   await addNodes(market, ["node one", "node two"]);
   return market;
 }

@@ -50,11 +50,11 @@ export const testContracts = Object.fromEntries(
 
 /** Addresses of the replaced contracts, which keep serving what they began. */
 export const previousContracts = Object.fromEntries(
-  (["Escrow", "Pomc", "DockerContract", "Progress"] as const).map((name, index) => [
+  (["Escrow", "Pomc", "DockerContract", "Progress", "Measure", "ProofWaves"] as const).map((name, index) => [
     name,
     pad(numberToHex(0xf0e000 + index), { size: 20 }),
   ]),
-) as Record<"Escrow" | "Pomc" | "DockerContract" | "Progress", Address>;
+) as Record<"Escrow" | "Pomc" | "DockerContract" | "Progress" | "Measure" | "ProofWaves", Address>;
 
 const none = {
   workspaces: 0,

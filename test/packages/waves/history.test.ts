@@ -1,4 +1,5 @@
 import { encodeDevice, modelHashOf } from "@ngpu/waves/claims";
+import { generationIds } from "@ngpu/waves/draw";
 import type { Exception } from "@ngpu/waves/exceptions";
 import { historiesOf, judgedWaves } from "@ngpu/waves/history";
 import { waveOf, wavesIn } from "@ngpu/waves/waveLogs";
@@ -20,6 +21,7 @@ import {
 
 const none = (ids: readonly number[]): Script["lists"] => Object.fromEntries(ids.map((id) => [id, []]));
 const seven = [1, 2, 3, 4, 5, 6, 7];
+const zero = `0x${"0".repeat(40)}`;
 const base = marketLogs({ nodes: 10, measurers: 7 });
 
 /** So many waves, one after the other, each with its script. */
@@ -43,6 +45,37 @@ describe("a wave from logs", () => {
     ];
     const wave = waveOf([...base, early, late, ...waveLogs(1, fill, { lists: none(seven) })], 1, terms);
     expect(wave?.challenged.map(({ nodeId }) => nodeId)).to.deep.equal([1, 2, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it("draws the measurers of its own generation alone, which its contract knows", () => {
+    const first = generationIds + 1;
+    const successors = [0, 1, 2, 3, 4, 5, 6].map((place) => first + place);
+    const logs = successors.flatMap((measurerId) => [
+      logOf("MeasurerRegistered", { measurerId, key: accountOf(`next ${measurerId}`), wallet: zero }, 4),
+      logOf("MeasurerAdmissionSet", { measurerId, admitted: true }, 4),
+    ]);
+    const fill = drawnFrom(20);
+    const drawnIn = (waveId: number, ids: readonly number[]) =>
+      waveOf([...base, ...logs, ...waveLogs(waveId, fill, { lists: none(ids) })], waveId, terms)
+        ?.drawn.map(({ measurerId }) => measurerId)
+        .sort((a, b) => a - b);
+    expect(drawnIn(1, seven)).to.deep.equal(seven);
+    expect(drawnIn(generationIds, seven)).to.deep.equal(seven);
+    expect(drawnIn(first, successors)).to.deep.equal(successors);
+  });
+
+  it("challenges the claim with the latest deadline, in whatever order two generations log them", () => {
+    const words = [encodeDevice(cpu), encodeDevice(cpu)];
+    const claims = [
+      logOf("HardwareClaimed", { nodeId: 3, devices: words, deadline: 9n }, 5),
+      logOf("HardwareClaimed", { nodeId: 3, devices: [], deadline: 8n }, 6),
+    ];
+    const fill = drawnFrom(20);
+    for (const ordered of [claims, claims.toReversed()]) {
+      const logs = [...base, ...ordered, ...waveLogs(1, fill, { lists: none(seven) })];
+      const devices = waveOf(logs, 1, terms)?.challenged.filter(({ nodeId }) => nodeId === 3);
+      expect(devices?.length).to.equal(2);
+    }
   });
 
   it("hears drawn measurers alone, of distinct operators, whose list is published", () => {
@@ -185,6 +218,12 @@ describe("histories of devices", () => {
     expect(heldOf([...market, ...claims([encodeDevice(tiny)])], turns)).to.deep.equal(Array(12).fill(true));
     // Nine names of whole cards for ten honest ones: two cards that answer in turn are two of twelve.
     expect(heldOf(market, turns)).to.deep.equal(Array(12).fill(true));
+  });
+
+  it("take the waves of a later generation after those of an earlier one", () => {
+    const late = waveLogs(1, drawnFrom(200), pass);
+    const next = waveLogs(generationIds + 1, drawnFrom(20), pass);
+    expect(wavesIn([...base, ...next, ...late])).to.deep.equal([1, generationIds + 1]);
   });
 
   it("judge no wave before its reveals have ended", () => {

@@ -207,10 +207,10 @@ describe("projections of money", function () {
       "ComputeNode 1",
       "DockerContract 2",
       "Escrow 2",
-      "Measure 1",
+      "Measure 2",
       "Pomc 2",
       "Progress 2",
-      "ProofWaves 1",
+      "ProofWaves 2",
       "Token 1",
     ]);
   });

@@ -4,7 +4,7 @@ import { encodeDevice } from "@ngpu/waves/claims";
 import type { WaveLog } from "@ngpu/waves/types";
 import { waveEvents, waveOf } from "@ngpu/waves/waveLogs";
 import { expect } from "chai";
-import { eventLog } from "../../packages/chain-reader/scriptedChain.ts";
+import { eventLog, previousContracts } from "../../packages/chain-reader/scriptedChain.ts";
 import {
   accountOf,
   claimLog,
@@ -106,5 +106,37 @@ describe("waves in the exported chain", function () {
       audit_hash: wave.seeds?.audit,
     });
     expect(await readWaves(db(), BigInt(fill - 1), { before: null, limit: 5 })).to.deep.equal([]);
+  });
+
+  it("challenge what the logs say when two generations have claims of a node", async () => {
+    const fill = drawnFrom(20);
+    const [one, two] = [[encodeDevice(cpu)], [encodeDevice(cpu), encodeDevice(cpu)]];
+    const claim = (nodeId: number, devices: `0x${string}`[], deadline: bigint, block: number) =>
+      logOf("HardwareClaimed", { nodeId, devices, deadline }, block);
+    // The node's claim; whether the previous generation has it.
+    const claims: [WaveLog, boolean][] = [
+      [claim(1, two, 9n, 5), false],
+      [claim(1, one, 8n, 6), true],
+      [claim(2, two, 9n, 5), true],
+      [claim(2, one, 8n, 6), false],
+      [claim(3, one, 9n, 5), false],
+      [claim(3, two, 9n, 6), true],
+      [claim(4, two, 9n, 5), true],
+      [claim(4, one, 9n, 5), false],
+    ];
+    const logs = [...marketLogs({ nodes: 4, measurers: 7 }), ...waveLogs(1, fill, { lists: { 1: [] } })];
+    const blocks = blocksOf(logs);
+    for (const [{ name, args, block }, isPrevious] of claims) {
+      const address = isPrevious ? previousContracts.ProofWaves : undefined;
+      blocks[Number(block) - 1]?.push(eventLog("ProofWaves", name, args, address));
+    }
+    await mined(...blocks);
+    const [row] = await readWaves(db(), 10_000n, { before: null, limit: 5 });
+    if (row === undefined) throw new Error("There is no wave.");
+    const wave = waveOf([...logs, ...claims.map(([log]) => log)], 1, terms);
+    const counts = (challenged: readonly { nodeId: number }[] = []) =>
+      [1, 2, 3, 4].map((nodeId) => challenged.filter((device) => device.nodeId === nodeId).length);
+    expect(counts(wave?.challenged)).to.deep.equal([2, 2, 2, 2]);
+    expect(counts((await readWave(db(), row, terms)).challenged)).to.deep.equal([2, 2, 2, 2]);
   });
 });

@@ -143,6 +143,20 @@ describe("match: restoring slots from acknowledgements", function () {
     }
   });
 
+  it("compares a slot again when the account that signed its acknowledgement becomes an acknowledger", async () => {
+    const [early, marker] = [slotBefore(3), slotBefore(2)];
+    await bed.hear(early, [1], accounts.other);
+    await bed.commit(early, bitsOf(3, []));
+    await bed.hear(marker, [1]);
+    await bed.commit(marker, bitsOf(3, []));
+    start();
+    await disputed(marker);
+    expect(sentFor(early)).to.deep.equal([]);
+    await bed.permit(accounts.other, true);
+    await disputed(early);
+    await bed.permit(accounts.other, false);
+  });
+
   it("goes on with other slots when the chain rejects a dispute", async () => {
     const [rejected, next] = [slotBefore(3), slotBefore(2)];
     for (const slot of [rejected, next]) {
