@@ -1,4 +1,4 @@
-import type { Rules } from "./rules.ts";
+import { countedWaves, type Rules } from "./rules.ts";
 import type { WaveTerms } from "./schedule.ts";
 import { type Standing, standingOf } from "./standing.ts";
 import {
@@ -60,11 +60,6 @@ export function knownDevices(
   for (const wave of passed.slice(-counted))
     for (const [key, bytes] of wave) known.set(key, (known.get(key) ?? 0n) + bytes);
   return known;
-}
-
-/** Held waves that standings look back on: older verdicts have expired. */
-export function countedWaves({ counted, keptWaves }: Rules): number {
-  return counted + keptWaves;
 }
 
 /** Waves, held or not, that are looked at: so many that the held ones among them are usually enough. */
