@@ -49,8 +49,9 @@ describe("an excuse", () => {
   });
 
   it("holds for a device that never failed, though measurers disagree about most of its waves", () => {
-    const history = Array.from({ length: others }, (_, wave): Outcome =>
-      wave % 3 === 0 ? "passed" : "undecided",
+    const history = Array.from(
+      { length: others },
+      (_, wave): Outcome => (wave % 3 === 0 ? "passed" : "undecided"),
     );
     expect(standing([...history, ...Array(8).fill("undecided")]).earns).to.equal(true);
     expect(standing([...history, ...Array(rules.keptWaves + 1).fill("undecided")]).earns).to.equal(false);
