@@ -16,6 +16,7 @@ import { sandbox, userOf } from "./docker/sandbox.ts";
 import type { Journal } from "./journal/open.ts";
 import { dropProbe, type ProbeOrder, readProbes } from "./journal/probes.ts";
 import { pullIfAbsent } from "./probeImage.ts";
+import { callerToken } from "./probeToken.ts";
 
 export type RoundDependencies = {
   engine: Engine;
@@ -136,7 +137,7 @@ function probeContainer(
     name: `ngpu-${engine.market}-${engine.node.slice(2, 10)}-probe-${order.roundId}`,
     Image: order.image,
     User: userOf(user),
-    Env: [`PROBE_TOKEN=${order.token}`, "HOME=/tmp"],
+    Env: [`PROBE_TOKEN=${callerToken(order.token)}`, `PROBE_SECRET=${order.token}`, "HOME=/tmp"],
     ExposedPorts: { [probePort]: {} },
     Labels: {
       "ngpu.market": engine.market,
