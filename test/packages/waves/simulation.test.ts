@@ -6,8 +6,10 @@ import { claimOf } from "../../../packages/waves/simulation/market.ts";
 import {
   chanceOf,
   examples,
+  falseRounds,
   thresholdsOf,
   unprovenModels,
+  voidRounds,
 } from "../../../packages/waves/simulation/thresholds.ts";
 
 const rates = { bandwidth: 0.1, arithmetic: 0.05 };
@@ -113,5 +115,20 @@ describe("the thresholds of waves", () => {
 
   it("pass a lie of 30% colluding measurers in 0.38% of the waves", () => {
     expect(chanceOf(6, 7, 0.3)).to.be.closeTo(0.0038, 0.0001);
+  });
+
+  it("end 0.13% of the rounds of 7 of 8 falsely if 30% of all measurers collude, and no more if the keeper does", () => {
+    const rules = { draws: 8, quorum: 7, colluding: 0.3 };
+    expect(falseRounds({ ...rules, keeperDrops: false })).to.be.closeTo(0.00129, 0.00001);
+    expect(falseRounds({ ...rules, keeperDrops: true })).to.be.closeTo(0.00129, 0.00001);
+    expect(voidRounds(rules)).to.be.closeTo(0.7434, 0.0001);
+  });
+
+  it("end more rounds falsely with a lower quorum, as ADR 63 states them", () => {
+    const of = (draws: number, quorum: number) =>
+      [false, true].map((keeperDrops) => falseRounds({ draws, quorum, colluding: 0.3, keeperDrops }));
+    expect(of(5, 3).map((chance) => chance.toFixed(4))).to.deep.equal(["0.0308", "0.1631"]);
+    expect(of(8, 5).map((chance) => chance.toFixed(4))).to.deep.equal(["0.0013", "0.0580"]);
+    expect(chanceOf(4, 8, 0.3)).to.be.closeTo(0.1941, 0.0001);
   });
 });
