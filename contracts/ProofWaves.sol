@@ -57,7 +57,7 @@ contract ProofWaves is HardwareClaims {
         if (stage != next) {
             return abi.encodeWithSelector(WaveStageNotNext.selector, waveId, measurerId, stage, next);
         }
-        (address key,,, bool isAdmitted) = _measure.measurerOf(measurerId);
+        (address key, bool isAdmitted) = _measure.signerOf(measurerId);
         if (!isAdmitted) return abi.encodeWithSelector(WaveMeasurerNotAdmitted.selector, measurerId);
         refusal = _checkSigned(key, type(uint256).max, message.hash(), signature);
         if (refusal.length != 0) return refusal;

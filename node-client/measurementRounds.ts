@@ -16,6 +16,7 @@ import { sandbox, userOf } from "./docker/sandbox.ts";
 import type { Journal } from "./journal/open.ts";
 import { dropProbe, type ProbeOrder, readProbes } from "./journal/probes.ts";
 import { pullIfAbsent } from "./probeImage.ts";
+import { callerToken } from "./probeToken.ts";
 
 export type RoundDependencies = {
   engine: Engine;
@@ -67,7 +68,7 @@ export function createRounds(deps: RoundDependencies) {
 
 function rejectionOf({ probeImage }: RoundDependencies, order: ProbeOrder): string | undefined {
   if (order.image !== probeImage()) return "the image is not the market's probe image";
-  return order.port < 1024 ? "ports below 1024 are not offered" : undefined;
+  return order.ports.some((port) => port < 1024) ? "ports below 1024 are not offered" : undefined;
 }
 
 async function prepare(deps: RoundDependencies, order: ProbeOrder, announced: Set<bigint>): Promise<void> {
@@ -77,7 +78,7 @@ async function prepare(deps: RoundDependencies, order: ProbeOrder, announced: Se
     const image = await findImage(engine, order.image);
     const id = await createContainer(engine, probeContainer(engine, order, image?.user));
     await startContainer(engine, id);
-    if (!(await becomesHealthy(order.port, deps.signal))) return;
+    for (const port of order.ports) if (!(await becomesHealthy(port, deps.signal))) return;
     if (deps.send({ type: "probeReady", roundId: order.roundId, port: order.port })) {
       announced.add(order.roundId);
       logger.info({ event: "probe_ready", roundId: order.roundId, port: order.port });
@@ -136,7 +137,7 @@ function probeContainer(
     name: `ngpu-${engine.market}-${engine.node.slice(2, 10)}-probe-${order.roundId}`,
     Image: order.image,
     User: userOf(user),
-    Env: [`PROBE_TOKEN=${order.token}`, "HOME=/tmp"],
+    Env: [`PROBE_TOKEN=${callerToken(order.token)}`, `PROBE_SECRET=${order.token}`, "HOME=/tmp"],
     ExposedPorts: { [probePort]: {} },
     Labels: {
       "ngpu.market": engine.market,
@@ -146,8 +147,10 @@ function probeContainer(
     },
     HostConfig: {
       ...sandbox({ memoryMib: 512, cpuMilli: 1000, pids: 128, tmpMib: 64 }),
-      // On all addresses: the round measures whether the port is reachable from outside.
-      PortBindings: { [probePort]: [{ HostIp: "0.0.0.0", HostPort: String(order.port) }] },
+      // On all addresses: the round measures whether the ports are reachable from outside.
+      PortBindings: {
+        [probePort]: order.ports.map((port) => ({ HostIp: "0.0.0.0", HostPort: String(port) })),
+      },
       // A volume, not memory: the round measures the disk.
       Mounts: [{ Type: "volume", Target: "/data", Source: "" }],
     },

@@ -26,8 +26,11 @@ function textOf(report: SimulationReport): string {
     `${report.nodes} honest nodes, ${report.waves} waves, ${report.held} held, seed ${report.seed}`,
     `under-proven: ${report.underProvenPer10000} of 10,000 node waves`,
     ...report.honest.map(({ kind, nodeWaves, per10000 }) => `  ${kind}: ${per10000} (${nodeWaves} waves)`),
-    "liars: most names paid at once, and the most of one box",
-    ...report.liars.map(({ kind, mostPaid, mostShare }) => `  ${kind}: ${mostPaid}, ${percent(mostShare)}`),
+    "liars: most names paid at once, the most of what they have, and the mean",
+    ...report.liars.map(
+      ({ kind, mostPaid, mostShare, meanShare }) =>
+        `  ${kind}: ${mostPaid}, ${percent(mostShare)}, ${percent(meanShare)}`,
+    ),
     "other conditions: waves held, and under-proven of 10,000",
     ...report.sweeps.map(({ condition, held, per10000 }) => `  ${condition}: ${held}, ${per10000}`),
     "thresholds of devices",

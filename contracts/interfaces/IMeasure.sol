@@ -11,7 +11,7 @@ import {IPauses} from "./IPauses.sol";
 interface IMeasure is IBatch, IDismissals, IPauses {
     /// @notice Fixed at deployment; durations are seconds.
     struct Settings {
-        /// @dev Results of distinct operators that a median needs.
+        /// @dev Results of distinct operators that a round needs to say the same of the node.
         uint8 quorum;
         /// @dev Draws of a round, at least as many as the quorum. A higher number tolerates more absent measurers, and gives the
         /// keeper more choice among them.
@@ -90,7 +90,7 @@ interface IMeasure is IBatch, IDismissals, IPauses {
         uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions, Measurement median, uint40 expiresAt
     );
 
-    /// @notice The round ended without its quorum; no result of it is stored.
+    /// @notice The round ended with too few results, or its results differ about the node; none of it is stored.
     event MeasureFailed(uint64 indexed roundId, uint32 indexed nodeId, uint8 submissions);
     event MeasureKeeperSet(address indexed account, bool allowed);
 
@@ -157,9 +157,10 @@ interface IMeasure is IBatch, IDismissals, IPauses {
     /// @param signatures The signature of each measurer's key, 65 bytes.
     function revealBatch(Reveal[] calldata reveals, bytes[] calldata signatures) external;
 
-    /// @notice Ends rounds that have a result for every draw, or whose window has ended: publishes the median where there is a
-    /// quorum, and frees their storage. Where more than half found the node absent, its heartbeats in the window are
-    /// challenged. Anyone. The lower one of two middle values is the median.
+    /// @notice Ends rounds that have a result for every draw, or whose window has ended, and frees their storage. All results
+    /// but one, at least the quorum, decide whether the node is absent, or a port of it was reached. Then the median is
+    /// published, or the node's heartbeats in the window are challenged. If the results differ, nothing is published. Anyone.
+    /// The lower one of two middle values is the median.
     /// @param roundIds The rounds.
     function finalize(uint64[] calldata roundIds) external;
 
@@ -168,7 +169,7 @@ interface IMeasure is IBatch, IDismissals, IPauses {
     /// @return Whether it may.
     function isMeasureKeeper(address account) external view returns (bool);
 
-    /// @notice The number of results of distinct operators that a median needs.
+    /// @notice The number of results of distinct operators that a round needs to say the same of the node.
     /// @return The number of results.
     function quorum() external view returns (uint8);
 
@@ -207,6 +208,12 @@ interface IMeasure is IBatch, IDismissals, IPauses {
         external
         view
         returns (address key, address wallet, bytes2 region, bool isAdmitted);
+
+    /// @notice The key that a measurer signs with: less gas than all of `measurerOf`.
+    /// @param measurerId The measurer.
+    /// @return key Its key; zero for an unknown measurer.
+    /// @return isAdmitted Whether it can be drawn.
+    function signerOf(uint32 measurerId) external view returns (address key, bool isAdmitted);
 
     /// @notice An open round; zeros for any other.
     /// @param roundId The round.

@@ -36,12 +36,35 @@ library Measurements {
         return packed <= ABSENT;
     }
 
-    /// @notice The median of each field. An even count takes the lower of the middle two, so the median is a measured
-    /// value, and absence needs more than half.
+    /// @notice What at least `needed` results say of the node: that it is absent, that a port of it was reached, or that none
+    /// was. Where it was measured, the median of the other fields.
+    /// @param needed More than half of the results.
+    /// @return isAgreed Whether so many say the same.
+    /// @return verdict What they say; zero where they differ.
+    function agreed(uint184[] memory results, uint256 needed)
+        internal
+        pure
+        returns (bool isAgreed, uint184 verdict)
+    {
+        uint184[] memory measured = new uint184[](results.length);
+        (uint256 count, uint256 reached) = (0, 0);
+        for (uint256 i; i < results.length; ++i) {
+            if (isAbsent(results[i])) continue;
+            measured[count++] = results[i];
+            if (uint16(results[i] >> 64) != 0) ++reached;
+        }
+        if (results.length - count >= needed) return (true, ABSENT);
+        if (reached < needed && count - reached < needed) return (false, 0);
+        // The figures of the others do not count.
+        assembly ("memory-safe") {
+            mstore(measured, count)
+        }
+        return (true, median(measured));
+    }
+
+    /// @notice The median of each field, of at least one result that found the node. An even count takes the lower of the
+    /// middle two, so the median is a measured value.
     function median(uint184[] memory results) internal pure returns (uint184) {
-        uint184 absent = _medianAt(results, 176, 1);
-        // The figures of the measurers that did not find it absent are then dropped.
-        if (absent != 0) return absent;
         return _medianAt(results, 144, type(uint32).max) | _medianAt(results, 112, type(uint32).max)
             | _medianAt(results, 80, type(uint32).max) | _medianAt(results, 64, type(uint16).max)
             | _medianAt(results, 32, type(uint32).max) | _medianAt(results, 0, type(uint32).max);

@@ -119,6 +119,12 @@ abstract contract MeasureState is IMeasure, SignedBatch, Pauses {
     }
 
     /// @inheritdoc IMeasure
+    function signerOf(uint32 measurerId) external view returns (address key, bool isAdmitted) {
+        MeasureRecords.Measurer storage measurer = _measurers[measurerId];
+        return (measurer.key, measurer.place != 0);
+    }
+
+    /// @inheritdoc IMeasure
     function roundOf(uint64 roundId)
         external
         view

@@ -31,15 +31,21 @@ abstract contract Results is Rounds {
         MeasureRecords.Latest storage latest = _latest[round.nodeId];
         // No round of the node was requested since, when this one is its open round.
         if (latest.openUntil == uint32(round.closesAt)) latest.openUntil = 0;
-        if (results.length < _quorum) {
+        (bool isAgreed, uint184 median) = results.agreed(_neededOf(results.length));
+        if (!isAgreed) {
             emit MeasureFailed(roundId, round.nodeId, round.submissions);
             return refusal;
         }
-        uint184 median = results.median();
         uint40 expiresAt = uint40(block.timestamp) + _ttlSeconds;
         (latest.median, latest.expiresAt) = (median, expiresAt);
         emit MeasureFinalized(roundId, round.nodeId, round.submissions, median.unpack(), expiresAt);
         if (median.isAbsent()) _challenge(round);
+    }
+
+    /// @dev At least the quorum, all but one, and more than half: neither who leaves results out nor a single liar decides.
+    function _neededOf(uint256 results) private view returns (uint256 needed) {
+        needed = results < 3 ? results : results - 1;
+        if (needed < _quorum) needed = _quorum;
     }
 
     function _takeResults(uint64 roundId, uint256 count) private returns (uint184[] memory results) {

@@ -1,27 +1,36 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { abortOnClose, RequestError, readBytes, sendJson } from "../shared/http.ts";
 import { log } from "../shared/log.ts";
+import { type Connections, codeOf, createConnections, downloadSeed } from "./connections.ts";
 import { measureDisk } from "./disk.ts";
 import type { ProbeConfig } from "./env.ts";
 import { sendBytes, takeBytes } from "./transfer.ts";
 import { createWaveParts, limitOf } from "./waveParts.ts";
 
-type Route = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
+type Call = {
+  request: IncomingMessage;
+  response: ServerResponse;
+  query: URLSearchParams;
+  /** The key that binds the answer to its connection; undefined where no challenge came before it. */
+  key: Buffer | undefined;
+};
+type Route = (call: Call) => Promise<void>;
 
 /**
  * The probe's endpoints. All except /healthz require `Authorization: Bearer <PROBE_TOKEN>`. Transfers and disk tests are
  * limited in number, bytes and time, so that a caller with the token cannot exhaust the machine.
  */
 export function probeHandler(config: ProbeConfig): RequestListener {
-  const routes = routesOf(config);
+  const connections = createConnections(config.secret);
+  const routes = routesOf(config, connections);
   const parts = createWaveParts();
   return (request, response) => {
     const started = performance.now();
     const url = new URL(request.url ?? "/", "http://probe");
     // At the deadline the socket is destroyed without a response, which could block on the same peer.
     const deadline = setTimeout(() => request.socket.destroy(), config.maxMs);
-    answer({ config, routes, parts }, request, response, url)
+    answer({ config, routes, connections, parts }, request, response, url)
       .catch((error: Error) => fail(request, response, url.pathname, error))
       .finally(() => {
         clearTimeout(deadline);
@@ -35,11 +44,12 @@ export function probeHandler(config: ProbeConfig): RequestListener {
 type Served = {
   config: ProbeConfig;
   routes: Record<string, Route>;
+  connections: Connections;
   parts: ReturnType<typeof createWaveParts>;
 };
 
 async function answer(
-  { config, routes, parts }: Served,
+  { config, routes, connections, parts }: Served,
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
@@ -60,7 +70,7 @@ async function answer(
       `Use one of: ${Object.keys(routes).join(", ")}.`,
     );
   }
-  await route(request, response, url.searchParams);
+  await route({ request, response, query: url.searchParams, key: connections.take(request.socket) });
 }
 
 /** The node client answers for a device. */
@@ -92,12 +102,12 @@ function requireToken(request: IncomingMessage, token: string | undefined): void
   );
 }
 
-function routesOf(config: ProbeConfig): Record<string, Route> {
-  const { maxBytes, maxDiskMib, dataDir, secret } = config;
+function routesOf(config: ProbeConfig, connections: Connections): Record<string, Route> {
+  const { maxBytes, maxDiskMib, dataDir } = config;
   const transfers = gate(config.maxTransfers);
   const disk = gate(1);
   return {
-    "GET /challenge": async (_request, response, query) => {
+    "GET /challenge": async ({ request, response, query }) => {
       const nonce = query.get("nonce") ?? "";
       if (!/^[\x21-\x7e]{1,256}$/.test(nonce)) {
         throw new RequestError(
@@ -108,23 +118,28 @@ function routesOf(config: ProbeConfig): Record<string, Route> {
           "nonce",
         );
       }
-      sendJson(response, 200, { nonce, hmac: createHmac("sha256", secret).update(nonce).digest("hex") });
+      sendJson(response, 200, { nonce, hmac: connections.challenge(request.socket, nonce) });
     },
-    "GET /download": async (_request, response, query) => {
+    "GET /download": async ({ response, query, key }) => {
       const bytes = wholeNumber(query, "bytes", maxBytes);
-      await transfers(() => sendBytes(response, bytes, abortOnClose(response)));
+      const seed = key === undefined ? {} : { seed: downloadSeed(key) };
+      await transfers(() => sendBytes(response, { bytes, ...seed, signal: abortOnClose(response) }));
     },
-    "POST /upload": async (request, response) => {
-      const taken = await transfers(() => takeBytes(request, maxBytes));
-      sendJson(response, 200, taken);
+    "POST /upload": async ({ request, response, key }) => {
+      sendBound(response, key, await transfers(() => takeBytes(request, maxBytes)));
     },
-    "POST /disk": async (request, response, query) => {
+    "POST /disk": async ({ request, response, query, key }) => {
       const mib = wholeNumber(query, "mib", maxDiskMib);
       request.resume();
       const signal = abortOnClose(response);
-      sendJson(response, 200, await disk(() => measureDisk({ dir: dataDir, mib, signal })));
+      sendBound(response, key, await disk(() => measureDisk({ dir: dataDir, mib, signal })));
     },
   };
+}
+
+function sendBound(response: ServerResponse, key: Buffer | undefined, body: unknown): void {
+  if (key !== undefined) response.setHeader("x-probe-code", codeOf(key, JSON.stringify(body)));
+  sendJson(response, 200, body);
 }
 
 /** Compares digests of equal length in constant time, so that the time reveals nothing about the token. */

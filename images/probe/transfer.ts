@@ -19,9 +19,12 @@ export function pseudoRandom(seed: Uint8Array) {
   };
 }
 
-/** Streams exactly `bytes` bytes as fast as the client reads them. */
-export async function sendBytes(response: ServerResponse, bytes: number, signal: AbortSignal): Promise<void> {
-  const next = pseudoRandom(randomBytes(32));
+/** Streams exactly `bytes` bytes as fast as the client reads them: those of a seed, or any. */
+export async function sendBytes(
+  response: ServerResponse,
+  { bytes, seed = randomBytes(32), signal }: { bytes: number; seed?: Uint8Array; signal: AbortSignal },
+): Promise<void> {
+  const next = pseudoRandom(seed);
   response.writeHead(200, {
     "Content-Type": "application/octet-stream",
     "Content-Length": bytes,

@@ -39,6 +39,8 @@ create table if not exists heartbeat_receipt (
 create table if not exists probe (
   round_id text primary key, port integer not null, token text not null, image text not null,
   closes_at integer not null) strict;
+-- Ports of a probe, as JSON; without them it has one.
+create table if not exists probe_ports (round_id text primary key, ports text not null) strict;
 -- What nodes claim of their devices, up to the block in the fact claims_until.
 create table if not exists hardware_claim (
   node_id integer primary key, devices text not null) strict;

@@ -1,10 +1,11 @@
 import { createCipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { Agent } from "node:http";
+import { Agent, type IncomingMessage } from "node:http";
 import { measurementBounds } from "@ngpu/protocol/measurementBounds";
 import type { RelayMessage } from "@ngpu/protocol/relayKinds";
 import { drained } from "@ngpu/runtime/drained";
 import { FatalError, messageOf } from "@ngpu/runtime/errors";
 import { z } from "zod";
+import { callerToken } from "../probeToken.ts";
 import { answerOf, failed, open, type Probe, requirePublic } from "./probeClient.ts";
 
 export type Measurement = RelayMessage<"reveal">["result"];
@@ -12,6 +13,7 @@ export type Measurement = RelayMessage<"reveal">["result"];
 export type MeasureOptions = {
   /** URL of the probe's mapped port. */
   url: string;
+  /** The round's secret, which only the node and its measurers have. It is not sent. */
   token: string;
   signal: AbortSignal;
   /** The probe may be at an address that is not public. */
@@ -24,21 +26,27 @@ const defaults = { milliseconds: 3_000, bytes: 256 * 2 ** 20, diskMib: 64 };
 const latencySamples = 9;
 const chunkBytes = 256 * 1024;
 const zeros = Buffer.alloc(chunkBytes);
+const zerosOf = (bytes: number) => (bytes <= chunkBytes ? zeros.subarray(0, bytes) : Buffer.alloc(bytes));
 
 /**
  * Measures a node through its probe container: verifies that the mapped port leads to it, then measures latency, both
- * transfer rates and the disk. Bytes and seconds are those that the measurer counts; what the node says of itself only lowers them.
+ * transfer rates and the disk. Each answer is bound to its connection, and to a challenge on it just before. Bytes and
+ * seconds are those that the measurer counts; what the node says of itself only lowers them.
  *
- * @throws FatalError `probe_mismatch` when the server at the port does not have the token, `probe_not_public` when its address
- * is not public; RetryableError `probe_unreachable` or `probe_failed`.
+ * @throws FatalError `probe_mismatch` when what answers at the port does not have the round's secret, `probe_not_public` when its
+ * address is not public; RetryableError `probe_unreachable` or `probe_failed`.
  */
 export async function measureProbe(options: MeasureOptions): Promise<Measurement> {
   const { milliseconds, bytes, diskMib } = options.limits ?? defaults;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const probe: Probe = { agent, ...options };
+  const probe: MeasuredProbe = {
+    agent,
+    ...options,
+    token: callerToken(options.token),
+    secret: options.token,
+  };
   try {
     requirePublic(probe);
-    await challenge(probe);
     const latency = await medianLatency(probe);
     const down = await download(probe, { milliseconds, bytes });
     const up = await upload(probe, { milliseconds, bytes });
@@ -57,24 +65,47 @@ export async function measureProbe(options: MeasureOptions): Promise<Measurement
   }
 }
 
-/** Only the container with match's token can compute the response. */
-async function challenge(probe: Probe): Promise<void> {
+type MeasuredProbe = Probe & { secret: string };
+
+/** Only the container with the round's secret can compute the response. @returns The key of the connection's next answer. */
+async function challenge(probe: MeasuredProbe): Promise<Buffer> {
   const nonce = randomBytes(32).toString("hex");
   const answer = await answerOf(await open(probe, "GET", `/challenge?nonce=${nonce}`));
-  const hmac = Buffer.from(parseAnswer(z.object({ hmac: z.string() }), answer).hmac, "hex");
-  const expected = createHmac("sha256", probe.token).update(nonce).digest();
-  if (hmac.length === expected.length && timingSafeEqual(hmac, expected)) return;
-  throw new FatalError("The server at the node's port is not the probe that match ordered.", {
+  const { hmac } = parseAnswer(z.object({ hmac: z.string() }), answer);
+  requireCode(hmac, keyed(probe.secret, nonce));
+  return keyed(probe.secret, `connection ${nonce}`);
+}
+
+function keyed(key: string | Buffer, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+function requireCode(given: unknown, expected: Buffer): void {
+  const code = Buffer.from(typeof given === "string" ? given : "", "hex");
+  if (code.length === expected.length && timingSafeEqual(code, expected)) return;
+  throw mismatch();
+}
+
+function mismatch(): FatalError {
+  return new FatalError("What answers at the node's port is not the probe that match ordered.", {
     code: "probe_mismatch",
     hint: "Forward the node's measured port to its own probe, not to another server.",
   });
 }
 
-async function medianLatency(probe: Probe): Promise<number> {
+/** An answer that the connection's key vouches for. */
+async function boundAnswer(response: IncomingMessage, key: Buffer): Promise<string> {
+  const body = await answerOf(response);
+  requireCode(response.headers["x-probe-code"], keyed(key, `answer ${body}`));
+  return body;
+}
+
+/** Of challenges, since only the probe itself can answer them. */
+async function medianLatency(probe: MeasuredProbe): Promise<number> {
   const samples: number[] = [];
   for (let i = 0; i < latencySamples; i += 1) {
     const started = performance.now();
-    await answerOf(await open(probe, "GET", "/healthz"));
+    await challenge(probe);
     samples.push(performance.now() - started);
   }
   samples.sort((a, b) => a - b);
@@ -85,20 +116,29 @@ type Transfer = { bytes: number; milliseconds: number };
 
 /**
  * Measures from the request until either limit is reached. Bytes that arrive before the first is read count with the time that
- * they took. A node that sends less than it was asked for would be measured by a burst.
+ * they took. A node that sends less than it was asked for would be measured by a burst. The bytes follow from the connection's key, so no
+ * one else can send them.
  */
-async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
+async function download(probe: MeasuredProbe, limit: Transfer): Promise<Transfer> {
+  const seed = keyed(await challenge(probe), "download");
+  const expected = createCipheriv(
+    "aes-256-ctr",
+    createHash("sha256").update(seed).digest(),
+    Buffer.alloc(16),
+  );
   const started = performance.now();
   const response = await open(probe, "GET", `/download?bytes=${limit.bytes}`);
   let bytes = 0;
   let milliseconds = 0;
   try {
-    for await (const chunk of response) {
-      bytes += (chunk as Buffer).byteLength;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.byteLength;
       milliseconds = performance.now() - started;
+      if (!expected.update(zerosOf(chunk.byteLength)).equals(chunk)) throw mismatch();
       if (milliseconds >= limit.milliseconds) return { bytes, milliseconds };
     }
   } catch (error) {
+    if (error instanceof FatalError) throw error;
     throw failed(`broke off the download: ${messageOf(error)}`, error);
   }
   if (bytes === limit.bytes) return { bytes, milliseconds };
@@ -109,7 +149,8 @@ async function download(probe: Probe, limit: Transfer): Promise<Transfer> {
  * Measures the bytes sent, over the time until the probe responds with their digest. The bytes are random, so only a peer that
  * received all of them knows it.
  */
-async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
+async function upload(probe: MeasuredProbe, limit: Transfer): Promise<Transfer> {
+  const key = await challenge(probe);
   const cipher = createCipheriv("aes-256-ctr", randomBytes(32), randomBytes(16));
   const hash = createHash("sha256");
   let bytes = 0;
@@ -126,7 +167,7 @@ async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
       if (!outgoing.write(chunk)) await drained(outgoing);
     }
   });
-  const { sha256 } = parseAnswer(z.object({ sha256: z.string() }), await answerOf(response));
+  const { sha256 } = parseAnswer(z.object({ sha256: z.string() }), await boundAnswer(response, key));
   const milliseconds = performance.now() - started;
   if (sha256 !== hash.digest("hex")) throw failed("does not have the bytes that were sent");
   return { bytes, milliseconds };
@@ -135,9 +176,11 @@ async function upload(probe: Probe, limit: Transfer): Promise<Transfer> {
 const diskAnswer = z.object({ freeBytes: z.number().min(0), writeMibps: z.number().min(0) });
 
 /** The rate that the probe reports, at most that of the whole request. */
-async function writeDisk(probe: Probe, mib: number): Promise<z.output<typeof diskAnswer>> {
+async function writeDisk(probe: MeasuredProbe, mib: number): Promise<z.output<typeof diskAnswer>> {
+  const key = await challenge(probe);
   const started = performance.now();
-  const answer = parseAnswer(diskAnswer, await answerOf(await open(probe, "POST", `/disk?mib=${mib}`)));
+  const response = await open(probe, "POST", `/disk?mib=${mib}`);
+  const answer = parseAnswer(diskAnswer, await boundAnswer(response, key));
   const seconds = (performance.now() - started) / 1_000;
   return { ...answer, writeMibps: Math.min(answer.writeMibps, mib / seconds) };
 }

@@ -156,11 +156,15 @@ export const serverMessage = z.discriminatedUnion("type", [
     /** Names of secrets that the owner has not set. */
     names: z.array(z.string().max(128)).max(128).optional(),
   }),
-  /** To a node: run the probe container until `closesAt` (Unix seconds), with its server on `port` of all addresses. */
+  /**
+   * To a node: run the probe container until `closesAt` (Unix seconds), with its server on `ports` of all addresses. The first
+   * is `port`, by which the node reports it as ready.
+   */
   z.strictObject({
     type: z.literal("probe"),
     roundId: decimal,
     port: z.number().int(),
+    ports: z.array(z.number().int().min(1).max(65_535)).min(1).max(8),
     token: z.string(),
     image: z.string(),
     closesAt: z.number().int(),

@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
-import { countedWaves, type JudgedWave, knownDevices, lookedAt, type WaveOutcome } from "@ngpu/waves/history";
+import { type JudgedWave, knownDevices, lookedAt, type WaveOutcome } from "@ngpu/waves/history";
 import { type Proofs, proofsOf } from "@ngpu/waves/proofs";
-import type { Rules } from "@ngpu/waves/rules";
+import { countedWaves, type Rules } from "@ngpu/waves/rules";
 import { blocksOf, type WaveTerms } from "@ngpu/waves/schedule";
 import { passedBytes, waveVerdict } from "@ngpu/waves/verdict";
 import { readWave, readWaves, type WaveRow } from "./waves.ts";

@@ -92,7 +92,7 @@ function judge(
   let units: Units | undefined;
   for (const version of versions) {
     const ceiling = ceilingOf(unitsOf(version, proof, catalogue), ceilings);
-    const own = unitsOf(version, proof, catalogue, ({ answered }) => answered);
+    const own = unitsOf(version, proof, catalogue, ({ earns }) => earns);
     if (version.online && version.pricePerSecond <= ceiling) {
       units = units === undefined ? own : smallest(units, own);
       continue;

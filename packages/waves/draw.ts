@@ -10,9 +10,11 @@ export type Candidate = {
 /** Ids of measurers and of waves that each generation of Measure and ProofWaves has: more than any issues. */
 export const generationIds = 2 ** 24;
 
+/** The generation that an id is of, from 0. */
+export const generationOf = (id: number) => Math.floor((id - 1) / generationIds);
+
 /** Whether a measurer may post in a wave: only those of its own generation are known there. */
 export function mayPost(measurerId: number, waveId: number): boolean {
-  const generationOf = (id: number) => Math.floor((id - 1) / generationIds);
   return generationOf(measurerId) === generationOf(waveId);
 }
 

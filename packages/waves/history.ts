@@ -1,4 +1,4 @@
-import type { Rules } from "./rules.ts";
+import { countedWaves, type Rules } from "./rules.ts";
 import type { WaveTerms } from "./schedule.ts";
 import { type Standing, standingOf } from "./standing.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type WaveVerdict,
 } from "./types.ts";
 import { passedBytes, waveVerdict } from "./verdict.ts";
-import { type ChallengedDevice, type Wave, waveOf, wavesIn } from "./waveLogs.ts";
+import { type ChallengedDevice, eachWave, type Wave } from "./waveLogs.ts";
 
 /** Shares that evidence shows, by wave and then by device. */
 export type EvidenceByWave = ReadonlyMap<number, ReadonlyMap<string, Shares>>;
@@ -34,16 +34,17 @@ export function judgedWaves(
   evidence: EvidenceByWave = new Map(),
 ): JudgedWave[] {
   const passed: Map<string, bigint>[] = [];
-  return wavesIn(logs).flatMap((waveId) => {
-    const wave = waveOf(logs, waveId, terms);
-    if (wave === undefined || BigInt(wave.blocks.revealed) > until) return [];
+  const judged: JudgedWave[] = [];
+  for (const wave of eachWave(logs, terms)) {
+    if (BigInt(wave.blocks.revealed) > until) break;
     const known = knownDevices(passed, wave.rules);
-    const shown = evidence.get(waveId);
+    const shown = evidence.get(wave.waveId);
     const facts = shown === undefined ? { ...wave, known } : { ...wave, known, evidence: shown };
     const verdict = waveVerdict(facts, wave.rules);
     passed.push(passedBytes(verdict));
-    return [{ ...wave, verdict }];
-  });
+    judged.push({ ...wave, verdict });
+  }
+  return judged;
 }
 
 /**
@@ -60,11 +61,6 @@ export function knownDevices(
   for (const wave of passed.slice(-counted))
     for (const [key, bytes] of wave) known.set(key, (known.get(key) ?? 0n) + bytes);
   return known;
-}
-
-/** Held waves that standings look back on: older verdicts have expired. */
-export function countedWaves({ counted, keptWaves }: Rules): number {
-  return counted + keptWaves;
 }
 
 /** Waves, held or not, that are looked at: so many that the held ones among them are usually enough. */

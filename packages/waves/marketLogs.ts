@@ -18,14 +18,44 @@ const zeroAddress = `0x${"0".repeat(40)}`;
 
 /** The market before a block, from logs alone. */
 export function marketBefore(logs: readonly WaveLog[], block: bigint): MarketBefore {
-  const known = logs.filter((log) => log.block < block);
-  const nodes = nodesIn(known);
-  const measurers = measurersIn(known);
+  const market = followMarket();
+  for (const log of logs) if (log.block < block) market.take(log);
+  return market.now();
+}
+
+/** A market that is followed log by log, so that many blocks are looked at in one pass. */
+export type MarketFollower = {
+  /** Takes the next log of the chain. One that waves do not depend on changes nothing. */
+  take: (log: WaveLog) => void;
+  /** The market after the logs so far. Later logs do not change it. */
+  now: () => MarketBefore;
+};
+
+export function followMarket(): MarketFollower {
+  const nodes = new Map<number, NodeAccounts>();
+  const claims = new Map<number, WaveLog>();
+  const leases = new Map<string, number>();
+  const measurers = new Map<number, string>();
+  const admitted = new Set<number>();
+  const parts = [
+    (log: WaveLog) => takeNode(nodes, log),
+    (log: WaveLog) => takeClaim(claims, log),
+    (log: WaveLog) => takeLease(leases, log),
+    (log: WaveLog) => takeMeasurer({ accounts: measurers, admitted }, log),
+  ];
   return {
-    claims: claimsIn(known),
-    operators: operatorsOf(nodes),
-    leased: leasedIn(known),
-    measurers: candidatesOf(measurers, nodes),
+    take: (log) => {
+      for (const part of parts) part(log);
+    },
+    now: () => ({
+      claims: new Map(Array.from(claims, ([nodeId, { args }]) => [nodeId, args.devices as Hex[]])),
+      operators: operatorsOf(nodes),
+      leased: new Set(leases.values()),
+      measurers: candidatesOf(
+        [...admitted].map((measurerId) => ({ measurerId, account: measurers.get(measurerId) ?? "" })),
+        nodes,
+      ),
+    }),
   };
 }
 
@@ -52,33 +82,26 @@ export function candidatesOf(
   }));
 }
 
-function nodesIn(logs: readonly WaveLog[]): Map<number, NodeAccounts> {
-  const nodes = new Map<number, NodeAccounts>();
-  for (const { name, args } of logs) {
-    const nodeId = Number(args.nodeId);
-    if (name === "NodeRegistered") {
-      const wallet = args.isBound === true ? accountOf(args.wallet) : undefined;
-      nodes.set(nodeId, { keys: [String(args.key).toLowerCase()], wallet });
-    }
-    const node = nodes.get(nodeId);
-    if (name === "NodeKeySet") node?.keys.push(String(args.key).toLowerCase());
-    if (name === "NodeWalletSet" && node !== undefined) node.wallet = accountOf(args.wallet);
+function takeNode(nodes: Map<number, NodeAccounts>, { name, args }: WaveLog): void {
+  const nodeId = Number(args.nodeId);
+  if (name === "NodeRegistered") {
+    const wallet = args.isBound === true ? accountOf(args.wallet) : undefined;
+    nodes.set(nodeId, { keys: [String(args.key).toLowerCase()], wallet });
   }
-  return nodes;
+  const node = nodes.get(nodeId);
+  if (name === "NodeKeySet") node?.keys.push(String(args.key).toLowerCase());
+  if (name === "NodeWalletSet" && node !== undefined) node.wallet = accountOf(args.wallet);
 }
 
 /**
  * A node's claim is the one with the latest deadline: each contract accepts rising ones alone. Where two generations have one
  * deadline, the later block and then the words decide, as in packages/queries/claims.ts.
  */
-function claimsIn(logs: readonly WaveLog[]): Map<number, readonly Hex[]> {
-  const claims = logs.filter(({ name }) => name === "HardwareClaimed");
-  const newest = new Map<number, WaveLog>();
-  for (const claim of claims) {
-    const known = newest.get(Number(claim.args.nodeId));
-    if (known === undefined || isAfter(claim, known)) newest.set(Number(claim.args.nodeId), claim);
-  }
-  return new Map([...newest].map(([nodeId, { args }]) => [nodeId, args.devices as Hex[]]));
+function takeClaim(claims: Map<number, WaveLog>, log: WaveLog): void {
+  if (log.name !== "HardwareClaimed") return;
+  const nodeId = Number(log.args.nodeId);
+  const known = claims.get(nodeId);
+  if (known === undefined || isAfter(log, known)) claims.set(nodeId, log);
 }
 
 function isAfter(claim: WaveLog, known: WaveLog): boolean {
@@ -88,27 +111,21 @@ function isAfter(claim: WaveLog, known: WaveLog): boolean {
   return String(claim.args.devices) > String(known.args.devices);
 }
 
-function leasedIn(logs: readonly WaveLog[]): Set<number> {
-  const leases = new Map<string, number>();
-  for (const { name, args } of logs) {
-    const key = `${args.workspaceId}/${args.replica}/${args.lease}`;
-    if (name === "Assigned") leases.set(key, Number(args.nodeId));
-    if (name === "Released") leases.delete(key);
-  }
-  return new Set(leases.values());
+function takeLease(leases: Map<string, number>, { name, args }: WaveLog): void {
+  const key = `${args.workspaceId}/${args.replica}/${args.lease}`;
+  if (name === "Assigned") leases.set(key, Number(args.nodeId));
+  if (name === "Released") leases.delete(key);
 }
 
-function measurersIn(logs: readonly WaveLog[]): MeasurerAccount[] {
-  const accounts = new Map<number, string>();
-  const admitted = new Set<number>();
-  for (const { name, args } of logs) {
-    const measurerId = Number(args.measurerId);
-    if (name === "MeasurerRegistered")
-      accounts.set(measurerId, accountOf(args.wallet) ?? String(args.key).toLowerCase());
-    if (name === "MeasurerAdmissionSet" && args.admitted === true) admitted.add(measurerId);
-    if (name === "MeasurerAdmissionSet" && args.admitted === false) admitted.delete(measurerId);
-  }
-  return [...admitted].map((measurerId) => ({ measurerId, account: accounts.get(measurerId) ?? "" }));
+function takeMeasurer(
+  { accounts, admitted }: { accounts: Map<number, string>; admitted: Set<number> },
+  { name, args }: WaveLog,
+): void {
+  const measurerId = Number(args.measurerId);
+  if (name === "MeasurerRegistered")
+    accounts.set(measurerId, accountOf(args.wallet) ?? String(args.key).toLowerCase());
+  if (name === "MeasurerAdmissionSet" && args.admitted === true) admitted.add(measurerId);
+  if (name === "MeasurerAdmissionSet" && args.admitted === false) admitted.delete(measurerId);
 }
 
 function accountOf(account: unknown): string | undefined {

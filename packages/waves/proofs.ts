@@ -10,10 +10,10 @@ export type ProvenDevice = {
   modelHash: Hex | undefined;
   /** As the node's key claims it. */
   claimed: Proven;
-  /** At most the claim; nothing where it passed too few waves, or failed the last one. */
+  /** At most the claim; nothing where it passed too few waves, or failed the last one without an excuse. */
   proven: Proven;
-  /** It passed the last wave. A device that did not, since a tenant had it or measurers disagree, earns no share. */
-  answered: boolean;
+  /** It shares the emission: it passed the last wave, or is excused. */
+  earns: boolean;
 };
 
 /**
@@ -38,7 +38,7 @@ export function proofsOf(waves: readonly WaveOutcome[]): Proofs {
       modelHash: hardware.kind === "gpu" ? hardware.modelHash : undefined,
       claimed: claimed.figures,
       proven: standing.proven,
-      answered: standing.answered,
+      earns: standing.earns,
     });
   }
   const { passes } = waves.at(-1)?.rules ?? defaultRules;

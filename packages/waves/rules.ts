@@ -49,3 +49,8 @@ export function rulesFor(measurers: number, rules = defaultRules): Rules {
   const quorum = Math.max(1, Math.min(rules.quorum, measurers));
   return { ...rules, drawn: measurers, quorum, spare: measurers > 2 ? rules.spare : 0 };
 }
+
+/** Held waves that standings look back on: older verdicts have expired. */
+export function countedWaves({ counted, keptWaves }: Rules): number {
+  return counted + keptWaves;
+}

@@ -1,9 +1,9 @@
 import type { Hex } from "viem";
 import { type ClaimedDevice, decodeDevice } from "./claims.ts";
-import { type Candidate, drawMeasurers, mayPost } from "./draw.ts";
+import { type Candidate, drawMeasurers, generationOf, mayPost } from "./draw.ts";
 import type { PostedRoot } from "./evidence.ts";
 import { decodeExceptions } from "./exceptions.ts";
-import { type MarketBefore, marketBefore } from "./marketLogs.ts";
+import { followMarket, type MarketBefore, marketBefore } from "./marketLogs.ts";
 import { defaultRules, type Rules, rulesFor, unpackRules } from "./rules.ts";
 import { blocksOf, stages, type WaveBlocks, type WaveTerms } from "./schedule.ts";
 import type { Challenged, Statement, WaveLog } from "./types.ts";
@@ -70,6 +70,33 @@ export function waveOf(logs: readonly WaveLog[], waveId: number, terms: WaveTerm
   });
 }
 
+/** Every wave that was opened, in one pass over the logs for each generation: a year has thousands of waves. */
+export function* eachWave(logs: readonly WaveLog[], terms: WaveTerms): Generator<Wave> {
+  const byWave = Map.groupBy(logs, ({ args }) =>
+    args.waveId === undefined ? undefined : Number(args.waveId),
+  );
+  const others = (byWave.get(undefined) ?? []).toSorted((a, b) => Number(a.block - b.block));
+  // A generation's waves begin in their order; those of two generations may begin in any.
+  for (const waveIds of Map.groupBy(wavesIn(logs), generationOf).values()) {
+    const market = followMarket();
+    let rules = defaultRules;
+    let next = 0;
+    for (const waveId of waveIds) {
+      const own = byWave.get(waveId) ?? [];
+      const opened = own.find(({ name }) => name === "WaveOpened");
+      if (opened === undefined) continue;
+      const fillBlock = Number(opened.args.fillBlock);
+      for (let log = others[next]; log !== undefined && log.block < BigInt(fillBlock); log = others[next]) {
+        market.take(log);
+        if (log.name === "WaveRulesSet") rules = rulesOf(log);
+        next += 1;
+      }
+      const fillHash = opened.args.fillHash as Hex;
+      yield assembleWave({ waveId, fillBlock, fillHash, own, market: market.now(), rules, terms });
+    }
+  }
+}
+
 /** What a wave consists of, wherever it was read from. */
 export type WaveParts = {
   waveId: number;
@@ -117,7 +144,11 @@ function challengedOf({ claims, operators, leased }: MarketBefore): ChallengedDe
 
 function rulesBefore(logs: readonly WaveLog[], block: bigint): Rules {
   const set = logs.findLast((log) => log.name === "WaveRulesSet" && log.block < block);
-  return set === undefined ? defaultRules : unpackRules(set.args.rules as Parameters<typeof unpackRules>[0]);
+  return set === undefined ? defaultRules : rulesOf(set);
+}
+
+function rulesOf({ args }: WaveLog): Rules {
+  return unpackRules(args.rules as Parameters<typeof unpackRules>[0]);
 }
 
 function seedsOf(own: readonly WaveLog[]): Wave["seeds"] {

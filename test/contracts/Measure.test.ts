@@ -87,6 +87,25 @@ describe("Measure: rounds", () => {
     expect(median).to.deep.equal({ ...result, downMbps: 500, portsReachable: 3 });
   });
 
+  it("publishes nothing where results differ about the ports, and what all but one say", async () => {
+    const market = await loadMeasure("three");
+    const ports = { ...result, portsReachable: 0 };
+    for (const [unreached, published] of [
+      [1, 3],
+      [2, undefined],
+      [3, 0],
+    ] as const) {
+      const { round, drawn } = await roundOfMany(market, 4);
+      await market.time.increaseTo(round.opensAt);
+      for (const [place, draw] of drawn.entries())
+        await reveal(market, `m${draw.measurerId}`, round, draw, place < unreached ? { result: ports } : {});
+      await market.time.increaseTo(round.closesAt + 1);
+      const receipt = await finalize(market, round.roundId);
+      const [log] = parseEventLogs({ abi: measureAbi, eventName: "MeasureFinalized", logs: receipt.logs });
+      expect(log?.args.median.portsReachable).to.equal(published);
+    }
+  });
+
   it("stores every bit of each field, and none of its neighbours", async () => {
     const market = await loadMeasure();
     await addMeasurer(market, "m");
@@ -154,17 +173,17 @@ describe("Measure: rounds", () => {
 });
 
 describe("Measure: absence", () => {
-  it("found by more than half clears the slots in the window", async () => {
+  it("found by all but one, with a quorum, clears the slots in the window", async () => {
     const market = await loadMeasure("three");
-    const { round, drawn } = await roundOfMany(market, 3);
+    const { round, drawn } = await roundOfMany(market, 4);
     const { roundId, opensAt, closesAt } = round;
     await market.time.increaseTo(opensAt);
-    const [one, two, three] = drawn as [Drawn, Drawn, Drawn];
+    const [one, ...others] = drawn as [Drawn, Drawn, Drawn, Drawn];
     const early = await reveal(market, `m${one.measurerId}`, round, one, { result: absent });
     expectRefused(early, "MeasureRoundNotOpen", { from: closesAt - 75 });
     await reveal(market, `m${one.measurerId}`, round, one);
     await market.time.increaseTo(closesAt - 75);
-    for (const draw of [two, three]) {
+    for (const draw of others) {
       const receipt = await reveal(market, `m${draw.measurerId}`, round, draw, { result: absent });
       expect(refusalsOf(receipt)).to.deep.equal([]);
     }
@@ -183,20 +202,28 @@ describe("Measure: absence", () => {
     expect((await market.measure.read.latestOf([1]))[0]).to.deep.equal(absent);
   });
 
-  it("found by half or fewer does not count", async () => {
-    const market = await loadMeasure("three");
-    const { round, drawn } = await roundOfMany(market, 4);
-    await market.time.increaseTo(round.closesAt - 75);
-    for (const [place, draw] of drawn.entries()) {
-      await reveal(market, `m${draw.measurerId}`, round, draw, place < 2 ? { result: absent } : {});
-    }
-    await market.time.increaseTo(round.closesAt + 1);
-    const receipt = await finalize(market, round.roundId);
-    expect(
-      parseEventLogs({ abi: computeNodeAbi, eventName: "PresenceChallenged", logs: receipt.logs }),
-    ).to.deep.equal([]);
-    expect((await market.measure.read.latestOf([1]))[0].absent).to.equal(false);
-  });
+  for (const [results, absentees] of [
+    [3, 2],
+    [4, 2],
+    [5, 3],
+  ] as const) {
+    it(`found by ${absentees} of ${results} is no verdict, and neither is presence`, async () => {
+      const market = await loadMeasure("three");
+      const { round, drawn } = await roundOfMany(market, results);
+      await market.time.increaseTo(round.closesAt - 75);
+      for (const [place, draw] of drawn.entries()) {
+        await reveal(market, `m${draw.measurerId}`, round, draw, place < absentees ? { result: absent } : {});
+      }
+      await market.time.increaseTo(round.closesAt + 1);
+      const receipt = await finalize(market, round.roundId);
+      const failed = parseEventLogs({ abi: measureAbi, eventName: "MeasureFailed", logs: receipt.logs });
+      expect(failed.map(({ args }) => args.submissions)).to.deep.equal([results]);
+      expect(
+        parseEventLogs({ abi: computeNodeAbi, eventName: "PresenceChallenged", logs: receipt.logs }),
+      ).to.deep.equal([]);
+      expect((await market.measure.read.latestOf([1]))[1]).to.equal(0);
+    });
+  }
 
   it("has no measured values", async () => {
     const market = await loadMeasure();

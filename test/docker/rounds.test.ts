@@ -61,14 +61,15 @@ describe("measurement rounds on a real engine", function () {
   const order = async (closesIn: number, change: object = {}) => {
     const closesAt = Math.floor(Date.now() / 1000) + closesIn;
     const port = await getPort({ port: [42_800, 42_801, 42_802] });
-    putProbe(journal, { roundId: 1n, port, token, image, closesAt, ...change });
-    return port;
+    const other = await getPort({ port: [42_810, 42_811, 42_812] });
+    putProbe(journal, { roundId: 1n, port, ports: [port, other], token, image, closesAt, ...change });
+    return { port, other };
   };
   const containers = () =>
     docker.listContainers({ all: true, filters: { label: [`ngpu.market=${engine.market}`] } });
 
-  it("run a measurable probe at the port that match chose, and remove it at the end", async () => {
-    const port = await order(60);
+  it("run a measurable probe at the ports that match chose, and remove it at the end", async () => {
+    const { port, other } = await order(60);
     const round = begin();
     await eventually(
       "the probe",
@@ -79,17 +80,18 @@ describe("measurement rounds on a real engine", function () {
       30_000,
     );
     expect(sent[0]).to.deep.equal({ type: "probeReady", roundId: 1n, port });
-    const url = `http://127.0.0.1:${port}`;
     const limits = { milliseconds: 200, bytes: 8 << 20, diskMib: 4 };
-    const result = await measureProbe({
-      privateAddresses: true,
-      url,
-      token,
-      limits,
-      signal: AbortSignal.timeout(20_000),
-    });
-    expect(result.portsReachable).to.equal(1);
-    expect(result.diskWriteMibps).to.be.greaterThan(0);
+    for (const each of [port, other]) {
+      const result = await measureProbe({
+        privateAddresses: true,
+        url: `http://127.0.0.1:${each}`,
+        token,
+        limits,
+        signal: AbortSignal.timeout(20_000),
+      });
+      expect(result.portsReachable).to.equal(1);
+      expect(result.diskWriteMibps).to.be.greaterThan(0);
+    }
     journal.prepare("update probe set closes_at = 1").run();
     await round();
     expect(await containers()).to.deep.equal([]);

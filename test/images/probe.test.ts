@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import type { Server } from "node:http";
+import { Agent, type IncomingMessage, request, type Server } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,6 +62,34 @@ describe("probe", function () {
     const nonce = randomBytes(16).toString("hex");
     const answer = await (await call(`/challenge?nonce=${nonce}`)).json();
     expect(answer).to.deep.equal({ nonce, hmac: createHmac("sha256", secret).update(nonce).digest("hex") });
+  });
+
+  it("binds the next answer of a connection to its challenge, and no other", async () => {
+    const nonce = randomBytes(16).toString("hex");
+    const key = createHmac("sha256", secret).update(`connection ${nonce}`).digest();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (method: string, path: string, body = "") => {
+      const outgoing = request(`${url}${path}`, {
+        agent,
+        method,
+        headers: { authorization: `Bearer ${token}` },
+      });
+      outgoing.end(body);
+      const [response] = (await once(outgoing, "response")) as [IncomingMessage];
+      const text = Buffer.concat(await response.toArray());
+      return { code: response.headers["x-probe-code"], text };
+    };
+    await ask("GET", `/challenge?nonce=${nonce}`);
+    const bound = await ask("POST", "/upload", "bytes");
+    expect(bound.code).to.equal(createHmac("sha256", key).update(`answer ${bound.text}`).digest("hex"));
+    expect((await ask("POST", "/upload", "bytes")).code).to.equal(undefined);
+
+    await ask("GET", `/challenge?nonce=${nonce}`);
+    const seed = createHmac("sha256", key).update("download").digest();
+    expect((await ask("GET", "/download?bytes=300001")).text.equals(pseudoRandom(seed)(300_001))).to.equal(
+      true,
+    );
+    agent.destroy();
   });
 
   it("keys challenges with the token if no secret is set", () => {

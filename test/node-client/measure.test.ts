@@ -1,7 +1,8 @@
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, request as forward, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { implausiblePart, measurementBounds } from "@ngpu/protocol/measurementBounds";
@@ -9,9 +10,17 @@ import { expect } from "chai";
 import { probeHandler } from "../../images/probe/app.ts";
 import { probeConfig } from "../../images/probe/env.ts";
 import { measureProbe } from "../../node-client/measure/measure.ts";
+import { callerToken } from "../../node-client/probeToken.ts";
 
 const token = "a-token-that-match-gave";
 const limits = { milliseconds: 300, bytes: 32 << 20, diskMib: 4 };
+
+/** The environment that a node gives to the probe of a round. */
+const probeEnv = (dir: string) => ({
+  PROBE_TOKEN: callerToken(token),
+  PROBE_SECRET: token,
+  PROBE_DATA_DIR: dir,
+});
 
 /** The error of a measurement that fails. */
 const failureOf = (of: { url: string; token: string }) =>
@@ -29,7 +38,7 @@ describe("a measurement", () => {
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), "ngpu-probe-"));
-    server = createServer(probeHandler(probeConfig({ PROBE_TOKEN: token, PROBE_DATA_DIR: dir })));
+    server = createServer(probeHandler(probeConfig(probeEnv(dir))));
     await once(server.listen(0, "127.0.0.1"), "listening");
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
@@ -75,12 +84,27 @@ describe("a measurement", () => {
     other.close();
   });
 
-  /** Measures through a server that answers a path with `lie`, and is the real probe for all others. */
-  const measuredWith = async (path: string, lie: RequestListener, at = limits) => {
-    const honest = probeHandler(probeConfig({ PROBE_TOKEN: token, PROBE_DATA_DIR: dir }));
-    const liar = createServer((request, response) =>
-      request.url?.startsWith(path) === true ? lie(request, response) : honest(request, response),
-    );
+  /**
+   * Measures through a server that answers a path with `lie`, and is the real probe for all others. It has the round's secret,
+   * as a node that lies does: `x-probe-code` of what it ends its answer with is right, unless it is `another` server.
+   */
+  const measuredWith = async (path: string, lie: RequestListener, isAnother = false, at = limits) => {
+    const honest = probeHandler(probeConfig(probeEnv(dir)));
+    const nonces = new WeakMap<object, string>();
+    const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
+    const liar = createServer((request, response) => {
+      const asked = new URL(request.url ?? "/", "http://probe");
+      if (asked.pathname === "/challenge") nonces.set(request.socket, asked.searchParams.get("nonce") ?? "");
+      if (!asked.pathname.startsWith(path)) return honest(request, response);
+      const key = hmac(token, `connection ${nonces.get(request.socket)}`);
+      const end = response.end.bind(response) as (body?: unknown) => typeof response;
+      response.end = ((body: unknown) => {
+        if (!isAnother && typeof body === "string")
+          response.setHeader("x-probe-code", hmac(key, `answer ${body}`).toString("hex"));
+        return end(body);
+      }) as typeof response.end;
+      lie(request, response);
+    });
     await once(liar.listen(0, "127.0.0.1"), "listening");
     const own = `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
     const options = {
@@ -107,9 +131,60 @@ describe("a measurement", () => {
     expect(await measuredWith("/upload", early)).to.have.property("code", "probe_failed");
   });
 
-  it("does not take a short burst for a rate", async () => {
-    const burst: RequestListener = (_request, response) => response.end(Buffer.alloc(64));
-    expect(await measuredWith("/download", burst)).to.have.property("code", "probe_failed");
+  it("does not take a short burst for a rate, nor bytes that anyone could send", async () => {
+    const none: RequestListener = (_request, response) => response.end();
+    expect(await measuredWith("/download", none)).to.have.property("code", "probe_failed");
+    const any: RequestListener = (_request, response) => response.end(Buffer.alloc(limits.bytes));
+    expect(await measuredWith("/download", any)).to.have.property("code", "probe_mismatch");
+  });
+
+  it("never sends the round's secret, and believes no answer of a server that has only what it was sent", async () => {
+    const seen: string[] = [];
+    const target = new URL(url);
+    const listening = createTcpServer((socket) => {
+      const onward = connect(Number(target.port), target.hostname);
+      socket.on("data", (bytes) => seen.push(bytes.toString("latin1")));
+      socket.on("error", () => onward.destroy()).on("close", () => onward.destroy());
+      onward.on("error", () => socket.destroy());
+      socket.pipe(onward).pipe(socket);
+    });
+    await once(listening.listen(0, "127.0.0.1"), "listening");
+    const at = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+    const signal = AbortSignal.timeout(20_000);
+    const through = await measureProbe({ privateAddresses: true, url: at, token, limits, signal });
+    listening.close();
+    // A relay that passes everything on is the way to the node's own probe.
+    expect(through.portsReachable).to.equal(1);
+    expect(seen.join("")).to.include(`Bearer ${callerToken(token)}`);
+    expect(seen.join("")).to.not.include(token);
+
+    for (const [path, answer] of [
+      ["/disk", { freeBytes: 2 ** 40, writeMibps: 1 }],
+      ["/challenge", { hmac: createHmac("sha256", callerToken(token)).update("nonce").digest("hex") }],
+    ] as const)
+      expect(await measuredWith(path, json(answer), true), path).to.have.property("code", "probe_mismatch");
+  });
+
+  it("takes no answer that came over another connection than its challenge", async () => {
+    const target = new URL(url);
+    // It has every challenge answered by the probe, and what follows over connections of its own.
+    const split: RequestListener = (request, response) => {
+      const headers = request.headers;
+      const options = {
+        host: target.hostname,
+        port: target.port,
+        method: request.method,
+        path: request.url,
+        headers,
+      };
+      const onward = forward(options, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      onward.on("error", () => response.destroy());
+      request.pipe(onward);
+    };
+    expect(await measuredWith("/disk", split, true)).to.have.property("code", "probe_mismatch");
   });
 
   it("bounds what the node says of its disk by the time of the request, and by the highest value", async () => {

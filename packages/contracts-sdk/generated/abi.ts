@@ -8571,6 +8571,30 @@ export const measureAbi = [
     "type": "function"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint32",
+        "name": "measurerId",
+        "type": "uint32"
+      }
+    ],
+    "name": "signerOf",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "key",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "isAdmitted",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
     "inputs": [],
     "name": "ttlSeconds",
     "outputs": [

@@ -5,6 +5,8 @@ export type Conditions = {
   measurers: number;
   /** Share of the measurers that leave out every answer they can. */
   omitting: number;
+  /** Share of all measurers that do so: who of them is drawn changes with each wave. */
+  colluding: number;
   /** Share of the measurers that commit to results and reveal none. */
   withholding: number;
   /** Share of the honest measurers that post nothing in a wave. */
@@ -25,6 +27,7 @@ export type Conditions = {
 export const ordinary: Conditions = {
   measurers: 7,
   omitting: 0,
+  colluding: 0,
   withholding: 0,
   measurerDown: 0.02,
   seedDelay: { median: 0.5, spread: 0.5 },
@@ -40,20 +43,23 @@ export function seedDelayOf({ seedDelay, loss, retry }: Conditions, random: Rand
   return random.logNormal(seedDelay.median, seedDelay.spread) + losses(loss, retry, random);
 }
 
+/** Which of the drawn measurers leave out every answer. */
+export function omittersOf({ measurers, omitting, colluding }: Conditions, random: Random): boolean[] {
+  return Array.from(
+    { length: measurers },
+    (_, measurer) => measurer < Math.round(measurers * omitting) || random.chance(colluding),
+  );
+}
+
 /** Which measurers have both messages of a node in their batches, sent so long before they close them. */
 export function sentTo(
   conditions: Conditions,
-  secondsLeft: number,
-  isOut: boolean,
+  { secondsLeft, isOut, omits }: { secondsLeft: number; isOut: boolean; omits: readonly boolean[] },
   random: Random,
 ): { chase: boolean[]; answers: boolean[] } {
-  const { measurers, omitting, disconnected } = conditions;
-  const isGone = isOut || random.chance(disconnected);
+  const isGone = isOut || random.chance(conditions.disconnected);
   const stage = () =>
-    Array.from({ length: measurers }, (_, measurer) => {
-      const arrives = answerDelayOf(conditions, random) <= secondsLeft;
-      return arrives && !isGone && measurer >= Math.round(measurers * omitting);
-    });
+    omits.map((isOmitted) => answerDelayOf(conditions, random) <= secondsLeft && !isGone && !isOmitted);
   return { chase: stage(), answers: stage() };
 }
 

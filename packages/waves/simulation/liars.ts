@@ -63,6 +63,28 @@ export function sharersBox(
   };
 }
 
+/**
+ * Names on boxes of which all but one are there in each wave, so that each is absent as rarely as an excuse allows; of one box,
+ * each name has it for so many waves.
+ */
+export function absenteesBox(
+  firstId: number,
+  { device, cards, waves }: { device: Device; cards: number; waves: number },
+): Box {
+  const claim = claimOf(device, device.memoryBytes, { bandwidth: 0.5, arithmetic: 0.25 });
+  const names = cards + 1;
+  const isPresent = (place: number, wave: number) =>
+    cards === 1 ? Math.floor(wave / waves) % 2 === place : wave % names !== place;
+  return {
+    kind:
+      cards === 1 ? `2 names that have a box for ${waves} waves each` : `${names} names on ${cards} boxes`,
+    nodes: Array.from({ length: names }, (_, place) => ({ nodeId: firstId + place, claims: [claim] })),
+    memoryBytes: device.memoryBytes * cards,
+    plan: (wave) =>
+      Array.from({ length: names }, (_, place) => [isPresent(place, wave) ? wholeEffort(claim) : nothing]),
+  };
+}
+
 /** One name that claims a multiple of its memory and makes up the rest as it is read, or has it on a disk. */
 export function overclaimBox(
   nodeId: number,
@@ -101,7 +123,7 @@ export function selfLeasedBox(
   const claim = claimOf(device, device.memoryBytes, { bandwidth: 0.5, arithmetic: 0.25 });
   const turnOf = (wave: number) => Math.floor(wave / waves) % names;
   return {
-    kind: `${names} names that rent themselves in turn`,
+    kind: `${names} names that rent themselves for ${waves} waves in turn`,
     nodes: Array.from({ length: names }, (_, place) => ({ nodeId: firstId + place, claims: [claim] })),
     memoryBytes: device.memoryBytes,
     plan: (wave) =>

@@ -1,7 +1,7 @@
-import { defaultRules } from "../rules.ts";
+import { countedWaves, defaultRules } from "../rules.ts";
 import { type Conditions, ordinary } from "./conditions.ts";
 import { drawFleet } from "./fleet.ts";
-import { lenderBox, overclaimBox, selfLeasedBox, sharersBox, silentBox } from "./liars.ts";
+import { absenteesBox, lenderBox, overclaimBox, selfLeasedBox, sharersBox, silentBox } from "./liars.ts";
 import { type Box, honestBox, terms } from "./market.ts";
 import { createRandom } from "./random.ts";
 import { runWaves, type Tally } from "./run.ts";
@@ -17,7 +17,7 @@ export type SimulationOptions = {
   workBlocks?: number;
 };
 
-export type KindReport = Tally & { kind: string; per10000: number };
+export type KindReport = Tally & { kind: string; per10000: number; meanShare: number };
 export type SweepReport = { condition: string; held: number; per10000: number };
 
 export type SimulationReport = SimulationOptions & {
@@ -77,6 +77,10 @@ function liarsFrom(firstId: number): Box[] {
     overclaimBox(take(1), { device, size: 2, diskReads: 1_000_000 }),
     lenderBox(take(1), device),
     selfLeasedBox(take(2), device, { names: 2, waves: defaultRules.passes }),
+    selfLeasedBox(take(2), device, { names: 2, waves: defaultRules.keptWaves }),
+    absenteesBox(take(2), { device, cards: 1, waves: countedWaves(defaultRules) }),
+    absenteesBox(take(3), { device, cards: 2, waves: 1 }),
+    absenteesBox(take(53), { device, cards: countedWaves(defaultRules) - 1, waves: 1 }),
   ]);
 }
 
@@ -99,6 +103,7 @@ function sweepsOf(honest: readonly Box[], setting: Setting, waves: number): Swee
     sweep("20% of packets lost", { loss: 0.2 }),
     sweep("2 of 7 measurers omit every answer", { omitting: 2 / 7 }),
     sweep("5 of 7 measurers omit every answer", { omitting: 5 / 7 }),
+    sweep("30% of all measurers omit every answer", { colluding: 0.3 }),
     sweep("other work takes up to 30% of a box", {}, [], 0.3),
     sweep("other work takes up to 60% of a box", {}, [], 0.6),
     sweep("25% of the names never answer", {}, silentNames(0.25)),
@@ -111,7 +116,7 @@ function sweepsOf(honest: readonly Box[], setting: Setting, waves: number): Swee
 const silent = "never answers";
 
 function reportOf(kind: string, tally: Tally): KindReport {
-  return { kind, ...tally, per10000: per10000Of([tally]) };
+  return { kind, ...tally, per10000: per10000Of([tally]), meanShare: tally.shares / tally.boxWaves };
 }
 
 function per10000Of(tallies: readonly Tally[]): number {

@@ -1,8 +1,9 @@
 import { knownDevices } from "../history.ts";
+import { countedWaves } from "../rules.ts";
 import { standingOf } from "../standing.ts";
 import { type DeviceVerdict, keyOf } from "../types.ts";
 import { passedBytes } from "../verdict.ts";
-import { type Load, nextLoad, ordinaryLoad } from "./conditions.ts";
+import { type Load, nextLoad, ordinary, ordinaryLoad } from "./conditions.ts";
 import type { Box } from "./market.ts";
 import { type Setting, simulateWave } from "./wave.ts";
 
@@ -16,13 +17,19 @@ export type Tally = {
   mostPaid: number;
   /** Most memory of one box that was paid at once, as a multiple of what it has. */
   mostShare: number;
+  /** The sum of the boxes' shares over `boxWaves` waves of one box. */
+  shares: number;
+  boxWaves: number;
 };
 
 export type Outcome = { held: number; notHeld: number; kinds: Map<string, Tally> };
 
 type State = { box: Box; load: number; history: Map<string, DeviceVerdict[]> };
 
-/** Runs waves over boxes. The first waves count for nothing, since no node has its history yet. */
+/**
+ * Runs waves over boxes. The first waves are under ordinary conditions and count for nothing, since no node has its history
+ * yet.
+ */
 export function runWaves(
   boxes: readonly Box[],
   setting: Setting,
@@ -32,12 +39,15 @@ export function runWaves(
   const states = boxes.map((box): State => ({ box, load: 0, history: new Map() }));
   const passed: Map<string, bigint>[] = [];
   const outcome: Outcome = { held: 0, notHeld: 0, kinds: new Map() };
-  for (let wave = 0; wave < waves + rules.counted; wave++) {
-    for (const state of states) state.load = nextLoad(load, state.load, random);
-    const verdict = simulateWave(wave, states, { ...setting, known: knownDevices(passed, rules) });
+  for (let wave = -countedWaves(rules); wave < waves; wave++) {
+    const isFirst = wave < 0;
+    for (const state of states) state.load = nextLoad(isFirst ? ordinaryLoad : load, state.load, random);
+    const conditions = isFirst ? ordinary : setting.conditions;
+    const known = knownDevices(passed, rules);
+    const verdict = simulateWave(wave + countedWaves(rules), states, { ...setting, conditions, known });
     passed.push(passedBytes(verdict));
     if (verdict.held) remember(states, verdict.devices);
-    if (wave < rules.counted) continue;
+    if (isFirst) continue;
     outcome[verdict.held ? "held" : "notHeld"] += 1;
     for (const state of states) tally(state, outcome, setting);
   }
@@ -62,7 +72,7 @@ function remember(states: readonly State[], devices: readonly DeviceVerdict[]): 
 const kept = 64;
 
 function tally({ box, history }: State, outcome: Outcome, { rules }: Setting): void {
-  const own = outcome.kinds.get(box.kind) ?? { nodeWaves: 0, underProven: 0, mostPaid: 0, mostShare: 0 };
+  const own = outcome.kinds.get(box.kind) ?? none();
   outcome.kinds.set(box.kind, own);
   let paid = 0;
   let bytes = 0;
@@ -70,13 +80,19 @@ function tally({ box, history }: State, outcome: Outcome, { rules }: Setting): v
     const standings = claims.map(({ figures }, device) =>
       standingOf(history.get(keyOf({ nodeId, device })) ?? [], figures, rules),
     );
-    if (standings.every((standing) => standing.paid)) paid += 1;
-    for (const { proven } of standings) bytes += Number(proven.bytes);
+    if (standings.every(({ earns }) => earns)) paid += 1;
+    for (const { earns, proven } of standings) if (earns) bytes += Number(proven.bytes);
   }
   own.nodeWaves += box.nodes.length;
   own.underProven += box.nodes.length - paid;
   own.mostPaid = Math.max(own.mostPaid, paid);
   own.mostShare = Math.max(own.mostShare, bytes / box.memoryBytes);
+  own.shares += bytes / box.memoryBytes;
+  own.boxWaves += 1;
+}
+
+function none(): Tally {
+  return { nodeWaves: 0, underProven: 0, mostPaid: 0, mostShare: 0, shares: 0, boxWaves: 0 };
 }
 
 function keysOf({ nodes }: Box): string[] {

@@ -100,6 +100,45 @@ export function chanceOf(atLeast: number, drawn: number, colluding: number): num
   return chance;
 }
 
+/** A round of measurements as Measure judges it: who is drawn, and how many results a verdict needs. */
+export type RoundRules = {
+  draws: number;
+  quorum: number;
+  /** Share of all measurers that collude. */
+  colluding: number;
+  /** The keeper is one of them, and leaves out as many results of others as help. */
+  keeperDrops: boolean;
+};
+
+/** The chance that a round ends with what colluding measurers say, against all others. */
+export function falseRounds({ draws, quorum, colluding, keeperDrops }: RoundRules): number {
+  const isFalse = (liars: number) => {
+    const others = keeperDrops ? 0 : draws - liars;
+    return liars >= neededOf(liars + others, quorum);
+  };
+  return chancesOf(draws, colluding).reduce((sum, chance, liars) => sum + (isFalse(liars) ? chance : 0), 0);
+}
+
+/** The chance that they leave a round without a verdict, where all results are there. */
+export function voidRounds({ draws, quorum, colluding }: Omit<RoundRules, "keeperDrops">): number {
+  const needed = neededOf(draws, quorum);
+  const isVoid = (liars: number) => liars < needed && draws - liars < needed;
+  return chancesOf(draws, colluding).reduce((sum, chance, liars) => sum + (isVoid(liars) ? chance : 0), 0);
+}
+
+/** Results that must say the same, as contracts/measure/Results.sol has it. */
+function neededOf(results: number, quorum: number): number {
+  return Math.max(quorum, results < 3 ? results : results - 1);
+}
+
+/** The chance of each number of colluding measurers among those drawn. */
+function chancesOf(draws: number, colluding: number): number[] {
+  return Array.from(
+    { length: draws + 1 },
+    (_, liars) => choose(draws, liars) * colluding ** liars * (1 - colluding) ** (draws - liars),
+  );
+}
+
 function choose(of: number, count: number): number {
   let ways = 1;
   for (let item = 1; item <= count; item++) ways = (ways * (of - count + item)) / item;

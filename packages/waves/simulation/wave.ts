@@ -1,11 +1,11 @@
 import type { Proven } from "@ngpu/proof/proven";
 import type { Rules } from "../rules.ts";
 import type { WaveTerms } from "../schedule.ts";
-import { allShares, combine, isAtLeast, noShares, sharesOf } from "../shares.ts";
+import { allShares, isAtLeast, noShares, sharesOf } from "../shares.ts";
 import { type Challenged, keyOf, type Shares, type Statement, type WaveVerdict } from "../types.ts";
 import { waveVerdict } from "../verdict.ts";
 import { provenOf, readsOf } from "./chase.ts";
-import { type Conditions, seedDelayOf, sentTo } from "./conditions.ts";
+import { type Conditions, omittersOf, seedDelayOf, sentTo } from "./conditions.ts";
 import {
   type Box,
   closeSeconds,
@@ -30,13 +30,13 @@ export function simulateWave(
   const { conditions, rules, random } = setting;
   const challenged: Challenged[] = [];
   const exceptions = Array.from({ length: conditions.measurers }, () => new Map<string, Shares>());
-  const evidence = new Map<string, Shares>();
   const isOut = random.chance(conditions.outage);
+  const sending = { secondsLeft: guardSeconds - closeSeconds, isOut, omits: omittersOf(conditions, random) };
   for (const { box, load } of boxes) {
     const plan = box.plan(number);
     for (const [place, node] of box.nodes.entries()) {
       const leased = box.isLeased?.(node.nodeId, number) ?? false;
-      const received = sentTo(conditions, guardSeconds - closeSeconds, isOut, random);
+      const received = sentTo(conditions, sending, random);
       const delays = { chase: seedDelayOf(conditions, random), work: seedDelayOf(conditions, random) };
       for (const [device, claim] of node.claims.entries()) {
         const ref = { nodeId: node.nodeId, device };
@@ -48,12 +48,12 @@ export function simulateWave(
         });
         const effort = plan[place]?.[device];
         const shares = effort === undefined ? noShares : sharesIn(claim, effort, { load, delays }, setting);
-        record(keyOf(ref), shares, received, { exceptions, evidence, rules });
+        record(keyOf(ref), shares, received, exceptions);
       }
     }
   }
   const statements = statementsOf(exceptions, setting);
-  return waveVerdict({ challenged, statements, evidence, known: setting.known }, rules);
+  return waveVerdict({ challenged, statements, known: setting.known }, rules);
 }
 
 /** The shares of a claim that its device proves in the time that is left of each part. */
@@ -85,26 +85,17 @@ function sharesIn(
   return sharesOf(figures, proven);
 }
 
-/** What each measurer states of a device, and what evidence shows where they disagree. */
+/** What each measurer states of a device. Rewards know no more: evidence is not on the chain. */
 function record(
   key: string,
   shares: Shares,
   received: { chase: boolean[]; answers: boolean[] },
-  {
-    exceptions,
-    evidence,
-    rules,
-  }: { exceptions: Map<string, Shares>[]; evidence: Map<string, Shares>; rules: Rules },
+  exceptions: readonly Map<string, Shares>[],
 ): void {
-  const seen = exceptions.map((_, measurer) =>
-    received.chase[measurer] && received.answers[measurer] ? shares : noShares,
-  );
-  for (const [measurer, own] of seen.entries())
-    if (!isAtLeast(own, allShares)) exceptions[measurer]?.set(key, own);
-  // A measurer that states more than the others shows the answer, from any batches that hold it in time.
-  const agreed = combine(seen, (sorted) => sorted[rules.spare] ?? 0);
-  const isShown = received.chase.some(Boolean) && received.answers.some(Boolean);
-  if (isShown && seen.some((own) => !isAtLeast(agreed, own))) evidence.set(key, shares);
+  for (const [measurer, stated] of exceptions.entries()) {
+    const own = received.chase[measurer] && received.answers[measurer] ? shares : noShares;
+    if (!isAtLeast(own, allShares)) stated.set(key, own);
+  }
 }
 
 /** The statements of measurers that are there. One that omits states that nothing was proven, which is what it saw. */

@@ -50,7 +50,8 @@ type RoundEnd = { to: "done" | "failed"; failure?: string };
 /** How a round ended; undefined while it is in progress. */
 function outcomeOf(round: store.OpenRound, now: number): RoundEnd | undefined {
   if (round.on_chain === "finalized") return { to: "done" };
-  if (round.on_chain === "failed") return { to: "failed", failure: "too few results" };
+  if (round.on_chain === "failed")
+    return { to: "failed", failure: "too few results, or results that differ about the node" };
   if (round.known > 0 && round.waiting + round.assigned + round.submitted === 0) {
     return { to: "failed", failure: "no measurer submitted a result" };
   }

@@ -8,6 +8,7 @@ export type ProbeOrder = {
   round_id: bigint;
   node_id: number;
   port: number;
+  ports: number[];
   token: string;
   closes_at: number;
   /** The probe is no longer needed. */
@@ -20,7 +21,7 @@ export type ProbeOrder = {
  */
 export async function pendingProbeOrders(pool: Database): Promise<ProbeOrder[]> {
   const { rows } = await pool.query<ProbeOrder>(
-    `select m.round_id::numeric, d.node_id, d.port, d.token, m.closes_at::float8, d.status in ('done', 'failed') as over
+    `select m.round_id::numeric, d.node_id, d.port, d.ports, d.token, m.closes_at::float8, d.status in ('done', 'failed') as over
      from app.measure_round d join chain.measurement m using (draws)
      where d.status in ('requested', 'open', 'ready')
        or (d.status in ('done', 'failed') and d.updated_at > now() - interval '60 seconds')
@@ -39,7 +40,9 @@ export type MeasureOrder = {
   current_id: number;
   position: number;
   host: string;
+  /** The draw's own port, and those of all draws. */
   port: number;
+  ports: number[];
   salts: Hex[];
   token: string;
   closes_at: number;
@@ -51,7 +54,7 @@ export type MeasureOrder = {
 export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder[]> {
   const { rows } = await pool.query<MeasureOrder>(
     `select m.round_id::numeric, d.draws, d.node_id, one.measurer_id, ${currentMeasurerId("one")}::int as current_id,
-       one.position, d.host, d.port, d.salts, d.token,
+       one.position, d.host, d.ports[one.position + 1] as port, d.ports, d.salts, d.token,
        m.closes_at::float8, d.url
      from app.measure_draw one join app.measure_round d using (draws) join chain.measurement m using (draws)
      where one.status = 'assigned' and d.status in ('open', 'ready') order by m.round_id`,
@@ -60,14 +63,19 @@ export async function pendingMeasureOrders(pool: Database): Promise<MeasureOrder
 }
 
 /** The salt of a draw and its Merkle proof. */
-export function proofOf({ salts, port, position }: MeasureOrder) {
-  const proof = drawTreeOf(salts.map((salt) => ({ port, salt }))).proofOf(position);
+export function proofOf({ salts, ports, position }: Pick<MeasureOrder, "salts" | "ports" | "position">) {
+  const proof = drawTreeOf(salts.map((salt, at) => ({ port: ports[at] as number, salt }))).proofOf(position);
   return { salt: salts[position] as Hex, proof };
 }
 
 /** URL of a probe. */
 export function probeUrl(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** URL at which a measurer measures: that of its own port, at the address that the node reported as ready. */
+export function measuredUrl({ url, host, port }: Pick<MeasureOrder, "url" | "host" | "port">): string {
+  return probeUrl(url === null ? host : new URL(url).hostname.replace(/^\[|\]$/g, ""), port);
 }
 
 /** Records that the node's probe is ready. The round is ready once it is open. */

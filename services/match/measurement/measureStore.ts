@@ -63,10 +63,11 @@ export async function readMeasurers(pool: Database, live: boolean): Promise<Meas
 /** Stores rounds; call it before they are requested on the chain. */
 export async function putRounds(pool: Database, rounds: readonly NewRound[]): Promise<void> {
   await pool.query(
-    `insert into app.measure_round (draws, node_id, host, port, token, salts)
-     select draws, node_id, host, port, token, array(select jsonb_array_elements_text(salts))
-     from unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::jsonb[])
-       as round (draws, node_id, host, port, token, salts)
+    `insert into app.measure_round (draws, node_id, host, port, token, salts, ports)
+     select draws, node_id, host, port, token, array(select jsonb_array_elements_text(salts)),
+       array(select jsonb_array_elements_text(ports)::integer)
+     from unnest($1::text[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::jsonb[], $7::jsonb[])
+       as round (draws, node_id, host, port, token, salts, ports)
      on conflict do nothing`,
     [
       rounds.map((round) => round.draws),
@@ -75,6 +76,7 @@ export async function putRounds(pool: Database, rounds: readonly NewRound[]): Pr
       rounds.map((round) => round.port),
       rounds.map((round) => round.token),
       rounds.map((round) => JSON.stringify(round.salts)),
+      rounds.map((round) => JSON.stringify(round.ports)),
     ],
   );
 }
@@ -82,7 +84,7 @@ export async function putRounds(pool: Database, rounds: readonly NewRound[]): Pr
 /** Ports of rounds in progress: several nodes may share a machine. */
 export async function portsInUse(pool: Database): Promise<Set<number>> {
   const { rows } = await pool.query<{ port: number }>(
-    "select port from app.measure_round where status not in ('done', 'failed')",
+    "select unnest(ports) as port from app.measure_round where status not in ('done', 'failed')",
   );
   return new Set(rows.map((row) => row.port));
 }

@@ -30,27 +30,40 @@ export const randomSource: RandomSource = {
   bytes: (length) => bytesToHex(randomBytes(length)),
 };
 
-/** Prepares a round of a node: random salts, and a port that no other round uses if one is free. */
+/**
+ * Prepares a round of a node: random salts, and for each draw a random port of those that no other round uses. So each measurer
+ * samples another port, and a round ends only if nearly all of them are reached.
+ */
 export function prepareRound(
   node: { node_id: number; host: string },
   facts: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
   random: RandomSource,
 ): NewRound {
-  const span = facts.ports.last - facts.ports.first + 1;
-  let port = facts.ports.first + random.below(span);
-  for (let step = 0; step < span && facts.taken.has(port); step += 1) {
-    port = port === facts.ports.last ? facts.ports.first : port + 1;
-  }
+  const sampled = samplePorts(facts, random);
   const salts = Array.from({ length: drawLeaves }, () => random.bytes(32));
-  const { root } = drawTreeOf(salts.map((salt) => ({ port, salt })));
+  const ports = salts.map((_, position) => sampled[position % sampled.length] as number);
+  const { root } = drawTreeOf(salts.map((salt, position) => ({ port: ports[position] as number, salt })));
   return {
     draws: root,
     node_id: node.node_id,
     host: node.host,
-    port,
+    port: sampled[0] as number,
+    ports,
     token: random.bytes(24).slice(2),
     salts,
   };
+}
+
+/** At most a quarter of the free ports, so that other rounds on the same machine have some; at least one. */
+function samplePorts(
+  { ports: { first, last }, taken }: { ports: { first: number; last: number }; taken: ReadonlySet<number> },
+  random: RandomSource,
+): number[] {
+  const all = Array.from({ length: last - first + 1 }, (_, place) => first + place);
+  const free = all.filter((port) => !taken.has(port));
+  const from = free.length === 0 ? all : free;
+  const count = Math.max(1, Math.min(drawLeaves, Math.floor(free.length / 4)));
+  return Array.from({ length: count }, () => from.splice(random.below(from.length), 1)[0] as number);
 }
 
 /**

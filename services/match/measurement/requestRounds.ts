@@ -28,7 +28,7 @@ export async function requestRounds(
   const taken = await store.portsInUse(pool);
   const rounds = nodes.map((node) => {
     const round = prepareRound(node, { ports, taken }, randomSource);
-    taken.add(round.port);
+    for (const port of round.ports) taken.add(port);
     return round;
   });
   // Stored before they are sent: without its salts a round is useless.

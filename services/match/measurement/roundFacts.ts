@@ -5,7 +5,10 @@ export type NewRound = {
   draws: Hex;
   node_id: number;
   host: string;
+  /** The first of `ports`, at which the node reports its probe as ready. */
   port: number;
+  /** The port of each draw: distinct ones as far as there are enough. */
+  ports: number[];
   token: string;
   salts: Hex[];
 };

@@ -62,7 +62,7 @@ export async function claimingNodes(pool: Database, block: number): Promise<Clai
 /** Ports of measurements in progress, as `host:port`. */
 export async function takenPorts(pool: Database): Promise<Set<string>> {
   const { rows } = await pool.query<{ place: string }>(
-    "select host || ':' || port as place from app.measure_round where status not in ('done', 'failed')",
+    "select host || ':' || unnest(ports) as place from app.measure_round where status not in ('done', 'failed')",
   );
   return new Set(rows.map(({ place }) => place));
 }

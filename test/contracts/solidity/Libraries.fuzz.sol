@@ -140,6 +140,24 @@ contract LibrariesFuzz {
         require(same > 0 && below <= (length - 1) / 2 && above <= length / 2);
     }
 
+    /// @notice A round ends only with what enough results say, and then with no figure that one of them alone could set.
+    function test_roundsEndWithWhatEnoughResultsSay(uint8[8] memory kinds, uint8 count, uint8 more) external pure {
+        uint256 length = uint256(count) % 8 + 1;
+        uint256 needed = length / 2 + 1 + uint256(more) % (length - length / 2);
+        uint256[3] memory said;
+        uint184[] memory results = new uint184[](length);
+        for (uint256 i; i < length; ++i) {
+            uint256 kind = kinds[i] % 3;
+            ++said[kind];
+            results[i] = kind == 0 ? uint184(1) << 176 : uint184(i + 1) << 144 | uint184(kind - 1) << 64;
+        }
+        (bool isAgreed, uint184 verdict) = Measurements.agreed(results, needed);
+        require(isAgreed == (said[0] >= needed || said[1] >= needed || said[2] >= needed));
+        if (!isAgreed) return;
+        require(Measurements.isAbsent(verdict) == (said[0] >= needed));
+        require((uint16(verdict >> 64) != 0) == (said[2] >= needed));
+    }
+
     /// @notice Packed messages are hashed as they were signed, whatever the adjacent fields are.
     function test_packedReportsAreHashedAsSigned(
         LeaseRef calldata ref,

@@ -95,7 +95,7 @@ describe("what a node earns with", () => {
   });
 
   it("is nothing of a device that a tenant kept from its last wave, though its price is judged by it", () => {
-    const kept = provenCpu(8, { answered: false });
+    const kept = provenCpu(8, { earns: false });
     const { nodes, claimants: found } = claimants(history({ proof: kept }));
     expect(found).to.deep.equal([]);
     expect(nodes[0]).to.include({ counted: 10 });

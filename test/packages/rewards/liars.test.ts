@@ -106,7 +106,7 @@ describe("rewards of liars", () => {
   });
 
   it("pay nothing for a proof that is kept by a lease, so names that rent themselves in turn gain nothing", () => {
-    const kept = provenCpu(8, { answered: false });
+    const kept = provenCpu(8, { earns: false });
     const [proving, ...renting] = epochOf([[box, provenCpu(8)], ...Array(48).fill([box, kept])]);
     expect(sum(renting)).to.equal(0n);
     expect(proving !== undefined && proving > 0n).to.equal(true);

@@ -41,7 +41,7 @@ export function provenCpu(cores: number, changes: Partial<ProvenDevice> = {}): N
     modelHash: undefined,
     claimed: figures,
     proven: figures,
-    answered: true,
+    earns: true,
   } as const;
   return { judged: true, devices: [{ ...device, ...changes }] };
 }
@@ -60,7 +60,7 @@ export function provenGpus(name: string, count: number, share = 0.5): ProvenDevi
     modelHash: modelHashOf(name),
     claimed: proven,
     proven,
-    answered: true,
+    earns: true,
   } as const;
   return Array.from({ length: count }, () => device);
 }

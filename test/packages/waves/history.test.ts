@@ -2,7 +2,7 @@ import { encodeDevice, modelHashOf } from "@ngpu/waves/claims";
 import { generationIds } from "@ngpu/waves/draw";
 import type { Exception } from "@ngpu/waves/exceptions";
 import { historiesOf, judgedWaves } from "@ngpu/waves/history";
-import { waveOf, wavesIn } from "@ngpu/waves/waveLogs";
+import { eachWave, waveOf, wavesIn } from "@ngpu/waves/waveLogs";
 import { expect } from "chai";
 import type { Hex } from "viem";
 import { figures } from "./facts.ts";
@@ -23,6 +23,21 @@ const none = (ids: readonly number[]): Script["lists"] => Object.fromEntries(ids
 const seven = [1, 2, 3, 4, 5, 6, 7];
 const zero = `0x${"0".repeat(40)}`;
 const base = marketLogs({ nodes: 10, measurers: 7 });
+
+const setRules = {
+  rules: {
+    drawn: 5,
+    quorum: 3,
+    spare: 1,
+    leastMemory: 1,
+    leastBandwidth: 2,
+    leastArithmetic: 3,
+    counted: 4,
+    passes: 2,
+    lossPermille: 9,
+    keptWaves: 8,
+  },
+};
 
 /** So many waves, one after the other, each with its script. */
 function waves(scripts: readonly Script[], before = base) {
@@ -128,18 +143,7 @@ describe("a wave from logs", () => {
   });
 
   it("has the rules that were set before it", () => {
-    const rules = {
-      drawn: 5,
-      quorum: 3,
-      spare: 1,
-      leastMemory: 1,
-      leastBandwidth: 2,
-      leastArithmetic: 3,
-      counted: 4,
-      passes: 2,
-      lossPermille: 9,
-      keptWaves: 8,
-    };
+    const { rules } = setRules;
     const wave = waveOf(
       waves([{ lists: none(seven) }], [...base, logOf("WaveRulesSet", { rules }, 9)]),
       1,
@@ -224,6 +228,39 @@ describe("histories of devices", () => {
     const late = waveLogs(1, drawnFrom(200), pass);
     const next = waveLogs(generationIds + 1, drawnFrom(20), pass);
     expect(wavesIn([...base, ...next, ...late])).to.deep.equal([1, generationIds + 1]);
+  });
+
+  it("are the same from one pass over the logs as from all logs for each wave, in time that grows with the logs", () => {
+    const { rules } = setRules;
+    const logs = waves(Array.from({ length: 12 }, (_, wave) => (wave % 3 === 0 ? silent(1) : pass)));
+    const between = logs
+      .filter(({ name }) => name === "WaveOpened")
+      .map(({ args }) => Number(args.fillBlock));
+    const [first = 0, second = 0] = between.slice(4, 6);
+    const changes = [
+      claimLog(4, [encodeDevice(cpu), encodeDevice(cpu)], first - 1),
+      logOf("Assigned", { workspaceId: 1n, replica: 0, lease: 1, nodeId: 2 }, first),
+      logOf("MeasurerAdmissionSet", { measurerId: 3, admitted: false }, second - 1),
+      logOf("WaveRulesSet", { rules }, second),
+    ];
+    const all = [...logs, ...changes];
+    const each = [...eachWave(all, terms)];
+    expect(each).to.deep.equal(wavesIn(all).map((waveId) => waveOf(all, waveId, terms)));
+
+    let read = 0;
+    const counted = waves(Array(60).fill(pass)).map((log) => {
+      const { block, ...others } = log;
+      return {
+        ...others,
+        get block() {
+          read += 1;
+          return block;
+        },
+      };
+    });
+    expect([...eachWave(counted, terms)].length).to.equal(60);
+    // Twice the logs would read four times as often if each wave looked at all of them.
+    expect(read).to.be.lessThan(10 * counted.length);
   });
 
   it("judge no wave before its reveals have ended", () => {

@@ -1,7 +1,8 @@
 import { encodeDevice } from "@ngpu/waves/claims";
-import { countedWaves, type JudgedWave, judgedWaves, lookedAt } from "@ngpu/waves/history";
+import { type JudgedWave, judgedWaves, lookedAt } from "@ngpu/waves/history";
 import { proofsOf } from "@ngpu/waves/proofs";
 import { hardwareLimit } from "@ngpu/waves/provenHardware";
+import { countedWaves } from "@ngpu/waves/rules";
 import { nothing } from "@ngpu/waves/shares";
 import { expect } from "chai";
 import {
@@ -94,7 +95,7 @@ describe("what waves proved of a node", () => {
     expect(hardwareLimit(failed, 9, 1n, declared)?.cpuMilli).to.equal(0);
   });
 
-  it("is that of the cards that answered the last wave, for names that share cards in turn", () => {
+  it("is that of the cards that passed the last wave, for names that share cards in turn", () => {
     // Node 1 claims five devices on three cards, nodes 11 to 15 are five names on three boxes.
     const names = [11, 12, 13, 14, 15];
     const market = [
@@ -124,7 +125,7 @@ describe("what waves proved of a node", () => {
         const bytes = devices.reduce((sum, { proven }) => sum + proven.bytes, 0n);
         expect(bytes <= 3n * cpu.figures.bytes, `after ${waves} waves`).to.equal(true);
       }
-      const counted = proofs.devicesOf(1).filter(({ answered, proven }) => answered && proven.bytes > 0n);
+      const counted = proofs.devicesOf(1).filter(({ earns, proven }) => earns && proven.bytes > 0n);
       expect(counted.length).to.be.at.most(3);
       if (waves > 5) expect(counted.length).to.equal(3);
     }
@@ -136,8 +137,8 @@ describe("what waves proved of a node", () => {
     };
     const market = marketLogs({ nodes: 10, measurers: 7 });
     const proofs = proofsOf(judgedWaves(logsOf([pass, pass, pass, dead], market), terms, 100_000n));
-    expect(proofs.devicesOf(2)[0]).to.deep.include({ answered: false, proven: nothing });
-    expect(proofs.devicesOf(3)[0]).to.include({ answered: true });
+    expect(proofs.devicesOf(2)[0]).to.deep.include({ earns: false, proven: nothing });
+    expect(proofs.devicesOf(3)[0]).to.include({ earns: true });
   });
 
   it("is nothing of a device that had no claim in the last held wave", () => {

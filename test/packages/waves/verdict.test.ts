@@ -177,7 +177,7 @@ describe("what counts of a device after waves", () => {
     const undecided = { ...kept, outcome: "undecided" } as const;
     const afterProof = (...waves: (typeof kept | typeof undecided)[]) =>
       standingOf([passed, passed, passed, ...waves], figures, rules);
-    expect(afterProof(...Array(rules.counted).fill(undecided))).to.include({ paid: true, answered: false });
+    expect(afterProof(...Array(rules.counted).fill(undecided))).to.include({ paid: true, earns: false });
     expect(afterProof(...Array(rules.counted + 1).fill(undecided)).paid).to.equal(false);
     expect(
       afterProof(

@@ -1,6 +1,6 @@
 import { drawTreeOf } from "@ngpu/protocol/drawTree";
 import { expect } from "chai";
-import { pad, toHex } from "viem";
+import { encodeAbiParameters, type Hex, keccak256, pad, toHex } from "viem";
 import {
   checkDraws,
   needsRound,
@@ -8,6 +8,7 @@ import {
   type RandomSource,
   randomSource,
 } from "../../../services/match/measurement/measurementDraw.ts";
+import { measuredUrl, proofOf } from "../../../services/match/measurement/measureOrders.ts";
 import type { MeasurableNode } from "../../../services/match/measurement/roundFacts.ts";
 
 const node = (given: Partial<MeasurableNode> = {}): MeasurableNode => ({
@@ -30,6 +31,15 @@ const measurers = [
   { measurer_id: 4, owner: "0xother" },
   { measurer_id: 5, owner: "0xthird" },
 ];
+
+/** The root to which a proof leads, as the contract computes it. */
+function rootOf({ port, salt }: { port: number; salt: Hex }, position: number, proof: readonly Hex[]): Hex {
+  const leaf = keccak256(encodeAbiParameters([{ type: "uint16" }, { type: "bytes32" }], [port, salt]));
+  return proof.reduce((node, sibling, level) => {
+    const [left, right] = (position >> level) % 2 === 0 ? [node, sibling] : [sibling, node];
+    return keccak256(encodeAbiParameters([{ type: "bytes32" }, { type: "bytes32" }], [left, right]));
+  }, leaf);
+}
 
 const first: RandomSource = { below: () => 0, bytes: (length) => pad("0x01", { size: length }) };
 
@@ -58,9 +68,38 @@ describe("match: measurement draws", () => {
     }
   });
 
-  it("commits to the port and to unique salts", () => {
-    const { draws, salts, port } = prepareRound(node(), facts, randomSource);
-    expect(drawTreeOf(salts.map((salt) => ({ port, salt }))).root).to.equal(draws);
+  it("samples another port for each draw, and leaves ports for other rounds on the machine", () => {
+    const wide = { ports: { first: 42_000, last: 42_999 }, taken: new Set<number>() };
+    const { port, ports } = prepareRound(node(), wide, randomSource);
+    expect(new Set(ports).size).to.equal(8);
+    expect(ports[0]).to.equal(port);
+    const narrow = prepareRound(node(), { ...wide, ports: { first: 42_000, last: 42_009 } }, randomSource);
+    expect(new Set(narrow.ports).size).to.equal(2);
+    expect(narrow.ports).to.have.length(8);
+    const full = { ports: { first: 42_000, last: 42_002 }, taken: new Set([42_000, 42_001, 42_002]) };
+    expect(new Set(prepareRound(node(), full, randomSource).ports).size).to.equal(1);
+  });
+
+  it("measures each draw at its own port, at the address that the node reported", () => {
+    const at = { host: "10.0.0.1", port: 42_007 };
+    expect(measuredUrl({ ...at, url: null })).to.equal("http://10.0.0.1:42007");
+    expect(measuredUrl({ ...at, url: "http://10.0.0.2:42001" })).to.equal("http://10.0.0.2:42007");
+    expect(measuredUrl({ ...at, url: "http://[2001:db8::1]:42001" })).to.equal("http://[2001:db8::1]:42007");
+    const { salts, ports, draws } = prepareRound(
+      node(),
+      { ports: { first: 42_000, last: 42_999 }, taken: new Set() },
+      randomSource,
+    );
+    for (const position of [0, 3, 7]) {
+      const { salt, proof } = proofOf({ salts, ports, position });
+      expect(rootOf({ port: ports[position] as number, salt }, position, proof)).to.equal(draws);
+    }
+  });
+
+  it("commits to the ports and to unique salts", () => {
+    const { draws, salts, ports } = prepareRound(node(), facts, randomSource);
+    const tree = drawTreeOf(salts.map((salt, position) => ({ port: ports[position] as number, salt })));
+    expect(tree.root).to.equal(draws);
     expect(new Set(salts).size).to.equal(8);
     expect(prepareRound(node(), facts, randomSource).draws).to.not.equal(draws);
   });

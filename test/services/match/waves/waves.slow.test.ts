@@ -133,7 +133,7 @@ describe("match: waves of the proof of hardware", function () {
     const before = await proofs.upTo(test.db, BigInt(wave.blocks.revealed - 1));
     const after = await proofs.upTo(test.db, BigInt(wave.blocks.revealed));
     const [device] = after.devicesOf(node.nodeId);
-    expect(device).to.include({ kind: "cpu", answered: true });
+    expect(device).to.include({ kind: "cpu", earns: true });
     expect(device?.claimed).to.deep.equal(claimed.figures);
     expect(after.isJudged(1n)).to.equal(false);
     // The same as from the logs alone.
