@@ -232,4 +232,25 @@ describe("apiServer: small decisions", () => {
       }),
     );
   });
+
+  it("keeps an answer that is no text as base64, whole or marked as cut, and a text as it is", async () => {
+    const kept = async (contentType: string, ...parts: Buffer[]) => {
+      const transcript = createTranscript({ "content-type": contentType });
+      for (const part of parts) transcript.add(part);
+      return transcript.result();
+    };
+    const sound = Buffer.from([0x49, 0x44, 0x33, 0xff, 0x00, 0xc3]);
+    const base64 = sound.toString("base64");
+    const shown = { base64, contentType: "audio/mpeg" };
+    expect(await kept("audio/mpeg", sound.subarray(0, 2), sound.subarray(2))).to.deep.equal(shown);
+    expect(await kept("application/x-thing", sound)).to.include({ base64 });
+    expect(await kept("application/x-ndjson", Buffer.from("{}\n{}"))).to.equal("{}\n{}");
+    expect(await kept("application/json", Buffer.from('{"a":1}'))).to.deep.equal({ a: 1 });
+    const large = Buffer.alloc(3 << 20, 0xfe);
+    const cut = (await kept("audio/wav", large)) as { base64: string };
+    expect(cut).to.deep.include({ bytes: 3 << 20, truncated: true });
+    expect(Buffer.from(cut.base64, "base64").length).to.equal(1 << 20);
+    // The last character is cut in the middle.
+    expect(await kept("text/plain", Buffer.from(`x${"ß".repeat(1 << 20)}`))).to.match(/^xß+$/);
+  });
 });
