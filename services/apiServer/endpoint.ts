@@ -92,6 +92,8 @@ export function endpoint<const Facts extends EndpointFacts>(
     const answer = await handle(call as unknown as Parameters<typeof handle>[0]);
     if (answer === undefined || response.headersSent) return;
     const { status, body } = answer instanceof Reply ? answer : { status: facts.status ?? 200, body: answer };
+    // For the audit log: the id of what was made.
+    if (typeof body === "object" && "id" in body) response.locals.made = String(body.id);
     response.status(status).type("json").send(toJson(body));
   };
   return { ...facts, handler };

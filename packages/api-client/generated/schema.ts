@@ -159,7 +159,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in with a wallet and get an API key
-         * @description Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.
+         * @description Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key. With `account` the key is for an account that the wallet is a member of; `invitation` makes it a member.
          */
         post: operations["postV1Accounts"];
         delete?: never;
@@ -204,6 +204,28 @@ export interface paths {
          *     Scope: tasks.
          */
         post: operations["postV1AudioSpeech"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what, newest first
+         * @description Sign-ins, and every call that changes something or tries to, with its key, its member and the address that it came from; refused ones, too. Tasks are in GET /v1/tasks. No entry is changed or deleted.
+         *
+         *     Scope: audit.
+         */
+        get: operations["getV1Audit"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -557,13 +579,15 @@ export interface paths {
         };
         /**
          * List the account's API keys
-         * @description Scope: keys.
+         * @description Owners see those of all members, others their own.
+         *
+         *     Scope: keys.
          */
         get: operations["getV1Keys"];
         put?: never;
         /**
          * Create another API key
-         * @description A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
+         * @description The new key is held by who holds this one. A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
          *
          *     Scope: keys.
          */
@@ -605,7 +629,7 @@ export interface paths {
         put?: never;
         /**
          * Replace an API key by a new one
-         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
+         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one of another member or with more scopes, and the new key expires no later than the key that rotates.
          *
          *     Scope: keys.
          */
@@ -668,6 +692,100 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the account's members
+         * @description Scope: read or members.
+         */
+        get: operations["getV1Members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/{wallet}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the role of a member
+         * @description It holds at once for all keys of the member. The account's own wallet stays an owner.
+         *
+         *     Scope: members.
+         */
+        post: operations["postV1MembersWallet"];
+        /**
+         * Remove a member
+         * @description Revokes the member's keys. Workspaces, secrets and webhooks are the account's, and stay. The account's own wallet cannot be removed.
+         *
+         *     Scope: members.
+         */
+        delete: operations["deleteV1MembersWallet"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the invitations that can still be accepted
+         * @description Scope: read or members.
+         */
+        get: operations["getV1MembersInvitations"];
+        put?: never;
+        /**
+         * Invite a member
+         * @description Whoever has the invitation accepts it once, by signing in with a wallet of their own: POST /v1/accounts with `invitation`. A key invites to roles that may do no more than itself. A key with limits or an expiry invites nobody.
+         *
+         *     Scope: members.
+         */
+        post: operations["postV1MembersInvitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation
+         * @description Scope: members.
+         */
+        delete: operations["deleteV1MembersInvitationsId"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1579,6 +1697,30 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditEntry: {
+            /** @description Method and pattern of the route, such as POST /v1/workspaces */
+            action: string;
+            /** @description IP address that the request came from */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            at: string;
+            id: string;
+            keyId: string;
+            /** @description Id of what was made */
+            made: string | null;
+            /** @description The wallet that acted: the account's own, or a member's */
+            member: string;
+            requestId: string;
+            /** @description HTTP status; null: it has not ended, or its end is not known */
+            status: number | null;
+            /** @description What of the path names what was changed */
+            subject: string | null;
+            userAgent: string | null;
+        };
         BalanceChange: {
             /**
              * @description Token units; deposits and refunds raise the balance, the others lower it
@@ -1688,6 +1830,29 @@ export interface components {
             nodeId: number | null;
             replica: number;
             tty: boolean;
+        };
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            expiresAt: string;
+            id: string;
+            name: string | null;
+            /**
+             * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+             * @enum {string}
+             */
+            role: "owner" | "developer" | "viewer" | "billing";
+            /** @description The only wallet that may accept it; null: any */
+            wallet: string | null;
         };
         Invoice: {
             /** @description The month is over, and no reorg can change it any more */
@@ -1870,6 +2035,23 @@ export interface components {
             submissions: number;
             tier: components["schemas"]["Tier"];
             upMbps: number | null;
+        };
+        Member: {
+            /** @description When a key of the member was used last */
+            lastUsedAt: string | null;
+            name: string | null;
+            /**
+             * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+             * @enum {string}
+             */
+            role: "owner" | "developer" | "viewer" | "billing";
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            since: string;
+            wallet: string;
         };
         /** @description OpenAI's request body; all other fields are passed to the container */
         ModelRequest: {
@@ -3808,6 +3990,8 @@ export interface operations {
                          * @example 1000000000000000000
                          */
                         locked: string;
+                        /** @description Who holds the key: the account's own wallet, or a member's */
+                        member: string;
                         /**
                          * @description Owed now by running leases, not settled yet
                          * @example 1000000000000000000
@@ -3825,6 +4009,11 @@ export interface operations {
                          * @example 1000000000000000000
                          */
                         refunded: string;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
                         /**
                          * @description Paid to nodes for leases
                          * @example 1000000000000000000
@@ -3919,6 +4108,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @description An account that the wallet is a member of; default: the wallet's own */
+                    account?: string;
+                    /** @description An invitation to accept: the key is for its account */
+                    invitation?: string;
                     /**
                      * @description Name of the key
                      * @default default
@@ -3945,12 +4138,21 @@ export interface operations {
                         /** @description Shown only once; only its hash is stored */
                         apiKey: string;
                         keyId: string;
+                        /** @description The wallet that has signed in */
+                        member: string;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        /** @description The account that the key is for */
                         wallet: string;
                     };
                 };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -4111,6 +4313,58 @@ export interface operations {
                     "*/*": unknown;
                 };
             };
+        };
+    };
+    getV1Audit: {
+        parameters: {
+            query?: {
+                /** @description Continue after this entry */
+                after?: string;
+                keyId?: string;
+                limit?: number;
+                /** @description Only what this wallet did */
+                member?: string;
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: components["schemas"]["AuditEntry"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     postV1AuthNonce: {
@@ -5167,11 +5421,13 @@ export interface operations {
                             id: string;
                             /** @description With a resolution of one minute */
                             lastUsedAt: string | null;
+                            /** @description Who holds it: the account's own wallet, or a member's */
+                            member: string;
                             name: string;
                             /** @description Calls a minute; null: the API's own limit */
                             ratePerMinute: number | null;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[] | null;
                             spendPerDay: string | null;
                             /**
                              * @description What the tasks of a key with spendPerDay have cost since midnight UTC, token units
@@ -5219,8 +5475,8 @@ export interface operations {
                     name: string;
                     /** @description Calls a minute; default: the API's own limit */
                     ratePerMinute?: number;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; secrets: set and delete secrets, and list their names; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[];
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; secrets: set and delete secrets, and list their names; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys; members: invite, change and remove members; audit: read who did what */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[];
                     /**
                      * @description What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price
                      * @example 1000000000000000000
@@ -5249,7 +5505,7 @@ export interface operations {
                         /** @description Calls a minute; null: the API's own limit */
                         ratePerMinute: number | null;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[] | null;
                         spendPerDay: string | null;
                     };
                 };
@@ -5467,6 +5723,285 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The account's own wallet comes first; it is an owner */
+                        members: components["schemas"]["Member"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1MembersWallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                     * @enum {string}
+                     */
+                    role: "owner" | "developer" | "viewer" | "billing";
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        wallet: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1MembersWallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        removed: true;
+                        wallet: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1MembersInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        invitations: components["schemas"]["Invitation"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1MembersInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default 604800 */
+                    expiresInSeconds?: number;
+                    /** @description Who is invited */
+                    name?: string;
+                    /**
+                     * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                     * @enum {string}
+                     */
+                    role: "owner" | "developer" | "viewer" | "billing";
+                    /** @description The only wallet that may accept it; default: any */
+                    wallet?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        expiresAt: string;
+                        id: string;
+                        /** @description Shown only once. Whoever has it can accept it, with POST /v1/accounts */
+                        invitation: string;
+                        name: string | null;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        /** @description The only wallet that may accept it; null: any */
+                        wallet: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1MembersInvitationsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @constant */
+                        revoked: true;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
