@@ -182,6 +182,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   migrations_not_found: "There are no migrations.",
   model_not_found: "There is no model of this name.",
   network_file_invalid: "The network file has invalid content.",
+  multipart_invalid: "The body is not a valid form with files.",
   node_answer_invalid: "A node's answer does not have the documented form.",
   node_binary_not_found: "The Node binary for images is not installed.",
   node_binary_unsupported: "The Node binary for images is not linked against glibc.",

@@ -47,6 +47,8 @@ export type EndpointFacts = Shapes & {
   /** Error statuses besides those that access, parameters and method imply. */
   errors?: readonly number[];
   answer: z.ZodType;
+  /** The body is a form with files. Its field `model` is what `body` describes; the bytes are passed on. */
+  isForm?: boolean;
   /** True when a container's response passes with its own status, headers and body. */
   passes?: boolean;
   /** The response when it is not JSON. */

@@ -4,8 +4,9 @@ import { requirePartner } from "./access.ts";
 import type { BodyBudget } from "./bodyBudget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { CallLimits } from "./limits.ts";
+import { multipartLimit } from "./multipart.ts";
 import { payloadLimit } from "./payload.ts";
-import { readJson } from "./requestBody.ts";
+import { readForm, readJson } from "./requestBody.ts";
 import { requireAccess } from "./roles.ts";
 import { type Scope, scopesOf } from "./scopes.ts";
 
@@ -59,7 +60,8 @@ export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], giv
 
 function handlersOf(one: Endpoint, { limits, budget, audit }: EndpointLimits): RequestHandler[] {
   // Task inputs may be images; all other bodies are small.
-  const largest = runsTasks(one) ? payloadLimit : bodyLimit;
+  const largest = one.isForm === true ? multipartLimit : runsTasks(one) ? payloadLimit : bodyLimit;
+  const read = one.isForm === true ? readForm : readJson;
   return [
     markRoute(one.path),
     requireAcceptable(one),
@@ -69,7 +71,7 @@ function handlersOf(one: Endpoint, { limits, budget, audit }: EndpointLimits): R
     ...(one.access === "partner" && one.method !== "get" && !runsTasks(one) ? [audit(actionOf(one))] : []),
     // The key is checked before the body is read.
     ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-    ...(one.method === "post" ? [budget(largest), ...readJson(largest)] : []),
+    ...(one.method === "post" ? [budget(largest), ...read(largest)] : []),
     one.handler,
   ];
 }
