@@ -50,6 +50,18 @@ export async function exchange<Result>(options: ApiClientOptions, call: Call): P
   });
 }
 
+/** Sends a request and returns the bytes of its success. */
+export async function exchangeBytes(options: ApiClientOptions, call: Call): Promise<Uint8Array> {
+  return withRetries(options, call, async () => {
+    const longestSilence = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
+    const signal = signalOf(options, call, longestSilence);
+    const response = await send(options, call, { signal, accept: "*/*", longestSilence });
+    if (!response.ok)
+      throw errorOf(response, parse(await response.text()), `${call.method} ${baseUrl(options)}${call.path}`);
+    return new Uint8Array(await response.arrayBuffer());
+  });
+}
+
 /** Does the work again after a temporary failure, if the call may be repeated. */
 export async function withRetries<Result>(
   options: ApiClientOptions,

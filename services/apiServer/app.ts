@@ -46,6 +46,7 @@ import { statementRoutes } from "./routes/statement.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
+import { templateRoutes } from "./routes/templates.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookEventRoutes } from "./routes/webhookEvents.ts";
@@ -70,6 +71,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...imageRoutes(deps),
     ...secretRoutes(deps),
     ...publishRoutes(deps),
+    ...templateRoutes(deps),
     ...workspaceRoutes(deps),
     ...eventRoutes(deps),
     ...logRoutes(deps),

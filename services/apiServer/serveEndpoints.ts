@@ -115,6 +115,7 @@ function requireAcceptable(one: Endpoint): RequestHandler {
   const types = [
     ...(one.streams?.always === true ? [] : ["application/json"]),
     ...(one.streams === undefined ? [] : [one.streams.contentType]),
+    ...(one.also === undefined ? [] : [one.also.contentType]),
     "application/problem+json",
   ];
   return (request, _response, next) => {

@@ -91,6 +91,7 @@ describe("a partner's work on the command line", function () {
     expect(await done(["members", "invitations"])).to.include("Ada");
     const login = ["login", "--api", api.url, "--profile", "team", "--wallet", file];
     await done([...login, "--invitation", invitation]);
+    await done(["profiles", "--use", "default"]);
     const account = wallet.address.toLowerCase();
     const refused = await cli(["members", "invite", "viewer", "--profile", "team"]);
     expect(refused.code).to.equal(1);
@@ -107,7 +108,6 @@ describe("a partner's work on the command line", function () {
     ]);
     await done(["members", "rm", member]);
     expect((await cli(["balance", "--profile", "team"])).stderr).to.include("api_key_invalid");
-    await done(["profiles", "--use", "default"]);
   });
 
   it("sets secrets from arguments, a file and stdin, and shows no value", async () => {

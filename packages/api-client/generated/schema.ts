@@ -210,6 +210,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audio/transcriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transcribe a recording with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1AudioTranscriptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/translations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Translate a recording with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1AudioTranslations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -506,6 +550,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/images/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit images with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1ImagesEdits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/images/generations": {
         parameters: {
             query?: never;
@@ -522,6 +588,28 @@ export interface paths {
          *     Scope: tasks.
          */
         post: operations["postV1ImagesGenerations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/variations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vary an image with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1ImagesVariations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -557,7 +645,7 @@ export interface paths {
         };
         /**
          * Show what the leases of a month cost, by workspace
-         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV. A month without payments has no lines.
+         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.
          *
          *     Scope: read or payments.
          */
@@ -1235,6 +1323,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the templates of this market
+         * @description Each is a workspace that one call publishes.
+         */
+        get: operations["getV1Templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/templates/{name}/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish a workspace by a template
+         * @description The fields of the body replace those of the template; all are those of POST /v1/workspaces. Nothing else differs from it.
+         *
+         *     Scope: workspaces.
+         */
+        post: operations["postV1TemplatesNameWorkspaces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/usage": {
         parameters: {
             query?: never;
@@ -1830,6 +1960,13 @@ export interface components {
             nodeId: number | null;
             replica: number;
             tty: boolean;
+        };
+        /** @description OpenAI's fields and files, in at most 32 MiB; all but the workspace's name are passed to the container */
+        FormRequest: {
+            /** @description A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it */
+            model: string;
+        } & {
+            [key: string]: unknown;
         };
         Invitation: {
             /**
@@ -2977,6 +3114,21 @@ export interface components {
             tier: components["schemas"]["Tier"];
             /** @description Transaction hash */
             txHash: string;
+        };
+        Template: {
+            description: string;
+            name: string;
+            title: string;
+            /**
+             * @description Fields of NewWorkspace
+             * @example {
+             *       "name": "chat",
+             *       "replicas": 2
+             *     }
+             */
+            workspace: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description Finality of the record: the highest OP-stack head that includes its block
@@ -4315,6 +4467,122 @@ export interface operations {
             };
         };
     };
+    postV1AudioTranscriptions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    postV1AudioTranslations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
     getV1Audit: {
         parameters: {
             query?: {
@@ -5186,6 +5454,64 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    postV1ImagesEdits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
     postV1ImagesGenerations: {
         parameters: {
             query?: never;
@@ -5226,6 +5552,64 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    postV1ImagesVariations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
             409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
@@ -5293,8 +5677,10 @@ export interface operations {
     getV1InvoicesMonth: {
         parameters: {
             query?: {
+                /** @description Rate at which the total is also stated in dollars: dollars of one NGPU */
+                dollarsPerToken?: string;
                 /** @description Format of the response; default: what `accept` prefers */
-                format?: "json" | "csv";
+                format?: "json" | "csv" | "pdf";
             };
             header?: never;
             path: {
@@ -5315,6 +5701,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        /** @description Null: the request states no rate */
+                        dollars: {
+                            /** @description The rate that the request states */
+                            perToken: string;
+                            /** @description The total at this rate, rounded down to a millionth */
+                            total: string;
+                        } | null;
                         /** @description The month is over, and no reorg can change it any more */
                         final: boolean;
                         /**
@@ -5367,6 +5760,7 @@ export interface operations {
                         until: string;
                         wallet: string;
                     };
+                    "application/pdf": string;
                     "text/csv": string;
                 };
             };
@@ -7272,6 +7666,99 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        templates: components["schemas"]["Template"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1TemplatesNameWorkspaces: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Idempotency key: a repeated request with the same key has no further effect. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Name of the template */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @enum {string} */
+                        status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                        tier: components["schemas"]["Tier"];
+                        /** @description Transaction hash */
+                        txHash: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

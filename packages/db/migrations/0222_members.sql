@@ -13,6 +13,7 @@ create table app.member (
   check (account <> wallet)
 );
 
+-- Invitations to accounts.
 create table app.invitation (
   -- The part of its text before its secret.
   id text primary key,
@@ -63,6 +64,7 @@ create table app.audit_entry (
 );
 create index audit_entry_account on app.audit_entry (account, id desc);
 
+-- How the calls of the audit log ended.
 create table app.audit_end (
   entry_id bigint primary key references app.audit_entry,
   status integer not null,

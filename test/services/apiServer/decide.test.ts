@@ -11,6 +11,7 @@ import {
   rewardOf,
   workspaceStatus,
 } from "../../../services/apiServer/decide.ts";
+import { dollarsOf } from "../../../services/apiServer/dollars.ts";
 import { gpuModelBytes, publication } from "../../../services/apiServer/publicationSpec.ts";
 import { newWorkspace } from "../../../services/apiServer/schemas/newWorkspace.ts";
 import { createTranscript } from "../../../services/apiServer/transcript.ts";
@@ -252,5 +253,14 @@ describe("apiServer: small decisions", () => {
     expect(Buffer.from(cut.base64, "base64").length).to.equal(1 << 20);
     // The last character is cut in the middle.
     expect(await kept("text/plain", Buffer.from(`x${"ß".repeat(1 << 20)}`))).to.match(/^xß+$/);
+  });
+
+  it("states an amount in dollars at a rate, rounded down to a millionth", () => {
+    const token = 10n ** 18n;
+    expect(dollarsOf(3n * token, "0.25")).to.equal("0.750000");
+    expect(dollarsOf(token + 1n, "1")).to.equal("1.000000");
+    expect(dollarsOf(-token / 2n, "0.000003")).to.equal("-0.000001");
+    expect(dollarsOf(-1n, "2")).to.equal("0.000000");
+    expect(dollarsOf(10n ** 27n, "999999999.999999")).to.equal("999999999999999000.000000");
   });
 });
