@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
 import { type Pack, pack } from "tar-stream";
@@ -27,7 +28,7 @@ export function packPath(
   );
   // Its failure is reported to who waits for it, after the command has ended.
   done.catch(() => undefined);
-  return { stream: archive, done };
+  return { stream: archive as unknown as AsyncIterable<Uint8Array>, done };
 }
 
 async function addAll(archive: Pack, source: string, name: string, progress: CopyProgress): Promise<void> {
@@ -71,7 +72,7 @@ async function addFile(
   progress.file();
   const entry = archive.entry({ ...head, type: "file" });
   // A file that grows is copied as long as it was; one that shrinks fails.
-  const content = head.size === 0 ? [] : createReadStream(path, { end: head.size - 1 });
+  const content = head.size === 0 ? Readable.from([]) : createReadStream(path, { end: head.size - 1 });
   await pipeline(
     content,
     async function* count(parts: AsyncIterable<Buffer>) {

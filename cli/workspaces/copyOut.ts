@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
-import { extract, type Headers } from "tar-stream";
+import { extract, type Header } from "tar-stream";
 import { note, safe } from "../shared/output.ts";
 import type { CopyProgress } from "./copyProgress.ts";
 
@@ -28,7 +28,7 @@ export function unpackTo(target: string, renamed: string | undefined, progress: 
   const work = (async () => {
     for await (const entry of archive) {
       const path = pathIn(target, renamed, entry.header.name);
-      await unpack(entry, path, progress, state);
+      await unpack(entry as unknown as Entry, path, progress, state);
     }
   })();
   const ended = work.catch((error: unknown) => {
@@ -49,7 +49,7 @@ export function unpackTo(target: string, renamed: string | undefined, progress: 
     abort: () => archive.destroy(),
     end: async (isWhole) => {
       await written;
-      if (isWhole) archive.end();
+      if (isWhole) archive.end(undefined);
       const error = await ended;
       if (state.leftOut > 0) note(`${state.leftOut} links or devices were left out.`);
       if (error === undefined || !isWhole) return;
@@ -76,7 +76,7 @@ function pathIn(target: string, renamed: string | undefined, name: string): stri
   return join(target, ...(renamed === undefined || renamed === "." ? parts : parts.slice(1)));
 }
 
-type Entry = AsyncIterable<Uint8Array> & { header: Headers; resume: () => unknown };
+type Entry = AsyncIterable<Uint8Array> & { header: Header; resume: () => unknown };
 
 async function unpack(
   entry: Entry,

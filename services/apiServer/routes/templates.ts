@@ -22,7 +22,7 @@ const list = ({ templates }: ApiDeps) =>
       access: "public",
       answer: templateList,
     },
-    async () => ({ templates }),
+    async () => ({ templates: [...templates] }),
   );
 
 const publish = (deps: ApiDeps) =>
