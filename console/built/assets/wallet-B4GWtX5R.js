@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-1pumFZLC.js";
