@@ -5,7 +5,12 @@ import { profilesPath, readProfiles, writeProfiles } from "../shared/profiles.ts
 import { readSecret } from "../shared/prompt.ts";
 import { type GlobalOptions, settingsOf } from "../shared/settings.ts";
 
-type LoginOptions = GlobalOptions & { wallet?: string; keyName: string };
+type LoginOptions = GlobalOptions & {
+  wallet?: string;
+  keyName: string;
+  account?: string;
+  invitation?: string;
+};
 
 /**
  * Stores an API key in a profile after the API has accepted it. The key is given by an option or the environment, issued for a
@@ -27,7 +32,13 @@ export async function login(options: LoginOptions): Promise<void> {
 async function keyFor(api: string, options: LoginOptions): Promise<string> {
   if (options.wallet !== undefined) {
     const { signIn } = await import("./signIn.ts");
-    return signIn(api, options.wallet, options.keyName);
+    return signIn(api, options.wallet, options);
+  }
+  if (options.account !== undefined || options.invitation !== undefined) {
+    throw new FatalError("Who signs in to an account of others signs with a wallet.", {
+      code: "wallet_not_configured",
+      hint: "Add --wallet with the file of your own wallet's key.",
+    });
   }
   if (options.key !== undefined) return options.key;
   const typed = await readSecret(`API key for ${api}: `);

@@ -1,6 +1,7 @@
 import { wholeNumber } from "@ngpu/runtime/wholeNumber";
 import { type Command, Option } from "commander";
 import { lazy } from "../shared/lazy.ts";
+import { addMemberCommands } from "./members.ts";
 import { walletOption } from "./options.ts";
 
 /** Sign-in, profiles and keys. */
@@ -10,6 +11,8 @@ export function addAccountCommands(program: Command): void {
     .description("check an API key and store it in a profile; with a wallet, sign in for a new key")
     .addOption(walletOption("file with the wallet's private key: signs in and gets a new key"))
     .option("--key-name <name>", "name of the new key", "ngpu")
+    .option("--account <address>", "account that the wallet is a member of (default: its own)")
+    .option("--invitation <text>", "accept an invitation to an account")
     .action(lazy(async () => (await import("../account/login.ts")).login));
   program
     .command("logout")
@@ -21,6 +24,7 @@ export function addAccountCommands(program: Command): void {
     .option("--use <name>", "make a profile the current one")
     .action(lazy(async () => (await import("../account/profileList.ts")).showProfiles));
   addKeyCommands(program);
+  addMemberCommands(program);
   addSecretCommands(program);
 }
 
@@ -36,7 +40,10 @@ function addKeyCommands(program: Command): void {
     .argument("<name>", "name of the key")
     .addOption(
       new Option("--scope <scope...>", "what the key may do (default: everything that this key may)").choices(
-        ["read", "tasks", "workspaces", "logs", "exec", "payments", "secrets", "webhooks", "keys"],
+        [
+          ...["read", "tasks", "workspaces", "logs", "exec", "payments", "secrets", "webhooks", "keys"],
+          ...["members", "audit"],
+        ],
       ),
     )
     .option("--expires <duration>", "how long the key is valid, such as 30d (default: no expiry)")

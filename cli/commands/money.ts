@@ -21,6 +21,8 @@ export function addMoneyCommands(program: Command): void {
     .description("list the months with an invoice, or show one by workspace")
     .argument("[month]", "as 2026-11")
     .option("--csv", "the lines of the month as CSV", false)
+    .option("--pdf <file>", "write the month as PDF into a file")
+    .option("--dollars <rate>", "also state the total in dollars at this rate: dollars of one NGPU")
     .action(lazy(async () => (await import("../account/invoices.ts")).showInvoices));
   program
     .command("statement")

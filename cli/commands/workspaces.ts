@@ -9,6 +9,10 @@ const idText = "id or name of the workspace";
 export function addWorkspaceCommands(program: Command): void {
   addDeploy(program);
   program
+    .command("templates")
+    .description("list the market's templates: ngpu deploy --template <name>")
+    .action(lazy(async () => (await import("../workspaces/templates.ts")).listTemplates));
+  program
     .command("ps")
     .description("list workspaces")
     .option("-a, --all", "list closed and expired ones, too", false)
@@ -32,6 +36,13 @@ export function addWorkspaceCommands(program: Command): void {
     .action(lazy(async () => (await import("../workspaces/top.ts")).showUse));
   addLogs(program);
   addExec(program);
+  program
+    .command("cp")
+    .description("copy a file or folder to or from a container; the image needs tar")
+    .argument("<source>", "path, or <workspace>:<path> in a container")
+    .argument("<target>", "path, or <workspace>:<path>; one that ends with / is a folder")
+    .option("--replica <number>", "of this replica, from 0", wholeNumber(0), 0)
+    .action(lazy(async () => (await import("../workspaces/copy.ts")).copy));
 }
 
 function addExec(program: Command): void {
@@ -68,6 +79,7 @@ function addDeploy(program: Command): void {
       "[file]",
       "YAML or JSON with the fields of POST /v1/workspaces (default: ngpu.yaml, if it exists)",
     )
+    .option("--template <name>", "fields of this template where neither the file nor an option sets them")
     .option("--dry-run", "show where it would run and what it would cost; publish nothing", false)
     .option("-d, --detach", "do not wait until it runs", false)
     .option("--new", "publish it even if a workspace of this name is open", false)

@@ -49,8 +49,14 @@ const origin = (url: string) => url.replace(/\/+$/, "");
 
 /** A client of the API, with the key if there is one. */
 export function apiOf(settings: Settings, signal?: AbortSignal): ApiClient {
-  return createApiClient({ url: settings.api, apiKey: settings.key, timeoutMs, signal });
+  return createApiClient({ url: settings.api, apiKey: settings.key, timeoutMs, signal, longFetch });
 }
+
+/** Waits for a cold start and for tasks of hours. */
+const longFetch: typeof fetch = async (input, init) => {
+  const { patientFetch } = await import("./patientFetch.ts");
+  return patientFetch(input, init);
+};
 
 /**
  * A client of the API that has a key.

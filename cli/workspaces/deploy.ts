@@ -8,14 +8,16 @@ import { hourly, parseSeconds } from "../shared/units.ts";
 import { findByName } from "./find.ts";
 import { type Manifest, type ManifestOptions, manifestOf } from "./manifest.ts";
 import { waitUntilRunning } from "./progress.ts";
+import { templateFields } from "./templates.ts";
 
 type Options = GlobalOptions &
-  ManifestOptions & { dryRun: boolean; detach: boolean; new: boolean; timeout: string };
+  ManifestOptions & { template?: string; dryRun: boolean; detach: boolean; new: boolean; timeout: string };
 
 /** Publishes a workspace and waits until all its replicas run. */
 export async function deploy(file: string | undefined, options: Options): Promise<void> {
   const settings = settingsOf(options);
-  const manifest = manifestOf(file, options);
+  const base = options.template === undefined ? {} : await templateFields(settings, options.template);
+  const manifest = manifestOf(file, options, base);
   const seconds = parseSeconds(options.timeout);
   if (options.dryRun) return explain(settings, manifest);
   const api = partnerApi(settings);

@@ -37,16 +37,21 @@ const standardFile = "ngpu.yaml";
 const defaults = { ports: [8080], cpu: 1, memoryMib: 1024, diskGib: 1 };
 
 /**
- * The workspace to publish: the file's fields, those of options instead, and defaults for ports, CPU, memory and disk. In a file
+ * The workspace to publish: the template's fields, the file's instead, then those of options, and defaults for ports, CPU, memory and
+ * disk. In a file
  * `maxPrice` may have the same text as the option.
  *
  * @throws InputError `manifest_invalid`, `manifest_incomplete`, `file_unreadable` and those of the options.
  */
-export function manifestOf(file: string | undefined, options: ManifestOptions): Manifest {
+export function manifestOf(
+  file: string | undefined,
+  options: ManifestOptions,
+  template: Manifest = {},
+): Manifest {
   const path = file ?? (existsSync(standardFile) ? standardFile : undefined);
   const { maxPrice, ...given } = path === undefined ? {} : readManifest(path);
   const priced = maxPrice === undefined ? {} : { maxPricePerSecond: parsePrice(String(maxPrice)) };
-  const manifest = merged({ ...defaults, ...given, ...priced }, fieldsOf(options));
+  const manifest = merged({ ...defaults, ...template, ...given, ...priced }, fieldsOf(options));
   for (const [field, flag] of [
     ["image", "--image"],
     ["maxPricePerSecond", "--max-price"],

@@ -1,6 +1,6 @@
 import { openLines } from "./lines.ts";
 import { createPages } from "./pages.ts";
-import { type ApiClientOptions, baseUrl, type Call, exchange } from "./requests.ts";
+import { type ApiClientOptions, baseUrl, type Call, exchange, exchangeBytes } from "./requests.ts";
 import {
   addressOf,
   type EntryOf,
@@ -39,6 +39,8 @@ export type ApiClient = {
   readonly url: string;
   /** Calls a route, with the types of its description: `api.call("GET /v1/workspaces/{id}", { path: { id } })`. */
   call<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<ResultOf<Name>>;
+  /** The body of a route's success as it is, such as a PDF. */
+  bytes<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<Uint8Array>;
   /** Every entry of a list. The pages are read as they are needed. */
   list<Name extends PagedRoute>(
     route: Name,
@@ -90,6 +92,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   return {
     url: baseUrl(options),
     call: (route, input, given = {}) => send(callOf(route, input, given)),
+    bytes: (route, input, given = {}) => exchangeBytes(options, callOf(route, input, given)),
     list: (route, input, given = {}) =>
       createPages(input, (query) => send(callOf(route, { ...input, query }, given))),
     stream: (route, input, given = {}) => {

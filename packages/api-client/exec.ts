@@ -12,8 +12,9 @@ const protocols = { exec: "ngpu.exec", key: "ngpu.key." } as const;
 export type ExecEnd = { reason: string; exitCode: number | null };
 
 export type ExecIo = {
-  onStdout: (bytes: Uint8Array) => void;
-  onStderr: (bytes: Uint8Array) => void;
+  /** Takes output. When it returns a promise, the node holds further output back until it has resolved. */
+  onStdout: (bytes: Uint8Array) => unknown;
+  onStderr: (bytes: Uint8Array) => unknown;
   /** Absent: the command has no input. */
   stdin?: AsyncIterable<Uint8Array> | undefined;
   /** Called with a function that sets the size of the terminal. */
@@ -129,8 +130,8 @@ async function connect(
     const bytes = new Uint8Array(data as ArrayBuffer);
     const payload = bytes.subarray(1);
     if (bytes[0] === channels.stdout || bytes[0] === channels.stderr) {
-      (bytes[0] === channels.stdout ? io.onStdout : io.onStderr)(payload);
-      takeOutput(state, payload.length);
+      const taken = (bytes[0] === channels.stdout ? io.onStdout : io.onStderr)(payload);
+      takeOutput(state, payload.length, taken);
     } else if (bytes[0] === channels.status) {
       hasAnswered = true;
       takeStatus(state, socket, JSON.parse(new TextDecoder().decode(payload)), io);
@@ -144,11 +145,17 @@ async function connect(
   return hasAnswered;
 }
 
-function takeOutput(state: State, length: number): void {
+/** Output that is not acknowledged stays with the node, which lets the command wait when it has too much. */
+function takeOutput(state: State, length: number, taken: unknown): void {
   state.received += length;
-  if (state.received - state.acknowledged < ackBytes) return;
-  state.acknowledged = state.received;
-  control(state, { type: "ack", output: state.received });
+  const upTo = state.received;
+  const acknowledge = () => {
+    if (upTo - state.acknowledged < ackBytes) return;
+    state.acknowledged = upTo;
+    control(state, { type: "ack", output: upTo });
+  };
+  if (taken instanceof Promise) taken.then(acknowledge, acknowledge);
+  else acknowledge();
 }
 
 type Status = { type: string; input?: number; reason?: string; exitCode?: number | null };

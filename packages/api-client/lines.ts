@@ -57,7 +57,11 @@ async function* connect<Entry>(options: ApiClientOptions, call: Call): AsyncGene
   const signal = outer === undefined ? watch.signal : AbortSignal.any([outer, watch.signal]);
   try {
     const response = await withRetries(options, call, async () => {
-      const answered = await send(options, call, { signal, accept: "application/jsonl" });
+      const answered = await send(options, call, {
+        signal,
+        accept: "application/jsonl",
+        longestSilence: silence,
+      });
       if (answered.ok) return answered;
       throw errorOf(answered, parse(await answered.text().catch(() => "")), `${call.method} ${url}`);
     });

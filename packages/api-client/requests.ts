@@ -12,6 +12,11 @@ export type ApiClientOptions = {
   timeoutMs?: number | undefined;
   /** How often a request that may be repeated is sent again after a temporary failure. Default 2. */
   retries?: number | undefined;
+  /**
+   * Sends calls that may take longer than 300 s. Node's own fetch, the default, gives up then: pass `patientFetch`. A browser needs
+   * none.
+   */
+  longFetch?: typeof fetch | undefined;
 };
 
 /** One request. */
@@ -29,17 +34,31 @@ export type Call = {
 /** @deadline The partner API, body included. The call fails. */
 const defaultTimeoutMs = 180_000;
 const defaultRetries = 2;
+/** Longest time without a header or a byte that Node's own fetch waits, ms. */
+const longestFetch = 300_000;
 
 export const baseUrl = ({ url }: ApiClientOptions) => url.replace(/\/+$/, "");
 
 /** Sends a request and returns the parsed body of its success. */
 export async function exchange<Result>(options: ApiClientOptions, call: Call): Promise<Result> {
   return withRetries(options, call, async () => {
-    const signal = signalOf(options, call, call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs);
-    const { response, text } = await readText(options, call, signal);
+    const timeoutMs = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
+    const { response, text } = await readText(options, call, timeoutMs);
     const parsed = parse(text);
     if (response.ok && parsed !== undefined) return parsed as Result;
     throw errorOf(response, parsed, `${call.method} ${baseUrl(options)}${call.path}`);
+  });
+}
+
+/** Sends a request and returns the bytes of its success. */
+export async function exchangeBytes(options: ApiClientOptions, call: Call): Promise<Uint8Array> {
+  return withRetries(options, call, async () => {
+    const longestSilence = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
+    const signal = signalOf(options, call, longestSilence);
+    const response = await send(options, call, { signal, accept: "*/*", longestSilence });
+    if (!response.ok)
+      throw errorOf(response, parse(await response.text()), `${call.method} ${baseUrl(options)}${call.path}`);
+    return new Uint8Array(await response.arrayBuffer());
   });
 }
 
@@ -69,15 +88,20 @@ export function signalOf(options: ApiClientOptions, call: Call, timeoutMs?: numb
   return signals.length === 0 ? undefined : AbortSignal.any(signals);
 }
 
-/** @throws ApiUnreachableError */
+/**
+ * @param of.longestSilence How long the answer may be silent, ms.
+ * @throws ApiUnreachableError
+ */
 export async function send(
   options: ApiClientOptions,
   call: Call,
-  { signal, accept }: { signal: AbortSignal | undefined; accept: string },
+  of: { signal: AbortSignal | undefined; accept: string; longestSilence: number },
 ): Promise<Response> {
   const { method, path, body, headers } = call;
+  const { signal, accept, longestSilence } = of;
+  const { longFetch = fetch } = options;
   try {
-    return await fetch(`${baseUrl(options)}${path}`, {
+    return await (longestSilence > longestFetch ? longFetch : fetch)(`${baseUrl(options)}${path}`, {
       method,
       ...(signal === undefined ? {} : { signal }),
       headers: {
@@ -93,8 +117,13 @@ export async function send(
   }
 }
 
-async function readText(options: ApiClientOptions, call: Call, signal: AbortSignal | undefined) {
-  const response = await send(options, call, { signal, accept: "application/json" });
+async function readText(options: ApiClientOptions, call: Call, timeoutMs: number) {
+  const signal = signalOf(options, call, timeoutMs);
+  const response = await send(options, call, {
+    signal,
+    accept: "application/json",
+    longestSilence: timeoutMs,
+  });
   try {
     return { response, text: await response.text() };
   } catch (cause) {

@@ -54,7 +54,15 @@ async function* connect(
   if (state.lastEventId !== "") headers["last-event-id"] = state.lastEventId;
   try {
     const response = await withRetries(options, call, async () => {
-      const answered = await send(options, { ...call, headers }, { signal, accept: "text/event-stream" });
+      const answered = await send(
+        options,
+        { ...call, headers },
+        {
+          signal,
+          accept: "text/event-stream",
+          longestSilence: silenceMs,
+        },
+      );
       if (!answered.ok) {
         throw errorOf(answered, parse(await answered.text().catch(() => "")), `${call.method} ${url}`);
       }

@@ -38,5 +38,26 @@ export async function buildImages(options: {
   const { reference, digest } = images.chat;
   // The commands of partner-docs read it.
   writeFileSync(join(options.stateDir, "chat-image"), `${reference}@${digest}\n`);
+  writeFileSync(join(options.stateDir, "templates.json"), templatesOf(`${reference}@${digest}`));
   return images;
+}
+
+/** The gallery of a market on one machine: what its own images do. */
+function templatesOf(image: string): string {
+  const workspace = {
+    image,
+    ports: [8080],
+    health: "/healthz",
+    cpu: 0.5,
+    memoryMib: 512,
+    diskGib: 1,
+    maxPricePerSecond: "10000000000000",
+  };
+  const chat = {
+    name: "chat",
+    title: "A small chat model",
+    description: "Chats and embeds by OpenAI's routes, on a CPU.",
+    workspace: { ...workspace, name: "chat" },
+  };
+  return `${JSON.stringify({ templates: [chat] }, undefined, 2)}\n`;
 }

@@ -6,12 +6,17 @@ import { InputError } from "@ngpu/runtime/errors";
 import type { HotCache } from "@ngpu/runtime/hotCache";
 import type { RequestHandler, Response } from "express";
 import type { Address } from "viem";
+import type { Role } from "./roles.ts";
 import type { Scope } from "./scopes.ts";
 import { type KeyTerms, markKeyUsed } from "./store/keys.ts";
 
 /** The caller, identified by its API key. */
 export type Partner = {
+  /** The account, by its own wallet. */
   wallet: Address;
+  /** Who holds the key: the account's own wallet, or a member's. */
+  member: Address;
+  role: Role;
   keyId: string;
   /** What the key may do; null: everything. */
   scopes: readonly Scope[] | null;
@@ -28,6 +33,7 @@ export type Partner = {
 /** Keys whose last use is remembered, at most. */
 const mostMarked = 10_000;
 
+const invitationPattern = /^ngpui_([0-9a-f]{16})_([0-9a-f]{64})$/;
 const keyPattern = /^ngpu_([0-9a-f]{16})_([0-9a-f]{64})$/;
 
 /** Creates an API key. The text is shown once; only the id and the hash of its secret are stored. */
@@ -35,6 +41,18 @@ export function createKey(): { id: string; text: string; secretHash: Buffer } {
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("hex");
   return { id, text: `ngpu_${id}_${secret}`, secretHash: hashSecret(secret) };
+}
+
+/** Creates an invitation. Only the hash of its secret is stored. */
+export function createInvitation(): { id: string; text: string; secretHash: Buffer } {
+  const { id, text, secretHash } = createKey();
+  return { id, text: text.replace("ngpu_", "ngpui_"), secretHash };
+}
+
+/** Undefined: it is not the text of an invitation. */
+export function parseInvitation(text: string): { id: string; secretHash: Buffer } | undefined {
+  const [, id, secret] = invitationPattern.exec(text) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secretHash: hashSecret(secret) };
 }
 
 const hashSecret = (secret: string) => createHash("sha256").update(secret, "hex").digest();

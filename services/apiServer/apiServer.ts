@@ -32,6 +32,7 @@ import { startSecretDelivery } from "./secretDelivery.ts";
 import { createSecretVault } from "./secretVault.ts";
 import { sweepTasks } from "./store/tasks.ts";
 import { createTaskRunner } from "./taskRunner.ts";
+import { readTemplates } from "./templates.ts";
 import { isForWebSocket, serveUpgrades } from "./upgrades.ts";
 import { createWorkspaceOrders } from "./workspaceOrders.ts";
 
@@ -82,6 +83,7 @@ export async function startApiServer(
     deployment,
     publicUrl: env.PUBLIC_URL,
     webhookSecrets: createWebhookSecrets(env.WEBHOOK_KEYS as [string, ...string[]]),
+    templates: readTemplates(env.TEMPLATES_FILE),
     privateAddresses: env.PRIVATE_ADDRESSES,
     network: networkOf(env),
     gateway,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createPublicApp } from "@ngpu/runtime/http";
 import type { Express } from "express";
 import { identify } from "./access.ts";
+import { auditOf } from "./audit.ts";
 import { createBodyBudget } from "./bodyBudget.ts";
 import type { CallLog } from "./calls.ts";
 import { clientReleases } from "./clientReleases.ts";
@@ -18,6 +19,7 @@ import { openAiErrorHandler } from "./openAiErrors.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemHandler } from "./problem.ts";
 import { accountRoutes } from "./routes/account.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { authorizationRoutes } from "./routes/authorizations.ts";
 import { chatRoutes } from "./routes/chat.ts";
@@ -32,6 +34,7 @@ import { logRoutes } from "./routes/logs.ts";
 import { marketRoutes } from "./routes/market.ts";
 import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
+import { memberRoutes } from "./routes/members.ts";
 import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
 import { nodeProofRoutes } from "./routes/nodeProof.ts";
 import { orderRoutes } from "./routes/orders.ts";
@@ -43,6 +46,7 @@ import { statementRoutes } from "./routes/statement.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { receiptRoutes } from "./routes/taskReceipts.ts";
 import { taskRoutes } from "./routes/tasks.ts";
+import { templateRoutes } from "./routes/templates.ts";
 import { updateRoutes } from "./routes/update.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { webhookEventRoutes } from "./routes/webhookEvents.ts";
@@ -55,6 +59,8 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
   return [
     ...authRoutes(deps),
     ...keyRoutes(deps),
+    ...memberRoutes(deps),
+    ...auditRoutes(deps),
     ...accountRoutes(deps),
     ...statementRoutes(deps),
     ...invoiceRoutes(deps),
@@ -65,6 +71,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...imageRoutes(deps),
     ...secretRoutes(deps),
     ...publishRoutes(deps),
+    ...templateRoutes(deps),
     ...workspaceRoutes(deps),
     ...eventRoutes(deps),
     ...logRoutes(deps),
@@ -123,7 +130,8 @@ export function createApiApp(
   app.use(["/v1", "/openapi.json", "/llms.txt"], cors);
   const endpoints = endpointsOf(deps);
   const identified = [parts.calls.record, identify(deps.db, deps.hot.keys)];
-  const bounds = { limits: parts.limits, budget: createBodyBudget() };
+  const audit = (action: string) => auditOf(deps.db, deps.logger, action);
+  const bounds = { limits: parts.limits, budget: createBodyBudget(), audit };
   serveTasks(app, endpoints, { ...bounds, before: identified });
   app.use(readOnlyPaths, onlyReads);
   // For load balancers; the details are on the internal port.

@@ -12,6 +12,7 @@ import type { HotFacts } from "./hotFacts.ts";
 import type { MatchClient } from "./matchClient.ts";
 import type { SecretVault } from "./secretVault.ts";
 import type { TaskRunner } from "./taskRunner.ts";
+import type { Template } from "./templates.ts";
 import type { WorkspaceOrders } from "./workspaceOrders.ts";
 
 /** Dependencies of the routes. */
@@ -37,6 +38,8 @@ export type ApiDeps = {
   webhookSecrets: WebhookSecrets;
   /** Encrypts the secrets of workspaces. */
   vault: SecretVault;
+  /** Workspaces that anyone can publish with one call. */
+  templates: readonly Template[];
   /** Registries and webhooks may be at addresses that are not public. */
   privateAddresses: boolean;
   /** Only on a market with test tokens. */

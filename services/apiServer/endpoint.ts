@@ -47,6 +47,8 @@ export type EndpointFacts = Shapes & {
   /** Error statuses besides those that access, parameters and method imply. */
   errors?: readonly number[];
   answer: z.ZodType;
+  /** The body is a form with files. Its field `model` is what `body` describes; the bytes are passed on. */
+  isForm?: boolean;
   /** True when a container's response passes with its own status, headers and body. */
   passes?: boolean;
   /** The response when it is not JSON. */
@@ -56,6 +58,8 @@ export type EndpointFacts = Shapes & {
     /** It is never JSON: `answer` describes one entry of the stream. */
     always?: true;
   };
+  /** A further type of the response. */
+  also?: { contentType: string; description: string };
   /** Errors have OpenAI's format instead of ours. */
   openAiErrors?: boolean;
 };
@@ -92,6 +96,8 @@ export function endpoint<const Facts extends EndpointFacts>(
     const answer = await handle(call as unknown as Parameters<typeof handle>[0]);
     if (answer === undefined || response.headersSent) return;
     const { status, body } = answer instanceof Reply ? answer : { status: facts.status ?? 200, body: answer };
+    // For the audit log: the id of what was made.
+    if (typeof body === "object" && body !== null && "id" in body) response.locals.made = String(body.id);
     response.status(status).type("json").send(toJson(body));
   };
   return { ...facts, handler };
@@ -110,8 +116,20 @@ export class Reply<Body> {
 /** Most invalid fields that an answer lists. */
 const maxErrors = 50;
 
-function read(location: string, schema: z.ZodType | undefined, value: unknown): unknown {
-  if (schema === undefined) return undefined;
+const read = (location: string, schema: z.ZodType | undefined, value: unknown): unknown =>
+  schema === undefined ? undefined : readPart(location, schema, value);
+
+/**
+ * Reads a part of a request by its schema.
+ *
+ * @param location `path`, `query`, `header` or `body`.
+ * @throws InputError `request_invalid`, with the invalid fields.
+ */
+export function readPart<Schema extends z.ZodType>(
+  location: string,
+  schema: Schema,
+  value: unknown,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues

@@ -57,6 +57,10 @@ export const apiServerVariables = {
     .privateKey()
     .optional()
     .describe("Private key of the faucet's account; only for markets whose tokens are worth nothing"),
+  TEMPLATES_FILE: z
+    .string()
+    .optional()
+    .describe("JSON file with the market's templates; without it there are none"),
   CLIENT_RELEASES: z
     .string()
     .optional()

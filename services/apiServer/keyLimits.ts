@@ -13,6 +13,17 @@ export function requireUnlimited({ ratePerMinute, spendPerDay }: Partner): void 
   });
 }
 
+/** @throws InputError `key_limited` (403) when the key has limits or an expiry, which a member would not have. */
+export function requireLasting(partner: Partner): void {
+  requireUnlimited(partner);
+  if (partner.expiresAt === null) return;
+  throw new InputError("A key that expires invites no members and changes no roles.", {
+    code: "key_limited",
+    status: 403,
+    hint: "Use a key without an expiry, or sign in again with POST /v1/accounts.",
+  });
+}
+
 /**
  * Lets a key run a task while its tasks of the day have cost less than its limit.
  *

@@ -28,8 +28,17 @@ type OpenDeps = {
 /** What took a task, and for how long it waited for it, in milliseconds; undefined: it did not wait. */
 export type Opened = GatewayAnswer & { waitedMs: number | undefined };
 
-/** Sends a task to a replica. One that waits for capacity is sent again when no replica took it. */
-export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSignal): Promise<Opened> {
+/**
+ * Sends a task to a replica. One that waits for capacity is sent again when no replica took it.
+ *
+ * @param onWait Called when it begins to wait.
+ */
+export async function openTask(
+  state: OpenDeps,
+  work: TaskWork,
+  signal: AbortSignal,
+  onWait?: () => void,
+): Promise<Opened> {
   const { db, stopping, cancellations, records } = state;
   const cancelled = cancellations.signalOf(work.id);
   const aborted = AbortSignal.any([signal, stopping.signal, cancelled]);
@@ -50,6 +59,7 @@ export async function openTask(state: OpenDeps, work: TaskWork, signal: AbortSig
       else await rest(refusedPause, aborted);
       waitsSince ??= performance.now();
       await waitForReplica(db, work.id, seconds);
+      onWait?.();
     }
   }
 }

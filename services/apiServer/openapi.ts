@@ -57,6 +57,8 @@ function descriptionOf(one: Endpoint): { description?: string } {
   return texts.length === 0 ? {} : { description: texts.join("\n\n") };
 }
 
+const bodyTypeOf = ({ isForm }: Endpoint) => (isForm === true ? "multipart/form-data" : "application/json");
+
 function operation(one: Endpoint): ZodOpenApiOperationObject {
   const hasParameters = one.params ?? one.query ?? one.headers;
   return {
@@ -76,7 +78,7 @@ function operation(one: Endpoint): ZodOpenApiOperationObject {
         }),
     ...(one.body === undefined
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: one.body } } } }),
+      : { requestBody: { required: true, content: { [bodyTypeOf(one)]: { schema: one.body } } } }),
     responses: responsesOf(one),
   };
 }

@@ -155,13 +155,18 @@ function success(one: Endpoint, description: string): ZodOpenApiResponseObject {
   const { streams } = one;
   const stream =
     streams === undefined ? {} : { [streams.contentType]: { schema: streamSchema(one, streams) } };
+  const { also } = one;
+  const further =
+    also === undefined
+      ? {}
+      : { [also.contentType]: { schema: { type: "string" as const, description: also.description } } };
   const isNeverJson = streams?.contentType === "*/*" || streams?.always === true;
   const json = isNeverJson ? {} : { "application/json": { schema: one.answer } };
   const headers = one.tag === "Tasks" || one.passes === true ? taskHeaders : {};
   return {
     description,
     headers: { ...commonHeaders, ...limitHeaders, ...headers },
-    content: { ...json, ...stream },
+    content: { ...json, ...stream, ...further },
   };
 }
 

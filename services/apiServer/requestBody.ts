@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { InputError, messageOf } from "@ngpu/runtime/errors";
 import express, { type RequestHandler } from "express";
+import { fieldOf } from "./multipart.ts";
 import { shapeOf } from "./payload.ts";
 
 const jsonTypes = ["application/json", "application/*+json"];
@@ -21,6 +22,35 @@ export function readJson(limit: number): RequestHandler[] {
   const parse = express.json({ limit, type: jsonTypes, strict: false, verify: checkText });
   return [requireJson, atOnce(limit, parse), requireObject];
 }
+
+/**
+ * Reads a form with files. Its bytes are kept, and of its fields the body has `model`.
+ *
+ * @param limit Maximum size in bytes.
+ * @returns Handlers that pass InputError `media_type_unsupported` (415), `body_too_large` (413) or `multipart_invalid` (400).
+ */
+export function readForm(limit: number): RequestHandler[] {
+  const parse = express.raw({ limit, type: formType });
+  return [requireForm, atOnce(limit, parse), takeModel];
+}
+
+const formType = "multipart/form-data";
+
+const requireForm: RequestHandler = (request, _response, next) => {
+  if (request.is(formType) !== false) return next();
+  throw new InputError("The body is no form with files.", {
+    code: "media_type_unsupported",
+    status: 415,
+    hint: `Send it with \`Content-Type: ${formType}\`, as OpenAI's client does.`,
+  });
+};
+
+const takeModel: RequestHandler = (request, _response, next) => {
+  const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  (request as WithText).bodyText = bytes;
+  request.body = { model: fieldOf(bytes, request.headers["content-type"] ?? "", "model") };
+  next();
+};
 
 type WithText = IncomingMessage & { bodyText?: Buffer };
 

@@ -11,6 +11,8 @@ export const scopeTexts = {
   secrets: "set and delete secrets, and list their names",
   webhooks: "create, change and delete webhooks, and read events",
   keys: "list, create, rotate and revoke keys",
+  members: "invite, change and remove members",
+  audit: "read who did what",
 } as const;
 
 export type Scope = keyof typeof scopeTexts;
@@ -26,18 +28,19 @@ const byTag: Readonly<Record<string, Scope>> = {
   Webhooks: "webhooks",
 };
 
-/** Parts that only a scope of their own opens: what a container writes may be secret. */
+/** Parts that only a scope of their own opens: what a container writes may be secret, and keys and addresses are others'. */
 const ownScopes: readonly (readonly [RegExp, Scope])[] = [
   [/^\/v1\/workspaces\/[^/]+\/logs$/, "logs"],
   [/^\/v1\/workspaces\/[^/]+\/exec(\/|$)/, "exec"],
+  [/^\/v1\/keys(\/|$)/, "keys"],
+  [/^\/v1\/audit$/, "audit"],
 ];
 
 /** The scopes of which a key needs one for an endpoint: that of its part of the API, and for reads also `read`. */
 export function scopesOf({ tag, method, path }: { tag: string; method: string; path: string }): Scope[] {
   const byPath = ownScopes.find(([pattern]) => pattern.test(path));
   if (byPath !== undefined) return [byPath[1]];
-  if (path === "/v1/keys" || path.startsWith("/v1/keys/")) return ["keys"];
-  const own = byTag[tag];
+  const own = /^\/v1\/members(\/|$)/.test(path) ? "members" : byTag[tag];
   return [...(method === "get" ? ["read" as const] : []), ...(own === undefined ? [] : [own])];
 }
 

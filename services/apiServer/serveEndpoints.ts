@@ -4,15 +4,22 @@ import { requirePartner } from "./access.ts";
 import type { BodyBudget } from "./bodyBudget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { CallLimits } from "./limits.ts";
+import { multipartLimit } from "./multipart.ts";
 import { payloadLimit } from "./payload.ts";
-import { readJson } from "./requestBody.ts";
-import { requireScope, type Scope, scopesOf } from "./scopes.ts";
+import { readForm, readJson } from "./requestBody.ts";
+import { requireAccess } from "./roles.ts";
+import { type Scope, scopesOf } from "./scopes.ts";
 
 /** Largest body of a request that no container receives, in bytes. */
 const bodyLimit = 256 << 10;
 
 /** What bounds the calls of endpoints. */
-export type EndpointLimits = { limits: CallLimits; budget: BodyBudget };
+export type EndpointLimits = {
+  limits: CallLimits;
+  budget: BodyBudget;
+  /** Records the calls of an action in the audit log. */
+  audit: (action: string) => RequestHandler;
+};
 
 /**
  * Serves the endpoints that run tasks. It is called before anything else is added to the app: express looks at all routes in order,
@@ -23,17 +30,16 @@ export type EndpointLimits = { limits: CallLimits; budget: BodyBudget };
 export function serveTasks(
   app: Express,
   endpoints: readonly Endpoint[],
-  { limits, budget, before }: EndpointLimits & { before: readonly RequestHandler[] },
+  { before, ...bounds }: EndpointLimits & { before: readonly RequestHandler[] },
 ): void {
   const tasks = endpoints.filter(runsTasks);
-  for (const one of tasks) app.post(one.path, ...before, ...handlersOf(one, limits, budget));
+  for (const one of tasks) app.post(one.path, ...before, ...handlersOf(one, bounds));
 }
 
 /** Serves all other endpoints. A method that a path does not have is answered with 405, and a path of no endpoint with 404. */
 export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], given: EndpointLimits): void {
-  const { limits, budget } = given;
-  for (const one of endpoints)
-    if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, limits, budget));
+  const { limits } = given;
+  for (const one of endpoints) if (!runsTasks(one)) app[one.method](one.path, ...handlersOf(one, given));
   for (const path of new Set(endpoints.map((one) => one.path))) {
     const methods = endpoints.filter((one) => one.path === path).map((one) => one.method.toUpperCase());
     const allow = methods
@@ -52,20 +58,27 @@ export function serveEndpoints(app: Express, endpoints: readonly Endpoint[], giv
   });
 }
 
-function handlersOf(one: Endpoint, limits: CallLimits, budget: BodyBudget): RequestHandler[] {
+function handlersOf(one: Endpoint, { limits, budget, audit }: EndpointLimits): RequestHandler[] {
   // Task inputs may be images; all other bodies are small.
-  const largest = runsTasks(one) ? payloadLimit : bodyLimit;
+  const largest = one.isForm === true ? multipartLimit : runsTasks(one) ? payloadLimit : bodyLimit;
+  const read = one.isForm === true ? readForm : readJson;
   return [
     markRoute(one.path),
     requireAcceptable(one),
     one.access === "auth" ? limits.signIn : ((runsTasks(one) ? limits.tasks : undefined) ?? limits.general),
     ...(one.writes === true ? [limits.writes] : []),
+    // Tasks are records themselves.
+    ...(one.access === "partner" && one.method !== "get" && !runsTasks(one) ? [audit(actionOf(one))] : []),
     // The key is checked before the body is read.
     ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-    ...(one.method === "post" ? [budget(largest), ...readJson(largest)] : []),
+    ...(one.method === "post" ? [budget(largest), ...read(largest)] : []),
     one.handler,
   ];
 }
+
+/** As the documentation names it. */
+const actionOf = ({ method, path }: Endpoint) =>
+  `${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, "{$1}")}`;
 
 /** Whether a call sends its body to a container. */
 const runsTasks = ({ method, path, openAiErrors }: Endpoint) =>
@@ -94,7 +107,7 @@ const markRoute =
 const requireKey =
   (scopes: readonly Scope[]): RequestHandler =>
   (_request, response: Response, next) => {
-    requireScope(requirePartner(response).scopes, scopes);
+    requireAccess(requirePartner(response), scopes);
     next();
   };
 
@@ -102,6 +115,7 @@ function requireAcceptable(one: Endpoint): RequestHandler {
   const types = [
     ...(one.streams?.always === true ? [] : ["application/json"]),
     ...(one.streams === undefined ? [] : [one.streams.contentType]),
+    ...(one.also === undefined ? [] : [one.also.contentType]),
     "application/problem+json",
   ];
   return (request, _response, next) => {

@@ -133,11 +133,16 @@ async function recordCost({ db, logger }: Pick<RunnerState, "db" | "logger">, wo
   );
 }
 
-async function run(state: RunnerState, work: TaskWork, signal: AbortSignal): Promise<RunEnd> {
+async function run(
+  state: RunnerState,
+  work: TaskWork,
+  signal: AbortSignal,
+  onWait?: () => void,
+): Promise<RunEnd> {
   const started = performance.now();
   let hasBegun = false;
   try {
-    const served = await openTask(state, work, signal);
+    const served = await openTask(state, work, signal, onWait);
     hasBegun = true;
     const { shown, raw } = await readResult(served.message);
     // The time for which it waited is no time of the lease.
@@ -174,11 +179,13 @@ function watch<Result>(state: RunnerState, work: Promise<Result>): Promise<Resul
 async function runQueued(state: RunnerState, { payload, ...rest }: TaskWork): Promise<void> {
   const { background, logger, stopping } = state;
   const work: TaskWork = { ...rest, payload: undefined, storedBytes: payload?.length };
-  const { id: taskId, requestId, wallet, storedBytes = 0 } = work;
-  const turn = () => run(state, work, stopping.signal).then(() => undefined);
+  const { id: taskId, requestId, wallet, workspaceId, storedBytes: bytes = 0 } = work;
+  const turn = async (leave?: () => void) => {
+    await run(state, work, stopping.signal, leave);
+  };
   try {
     // The queue of a workspace is of its own.
-    if (work.waitSeconds === undefined) await background.during(wallet, storedBytes, turn);
+    if (work.waitSeconds === undefined) await background.during({ wallet, workspaceId, bytes }, turn);
     else await turn();
   } catch (error) {
     logger.child({ requestId }).warn({ event: "task_not_recorded", taskId, error });

@@ -4,17 +4,20 @@ import { z } from "zod";
 import { createBodyDecoder } from "./decodeBody.ts";
 import { parsedOf } from "./taskResult.ts";
 
-/** Collects the response of a chat without storing every event of its stream. */
+/** Collects the response of a container without storing every event of its stream. */
 export type Transcript = {
   add(part: Buffer): void;
-  /** A parsed JSON response, or `{ streamed, content, finishReason }` of a stream; undefined: it cannot be decoded. */
+  /**
+   * A parsed JSON response, a text, `{ streamed, content, finishReason }` of a stream, or `{ base64, contentType }` of other bytes,
+   * with `bytes` and `truncated` if only their beginning is kept; undefined: it cannot be decoded.
+   */
   result(): Promise<unknown>;
 };
 
 /** What reads the decoded text. */
 type Reader = { add(part: Buffer): void; result(): unknown };
 
-/** Maximum stored characters; longer responses are truncated. */
+/** Maximum stored bytes, of a stream characters; longer responses are truncated. */
 const storedLength = 1 << 20;
 
 const event = z.object({
@@ -30,8 +33,8 @@ const event = z.object({
 const decodedLength = 64 << 20;
 
 export function createTranscript(headers: IncomingHttpHeaders): Transcript {
-  const isStream = /^text\/event-stream/i.test(headers["content-type"] ?? "");
-  const reader = isStream ? streamTranscript() : fullTranscript();
+  const type = headers["content-type"] ?? "";
+  const reader = /^text\/event-stream/i.test(type) ? streamTranscript() : fullTranscript(type);
   const decoder = createBodyDecoder(headers["content-encoding"], decodedLength, (part) => reader.add(part));
   return {
     add: (part) => decoder?.add(part),
@@ -42,18 +45,37 @@ export function createTranscript(headers: IncomingHttpHeaders): Transcript {
   };
 }
 
-function fullTranscript(): Reader {
-  const decoder = new StringDecoder("utf8");
-  let text = "";
+/** What is text by its type; another type is shown as text if its bytes are. */
+const isBinary = (contentType: string) => /^(audio|image|video|font)\/|octet-stream/i.test(contentType);
+
+function fullTranscript(contentType: string): Reader {
+  const parts: Buffer[] = [];
+  let kept = 0;
+  let length = 0;
   return {
     add: (part) => {
-      if (text.length < storedLength) text += decoder.write(part);
+      length += part.length;
+      if (kept >= storedLength) return;
+      parts.push(part.subarray(0, storedLength - kept));
+      kept += parts.at(-1)?.length ?? 0;
     },
     result: () => {
-      const parsed = parsedOf(text);
-      return parsed === text ? text.slice(0, storedLength) : parsed;
+      const bytes = Buffer.concat(parts);
+      const text = isBinary(contentType) ? undefined : textOf(bytes, length > kept);
+      if (text !== undefined) return parsedOf(text);
+      const cut = length > kept ? { bytes: length, truncated: true } : {};
+      return { base64: bytes.toString("base64"), contentType, ...cut };
     },
   };
+}
+
+/** Undefined when the bytes are not UTF-8. The last character of a beginning may be cut. */
+function textOf(bytes: Buffer, isBeginning: boolean): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes, { stream: isBeginning });
+  } catch {
+    return undefined;
+  }
 }
 
 function streamTranscript(): Reader {

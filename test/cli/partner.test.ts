@@ -82,6 +82,34 @@ describe("a partner's work on the command line", function () {
     expect(key?.name).to.equal("ngpu");
   });
 
+  it("invites a member, who signs in with an own wallet, and shows what both did", async () => {
+    const memberKey = generatePrivateKey();
+    const member = privateKeyToAccount(memberKey).address.toLowerCase();
+    const file = join(home.path, "member.key");
+    writeFileSync(file, memberKey, { mode: 0o600 });
+    const invitation = (await done(["members", "invite", "developer", "--name", "Ada"])).trim();
+    expect(await done(["members", "invitations"])).to.include("Ada");
+    const login = ["login", "--api", api.url, "--profile", "team", "--wallet", file];
+    await done([...login, "--invitation", invitation]);
+    await done(["profiles", "--use", "default"]);
+    const account = wallet.address.toLowerCase();
+    const refused = await cli(["members", "invite", "viewer", "--profile", "team"]);
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr).to.include("role_insufficient");
+    expect(await done(["members"])).to.match(new RegExp(`${member} +developer +Ada`));
+    await done(["members", "role", member, "viewer"]);
+    type Entry = { member: string; action: string };
+    const lines = (await done(["audit", "--json"])).trim().split("\n");
+    const entries = lines.map((line) => JSON.parse(line) as Entry);
+    expect(entries.map(({ member: by, action }) => [by, action])).to.deep.include.members([
+      [account, "POST /v1/members/{wallet}"],
+      [member, "POST /v1/members/invitations"],
+      [member, "POST /v1/accounts"],
+    ]);
+    await done(["members", "rm", member]);
+    expect((await cli(["balance", "--profile", "team"])).stderr).to.include("api_key_invalid");
+  });
+
   it("sets secrets from arguments, a file and stdin, and shows no value", async () => {
     const file = join(home.path, "key.pem");
     writeFileSync(file, "-----\n");

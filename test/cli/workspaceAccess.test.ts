@@ -1,4 +1,16 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { expect } from "chai";
+import { temporaryDir } from "../embedded/setup.ts";
 import { type LeaseMarket, openLeaseMarket, wallet } from "../services/apiServer/leaseMarket.ts";
 import { eventually } from "../services/support/context.ts";
 import { timeText } from "../support/outputEngine.ts";
@@ -101,5 +113,46 @@ describe("a workspace's containers on the command line", function () {
   it("needs a terminal for a terminal", async () => {
     const { code, stderr } = await cli(["exec", "-it", "1", "--", "sh"]);
     expect([code, stderr.includes("(terminal_missing)")]).to.deep.equal([1, true]);
+  });
+
+  it("copies files and folders both ways, byte for byte, with their modes", async () => {
+    using dir = temporaryDir();
+    const here = (path: string) => join(dir.path, path);
+    const hashOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
+    mkdirSync(here("in/deep"), { recursive: true });
+    mkdirSync(here("container"));
+    writeFileSync(here("in/large.bin"), randomBytes(3_000_001));
+    writeFileSync(here("in/deep/run.sh"), "true\n");
+    writeFileSync(here("in/empty"), "");
+    chmodSync(here("in/deep/run.sh"), 0o755);
+    symlinkSync("large.bin", here("in/link"));
+    const sent = await cli(["cp", here("in"), `1:${here("container")}`, "--json"]);
+    expect([sent.code, sent.stderr]).to.deep.equal([0, ""]);
+    expect(JSON.parse(sent.stdout)).to.deep.equal({ files: 3, bytes: 3_000_006 });
+    expect(hashOf(here("container/in/large.bin"))).to.equal(hashOf(here("in/large.bin")));
+    expect(statSync(here("container/in/deep/run.sh")).mode & 0o777).to.equal(0o755);
+    // A new name, and back.
+    expect((await cli(["cp", here("in/large.bin"), `1:${here("container/renamed")}`])).code).to.equal(0);
+    const back = await cli(["cp", `1:${here("container/renamed")}`, here("back.bin")]);
+    expect([back.code, back.stderr]).to.deep.equal([0, "Copied 1 files, 3000001 bytes.\n"]);
+    expect(hashOf(here("back.bin"))).to.equal(hashOf(here("in/large.bin")));
+    // A stranger's link is not made on this machine.
+    mkdirSync(here("out"));
+    const folder = await cli(["cp", `1:${here("container/in/")}`, here("out")]);
+    expect([folder.code, folder.stderr.includes("1 links or devices were left out")]).to.deep.equal([
+      0,
+      true,
+    ]);
+    expect(readdirSync(here("out/in")).sort()).to.deep.equal(["deep", "empty", "large.bin"]);
+  });
+
+  it("says why it could not copy, and writes nothing outside of the target", async () => {
+    using dir = temporaryDir();
+    const missing = await cli(["cp", `1:${join(dir.path, "none")}`, dir.path]);
+    expect([missing.code, missing.stderr.includes("(copy_failed)")]).to.deep.equal([1, true]);
+    const away = await cli(["cp", join(dir.path, "none"), "1:/tmp/"]);
+    expect([away.code, away.stderr.includes("(file_unreadable)")]).to.deep.equal([1, true]);
+    const unclear = await cli(["cp", "a", "b"]);
+    expect([unclear.code, unclear.stderr.includes("(copy_unclear)")]).to.deep.equal([1, true]);
   });
 });

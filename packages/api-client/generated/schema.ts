@@ -159,7 +159,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in with a wallet and get an API key
-         * @description Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.
+         * @description Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key. With `account` the key is for an account that the wallet is a member of; `invitation` makes it a member.
          */
         post: operations["postV1Accounts"];
         delete?: never;
@@ -204,6 +204,72 @@ export interface paths {
          *     Scope: tasks.
          */
         post: operations["postV1AudioSpeech"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/transcriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transcribe a recording with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1AudioTranscriptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/translations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Translate a recording with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1AudioTranslations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what, newest first
+         * @description Sign-ins, and every call that changes something or tries to, with its key, its member and the address that it came from; refused ones, too. Tasks are in GET /v1/tasks. No entry is changed or deleted.
+         *
+         *     Scope: audit.
+         */
+        get: operations["getV1Audit"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -484,6 +550,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/images/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Edit images with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1ImagesEdits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/images/generations": {
         parameters: {
             query?: never;
@@ -500,6 +588,28 @@ export interface paths {
          *     Scope: tasks.
          */
         post: operations["postV1ImagesGenerations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/variations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vary an image with a workspace
+         * @description Compatible with OpenAI's endpoint. The container receives the body as sent, with its own model name, and its response passes unchanged. `stream: true` streams server-sent events.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1ImagesVariations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -535,7 +645,7 @@ export interface paths {
         };
         /**
          * Show what the leases of a month cost, by workspace
-         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV. A month without payments has no lines.
+         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.
          *
          *     Scope: read or payments.
          */
@@ -557,13 +667,15 @@ export interface paths {
         };
         /**
          * List the account's API keys
-         * @description Scope: keys.
+         * @description Owners see those of all members, others their own.
+         *
+         *     Scope: keys.
          */
         get: operations["getV1Keys"];
         put?: never;
         /**
          * Create another API key
-         * @description A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
+         * @description The new key is held by who holds this one. A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.
          *
          *     Scope: keys.
          */
@@ -605,7 +717,7 @@ export interface paths {
         put?: never;
         /**
          * Replace an API key by a new one
-         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.
+         * @description The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one of another member or with more scopes, and the new key expires no later than the key that rotates.
          *
          *     Scope: keys.
          */
@@ -668,6 +780,100 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the account's members
+         * @description Scope: read or members.
+         */
+        get: operations["getV1Members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/{wallet}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the role of a member
+         * @description It holds at once for all keys of the member. The account's own wallet stays an owner.
+         *
+         *     Scope: members.
+         */
+        post: operations["postV1MembersWallet"];
+        /**
+         * Remove a member
+         * @description Revokes the member's keys. Workspaces, secrets and webhooks are the account's, and stay. The account's own wallet cannot be removed.
+         *
+         *     Scope: members.
+         */
+        delete: operations["deleteV1MembersWallet"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the invitations that can still be accepted
+         * @description Scope: read or members.
+         */
+        get: operations["getV1MembersInvitations"];
+        put?: never;
+        /**
+         * Invite a member
+         * @description Whoever has the invitation accepts it once, by signing in with a wallet of their own: POST /v1/accounts with `invitation`. A key invites to roles that may do no more than itself. A key with limits or an expiry invites nobody.
+         *
+         *     Scope: members.
+         */
+        post: operations["postV1MembersInvitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/members/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation
+         * @description Scope: members.
+         */
+        delete: operations["deleteV1MembersInvitationsId"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1111,6 +1317,48 @@ export interface paths {
         get: operations["getV1TasksIdResult"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the templates of this market
+         * @description Each is a workspace that one call publishes.
+         */
+        get: operations["getV1Templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/templates/{name}/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publish a workspace by a template
+         * @description The fields of the body replace those of the template; all are those of POST /v1/workspaces. Nothing else differs from it.
+         *
+         *     Scope: workspaces.
+         */
+        post: operations["postV1TemplatesNameWorkspaces"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1579,6 +1827,30 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditEntry: {
+            /** @description Method and pattern of the route, such as POST /v1/workspaces */
+            action: string;
+            /** @description IP address that the request came from */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            at: string;
+            id: string;
+            keyId: string;
+            /** @description Id of what was made */
+            made: string | null;
+            /** @description The wallet that acted: the account's own, or a member's */
+            member: string;
+            requestId: string;
+            /** @description HTTP status; null: it has not ended, or its end is not known */
+            status: number | null;
+            /** @description What of the path names what was changed */
+            subject: string | null;
+            userAgent: string | null;
+        };
         BalanceChange: {
             /**
              * @description Token units; deposits and refunds raise the balance, the others lower it
@@ -1688,6 +1960,36 @@ export interface components {
             nodeId: number | null;
             replica: number;
             tty: boolean;
+        };
+        /** @description OpenAI's fields and files, in at most 32 MiB; all but the workspace's name are passed to the container */
+        FormRequest: {
+            /** @description A workspace: its id, `ws-<id>` or name. The container uses its own model; `<workspace>/<model>` passes `<model>` to it */
+            model: string;
+        } & {
+            [key: string]: unknown;
+        };
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            expiresAt: string;
+            id: string;
+            name: string | null;
+            /**
+             * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+             * @enum {string}
+             */
+            role: "owner" | "developer" | "viewer" | "billing";
+            /** @description The only wallet that may accept it; null: any */
+            wallet: string | null;
         };
         Invoice: {
             /** @description The month is over, and no reorg can change it any more */
@@ -1870,6 +2172,23 @@ export interface components {
             submissions: number;
             tier: components["schemas"]["Tier"];
             upMbps: number | null;
+        };
+        Member: {
+            /** @description When a key of the member was used last */
+            lastUsedAt: string | null;
+            name: string | null;
+            /**
+             * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+             * @enum {string}
+             */
+            role: "owner" | "developer" | "viewer" | "billing";
+            /**
+             * Format: date-time
+             * @description Time, ISO 8601
+             * @example 2030-01-01T00:00:00.000Z
+             */
+            since: string;
+            wallet: string;
         };
         /** @description OpenAI's request body; all other fields are passed to the container */
         ModelRequest: {
@@ -2795,6 +3114,21 @@ export interface components {
             tier: components["schemas"]["Tier"];
             /** @description Transaction hash */
             txHash: string;
+        };
+        Template: {
+            description: string;
+            name: string;
+            title: string;
+            /**
+             * @description Fields of NewWorkspace
+             * @example {
+             *       "name": "chat",
+             *       "replicas": 2
+             *     }
+             */
+            workspace: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description Finality of the record: the highest OP-stack head that includes its block
@@ -3808,6 +4142,8 @@ export interface operations {
                          * @example 1000000000000000000
                          */
                         locked: string;
+                        /** @description Who holds the key: the account's own wallet, or a member's */
+                        member: string;
                         /**
                          * @description Owed now by running leases, not settled yet
                          * @example 1000000000000000000
@@ -3825,6 +4161,11 @@ export interface operations {
                          * @example 1000000000000000000
                          */
                         refunded: string;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
                         /**
                          * @description Paid to nodes for leases
                          * @example 1000000000000000000
@@ -3919,6 +4260,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
+                    /** @description An account that the wallet is a member of; default: the wallet's own */
+                    account?: string;
+                    /** @description An invitation to accept: the key is for its account */
+                    invitation?: string;
                     /**
                      * @description Name of the key
                      * @default default
@@ -3945,12 +4290,21 @@ export interface operations {
                         /** @description Shown only once; only its hash is stored */
                         apiKey: string;
                         keyId: string;
+                        /** @description The wallet that has signed in */
+                        member: string;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        /** @description The account that the key is for */
                         wallet: string;
                     };
                 };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -4111,6 +4465,174 @@ export interface operations {
                     "*/*": unknown;
                 };
             };
+        };
+    };
+    postV1AudioTranscriptions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    postV1AudioTranslations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    getV1Audit: {
+        parameters: {
+            query?: {
+                /** @description Continue after this entry */
+                after?: string;
+                keyId?: string;
+                limit?: number;
+                /** @description Only what this wallet did */
+                member?: string;
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: components["schemas"]["AuditEntry"][];
+                        /** @description Value of `after` for the next page; null: this is the last page */
+                        next: string | null;
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     postV1AuthNonce: {
@@ -4932,6 +5454,64 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    postV1ImagesEdits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
     postV1ImagesGenerations: {
         parameters: {
             query?: never;
@@ -4972,6 +5552,64 @@ export interface operations {
             403: components["responses"]["OpenAiForbidden"];
             404: components["responses"]["OpenAiNotFound"];
             406: components["responses"]["OpenAiNotAcceptable"];
+            409: components["responses"]["OpenAiConflict"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            502: components["responses"]["OpenAiBadGateway"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+            504: components["responses"]["OpenAiGatewayTimeout"];
+            /** @description The container's response, with its own status, headers and body */
+            default: {
+                headers: {
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+        };
+    };
+    postV1ImagesVariations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Longest time without a byte from the container, in seconds */
+                "x-ngpu-timeout"?: number;
+                /** @description Longest time until the response has ended, in seconds */
+                "x-ngpu-total-timeout"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description The container's response */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-ngpu-node-id": components["headers"]["NodeId"];
+                    "x-ngpu-task-id": components["headers"]["TaskId"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
             409: components["responses"]["OpenAiConflict"];
             413: components["responses"]["OpenAiPayloadTooLarge"];
             415: components["responses"]["OpenAiUnsupportedMediaType"];
@@ -5039,8 +5677,10 @@ export interface operations {
     getV1InvoicesMonth: {
         parameters: {
             query?: {
+                /** @description Rate at which the total is also stated in dollars: dollars of one NGPU */
+                dollarsPerToken?: string;
                 /** @description Format of the response; default: what `accept` prefers */
-                format?: "json" | "csv";
+                format?: "json" | "csv" | "pdf";
             };
             header?: never;
             path: {
@@ -5061,6 +5701,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
+                        /** @description Null: the request states no rate */
+                        dollars: {
+                            /** @description The rate that the request states */
+                            perToken: string;
+                            /** @description The total at this rate, rounded down to a millionth */
+                            total: string;
+                        } | null;
                         /** @description The month is over, and no reorg can change it any more */
                         final: boolean;
                         /**
@@ -5113,6 +5760,7 @@ export interface operations {
                         until: string;
                         wallet: string;
                     };
+                    "application/pdf": string;
                     "text/csv": string;
                 };
             };
@@ -5167,11 +5815,13 @@ export interface operations {
                             id: string;
                             /** @description With a resolution of one minute */
                             lastUsedAt: string | null;
+                            /** @description Who holds it: the account's own wallet, or a member's */
+                            member: string;
                             name: string;
                             /** @description Calls a minute; null: the API's own limit */
                             ratePerMinute: number | null;
                             /** @description What the key may do; null: everything */
-                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
+                            scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[] | null;
                             spendPerDay: string | null;
                             /**
                              * @description What the tasks of a key with spendPerDay have cost since midnight UTC, token units
@@ -5219,8 +5869,8 @@ export interface operations {
                     name: string;
                     /** @description Calls a minute; default: the API's own limit */
                     ratePerMinute?: number;
-                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; secrets: set and delete secrets, and list their names; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys */
-                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[];
+                    /** @description What the key may do: read: read the account, its workspaces, tasks and balance; tasks: run tasks and call OpenAI's endpoints, and read tasks; workspaces: publish, change and delete workspaces, register images, and read them; logs: read what the containers of workspaces write; exec: run commands in the containers of workspaces; payments: deposit and authorize what the wallet has signed, and read the balance; secrets: set and delete secrets, and list their names; webhooks: create, change and delete webhooks, and read events; keys: list, create, rotate and revoke keys; members: invite, change and remove members; audit: read who did what */
+                    scopes?: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[];
                     /**
                      * @description What the key may spend a day, token units: its tasks at the price of their leases, and the workspaces that it has ordered at their highest price
                      * @example 1000000000000000000
@@ -5249,7 +5899,7 @@ export interface operations {
                         /** @description Calls a minute; null: the API's own limit */
                         ratePerMinute: number | null;
                         /** @description What the key may do; null: everything */
-                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys")[] | null;
+                        scopes: ("read" | "tasks" | "workspaces" | "logs" | "exec" | "payments" | "secrets" | "webhooks" | "keys" | "members" | "audit")[] | null;
                         spendPerDay: string | null;
                     };
                 };
@@ -5467,6 +6117,285 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The account's own wallet comes first; it is an owner */
+                        members: components["schemas"]["Member"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1MembersWallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                     * @enum {string}
+                     */
+                    role: "owner" | "developer" | "viewer" | "billing";
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        wallet: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1MembersWallet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Address, 0x and 40 hexadecimal digits */
+                wallet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        removed: true;
+                        wallet: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1MembersInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        invitations: components["schemas"]["Invitation"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1MembersInvitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default 604800 */
+                    expiresInSeconds?: number;
+                    /** @description Who is invited */
+                    name?: string;
+                    /**
+                     * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                     * @enum {string}
+                     */
+                    role: "owner" | "developer" | "viewer" | "billing";
+                    /** @description The only wallet that may accept it; default: any */
+                    wallet?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: date-time
+                         * @description Time, ISO 8601
+                         * @example 2030-01-01T00:00:00.000Z
+                         */
+                        expiresAt: string;
+                        id: string;
+                        /** @description Shown only once. Whoever has it can accept it, with POST /v1/accounts */
+                        invitation: string;
+                        name: string | null;
+                        /**
+                         * @description owner: everything, members included; developer: workspaces, tasks, logs, commands, secrets, webhooks and keys of their own; viewer: read the account, its workspaces, tasks and balance; billing: deposits, authorizations, the balance, usage and invoices
+                         * @enum {string}
+                         */
+                        role: "owner" | "developer" | "viewer" | "billing";
+                        /** @description The only wallet that may accept it; null: any */
+                        wallet: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteV1MembersInvitationsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @constant */
+                        revoked: true;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
@@ -6737,6 +7666,99 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        templates: components["schemas"]["Template"][];
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    postV1TemplatesNameWorkspaces: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Idempotency key: a repeated request with the same key has no further effect. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Name of the template */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @enum {string} */
+                        status: "pending" | "idle" | "distributing" | "starting" | "running" | "stopped" | "failed" | "closed" | "expired";
+                        tier: components["schemas"]["Tier"];
+                        /** @description Transaction hash */
+                        txHash: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

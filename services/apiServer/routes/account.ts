@@ -31,7 +31,7 @@ const account = ({ db, delegate, deployment }: ApiDeps) =>
       access: "partner",
       answer: accountAnswer,
     },
-    async ({ partner: { wallet } }) => {
+    async ({ partner: { wallet, member, role } }) => {
       const [now, accounts, authorizations, leases] = await Promise.all([
         currentTime(db),
         findAccounts(db, wallet),
@@ -48,6 +48,8 @@ const account = ({ db, delegate, deployment }: ApiDeps) =>
       );
       return {
         wallet,
+        member,
+        role,
         ...accountTotals(
           current ?? { ...emptyAccount, escrow: deployment.contracts.Escrow.toLowerCase() },
           entries,

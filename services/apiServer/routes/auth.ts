@@ -1,7 +1,8 @@
 import { InputError } from "@ngpu/runtime/errors";
 import { isAddressEqual, recoverMessageAddress } from "viem";
 import { generateSiweNonce, parseSiweMessage, type SiweMessage, validateSiweMessage } from "viem/siwe";
-import { createKey } from "../access.ts";
+import { createKey, parseInvitation } from "../access.ts";
+import { callerOf } from "../audit.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { nonceAnswer, signIn, signInAnswer } from "../schemas/accounts.ts";
@@ -47,14 +48,14 @@ const signInToAccount = (deps: ApiDeps) => {
       tag: "Accounts",
       summary: "Sign in with a wallet and get an API key",
       description:
-        "Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key.",
+        "Creates the wallet's account if it does not exist. The key is shown only once; each sign-in issues a new key. With `account` the key is for an account that the wallet is a member of; `invitation` makes it a member.",
       access: "auth",
       body: signIn,
       status: 201,
-      errors: [401],
+      errors: [401, 403],
       answer: signInAnswer,
     },
-    async ({ body }) => {
+    async ({ body, request, response }) => {
       const parsed = parseSiweMessage(body.message);
       const { address, nonce } = requireSignIn(parsed, { domain, chainId });
       if (!(await isSignedBy(deps, address, body.message, body.signature))) {
@@ -64,19 +65,49 @@ const signInToAccount = (deps: ApiDeps) => {
           "Get a new nonce and sign the message with the wallet that it names.",
         );
       }
-      const wallet = address.toLowerCase();
+      const member = address.toLowerCase();
       const key = createKey();
-      const opened = await openAccount(deps.db, nonce, { ...key, wallet, name: body.keyName });
-      if (!opened) {
-        throw refusal(
-          "nonce_invalid",
-          "The nonce is unknown, used or expired.",
-          "Get a new one from POST /v1/auth/nonce.",
-        );
-      }
-      return { wallet, keyId: key.id, apiKey: key.text };
+      const opened = await openAccount(deps.db, {
+        nonce,
+        member,
+        account: body.account,
+        invitation: invitationIn(body.invitation),
+        key: { ...key, name: body.keyName },
+        from: { ...callerOf(request, response), action: "POST /v1/accounts", subject: undefined },
+      });
+      if (typeof opened === "string") throw refusals[opened]();
+      const { account, role } = opened;
+      return { wallet: account, member, role, keyId: key.id, apiKey: key.text };
     },
   );
+};
+
+/** @throws InputError `invitation_invalid` (403). */
+function invitationIn(text: string | undefined): ReturnType<typeof parseInvitation> {
+  const parsed = text === undefined ? undefined : parseInvitation(text);
+  if (text !== undefined && parsed === undefined) throw refusals.invitation();
+  return parsed;
+}
+
+const refusals = {
+  nonce: () =>
+    refusal(
+      "nonce_invalid",
+      "The nonce is unknown, used or expired.",
+      "Get a new one from POST /v1/auth/nonce.",
+    ),
+  invitation: () =>
+    new InputError("The invitation cannot be accepted by this wallet.", {
+      code: "invitation_invalid",
+      status: 403,
+      hint: "It may be used, revoked, expired or for another wallet, or the wallet is a member already. Ask for another.",
+    }),
+  membership: () =>
+    new InputError("The wallet is no member of the account.", {
+      code: "membership_missing",
+      status: 403,
+      hint: "Ask an owner of the account for an invitation.",
+    }),
 };
 
 function requireSignIn(

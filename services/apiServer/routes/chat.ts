@@ -1,17 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { InputError } from "@ngpu/runtime/errors";
+import type { Request } from "express";
 import { z } from "zod";
 import { headersForContainer } from "../containerHeaders.ts";
 import { coldStartSeconds, innerModel, isOpen, parseModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
+import { shownParts, withField } from "../multipart.ts";
 import { passResponse } from "../passResponse.ts";
 import { withMember } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
 import {
   chatAnswer,
   chatRequest,
+  formRequest,
   modelEntry,
   modelList,
   modelRequest,
@@ -24,8 +27,25 @@ const events = { contentType: "text/event-stream", description: "With `stream: t
 /** Clients accept any type for it. */
 const audio = { contentType: "*/*", description: "The audio, or its events with `stream_format: sse`" };
 
-/** OpenAI's endpoints with a JSON body that a container serves itself, each under the same path; `rerank` is that of vLLM and TEI. */
-const passed = [
+/** The format of a transcription is the caller's choice. */
+const anyText = {
+  contentType: "*/*",
+  description: "JSON, or the text, subtitles or events that the fields ask for",
+};
+
+type Passed = {
+  path: string;
+  summary: string;
+  body: typeof chatRequest | typeof modelRequest | typeof formRequest;
+  streams: { contentType: string; description: string };
+  /** Its body is a form with files. */
+  isForm?: boolean;
+};
+
+const form = { body: formRequest, streams: anyText, isForm: true };
+
+/** OpenAI's endpoints that a container serves itself, each under the same path; `rerank` is that of vLLM and TEI. */
+const passed: Passed[] = [
   { path: "/v1/chat/completions", summary: "Chat with a workspace", body: chatRequest, streams: events },
   {
     path: "/v1/completions",
@@ -69,13 +89,17 @@ const passed = [
     body: modelRequest,
     streams: events,
   },
+  { path: "/v1/audio/transcriptions", summary: "Transcribe a recording with a workspace", ...form },
+  { path: "/v1/audio/translations", summary: "Translate a recording with a workspace", ...form },
+  { path: "/v1/images/edits", summary: "Edit images with a workspace", ...form },
+  { path: "/v1/images/variations", summary: "Vary an image with a workspace", ...form },
 ];
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
   return [...passed.map((one) => passedRoute(deps, one)), models(deps), modelOf(deps)];
 }
 
-const passedRoute = (deps: ApiDeps, { path, summary, body, streams }: (typeof passed)[number]) =>
+const passedRoute = (deps: ApiDeps, { path, summary, body, streams, isForm = false }: Passed) =>
   endpoint(
     {
       method: "post",
@@ -87,6 +111,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body, streams }: (typeof pa
       access: "partner",
       headers: timeoutHeaders,
       body,
+      isForm,
       errors: [404, 409, 502, 504],
       passes: true,
       answer: chatAnswer,
@@ -109,7 +134,7 @@ const passedRoute = (deps: ApiDeps, { path, summary, body, streams }: (typeof pa
         kind: "chat",
         method: "POST",
         path,
-        payload: withMember(text, "model", model),
+        ...(isForm ? formOf(request, text, model) : { payload: withMember(text, "model", model) }),
         headers: headersForContainer(request),
         timeouts: { progress: headers["x-ngpu-timeout"], total: headers["x-ngpu-total-timeout"] },
         idempotencyKey: undefined,
@@ -120,6 +145,17 @@ const passedRoute = (deps: ApiDeps, { path, summary, body, streams }: (typeof pa
       return undefined;
     },
   );
+
+/** A form with the container's own model, and what the task shows of it. */
+function formOf(
+  request: Request,
+  bytes: Buffer,
+  model: string | undefined,
+): Pick<TaskWork, "payload" | "input"> {
+  const type = request.headers["content-type"] ?? "";
+  const payload = withField(bytes, type, "model", model);
+  return { payload, input: Buffer.from(JSON.stringify(shownParts(payload, type))) };
+}
 
 const models = (deps: ApiDeps) =>
   endpoint(

@@ -1,10 +1,18 @@
 import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
+import { dollarsOf } from "../dollars.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
+import { invoicePdf } from "../invoicePdf.ts";
 import { invoiceAnswer, invoiceList, invoiceQuery, month } from "../schemas/invoices.ts";
 import { type InvoiceLine, isFinalBefore, listInvoiceLines } from "../store/invoices.ts";
 
-export function invoiceRoutes({ db }: ApiDeps): Endpoint[] {
+/** The format that a request accepts best. */
+const formatOf = (accepted: string | false) => (accepted === "csv" || accepted === "pdf" ? accepted : "json");
+
+const inDollars = (total: string, perToken: string | undefined) =>
+  perToken === undefined ? null : { perToken, total: dollarsOf(BigInt(total), perToken) };
+
+export function invoiceRoutes({ db, publicUrl }: ApiDeps): Endpoint[] {
   return [
     endpoint(
       {
@@ -29,19 +37,29 @@ export function invoiceRoutes({ db }: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Show what the leases of a month cost, by workspace",
         description:
-          "The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV. A month without payments has no lines.",
+          "The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.",
         access: "partner",
         params: z.object({ month }),
         query: invoiceQuery,
         answer: invoiceAnswer,
         streams: { contentType: "text/csv", description: "The lines, with a header line" },
+        also: { contentType: "application/pdf", description: "The invoice, with `format=pdf`" },
       },
       async ({ partner: { wallet }, params, query, request, response }) => {
         const found = await listInvoiceLines(db, wallet, params.month);
-        const format = query.format ?? (request.accepts(["json", "csv"]) === "csv" ? "csv" : "json");
+        const format = query.format ?? formatOf(request.accepts(["json", "csv", "pdf"]));
         const lines = found.map(lineOf);
-        if (format === "json") return { ...(await headOf({ db }, params.month, found)), wallet, lines };
-        response.status(200).type("text/csv").send(csvOf(params.month, lines));
+        if (format === "csv") {
+          response.status(200).type("text/csv").send(csvOf(params.month, lines));
+          return undefined;
+        }
+        const head = await headOf({ db }, params.month, found);
+        const invoice = { ...head, wallet, dollars: inDollars(head.total, query.dollarsPerToken), lines };
+        if (format === "json") return invoice;
+        response
+          .status(200)
+          .type("application/pdf")
+          .send(await invoicePdf(invoice, publicUrl));
         return undefined;
       },
     ),

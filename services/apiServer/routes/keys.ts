@@ -1,9 +1,10 @@
 import { InputError } from "@ngpu/runtime/errors";
 import { z } from "zod";
-import { createKey } from "../access.ts";
+import { createKey, type Partner } from "../access.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { requireUnlimited } from "../keyLimits.ts";
+import { scopesWithin } from "../roles.ts";
 import { keyList, keyRotation, keyRotationAnswer, newKey, newKeyAnswer } from "../schemas/keys.ts";
 import { requireScopes } from "../scopes.ts";
 import { insertKey, listKeys, revokeKey, rotateKey } from "../store/keys.ts";
@@ -21,12 +22,14 @@ const keys = ({ db }: ApiDeps) =>
       path: "/v1/keys",
       tag: "Accounts",
       summary: "List the account's API keys",
+      description: "Owners see those of all members, others their own.",
       access: "partner",
       answer: keyList,
     },
     async ({ partner }) => ({
-      keys: (await listKeys(db, partner.wallet)).map((row) => ({
+      keys: (await listKeys(db, partner.wallet, holderFor(partner))).map((row) => ({
         id: row.id,
+        member: row.member,
         name: row.name,
         scopes: row.scopes,
         createdAt: row.created_at.toISOString(),
@@ -39,6 +42,9 @@ const keys = ({ db }: ApiDeps) =>
     }),
   );
 
+/** Owners see and revoke the keys of all members. */
+const holderFor = ({ role, member }: Partner) => (role === "owner" ? null : member);
+
 const addKey = ({ db }: ApiDeps) =>
   endpoint(
     {
@@ -47,7 +53,7 @@ const addKey = ({ db }: ApiDeps) =>
       tag: "Accounts",
       summary: "Create another API key",
       description:
-        "A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.",
+        "The new key is held by who holds this one. A key creates keys with at most its own scopes, which expire no later than itself. A key with a limit of calls or spending creates none.",
       access: "partner",
       body: newKey,
       status: 201,
@@ -57,11 +63,13 @@ const addKey = ({ db }: ApiDeps) =>
       requireUnlimited(partner);
       const key = createKey();
       const scopes = body.scopes ?? (partner.scopes && [...partner.scopes]);
-      requireScopes(partner.scopes, scopes);
+      // Without scopes of its own it may do what the role of its holder allows.
+      if (scopes !== null) requireScopes(scopesWithin(partner), scopes);
       const expiresAt = earliest(partner.expiresAt, expiryIn(body.expiresAt));
       const { name, ratePerMinute = null, spendPerDay = null } = body;
       const limits = { ratePerMinute, spendPerDay };
-      await insertKey(db, { ...key, wallet: partner.wallet, name, scopes, expiresAt, ...limits });
+      const { wallet, member } = partner;
+      await insertKey(db, { ...key, wallet, member, name, scopes, expiresAt, ...limits });
       const shown = {
         expiresAt: expiresAt?.toISOString() ?? null,
         ratePerMinute,
@@ -96,7 +104,7 @@ const rotation = ({ db }: ApiDeps) =>
       tag: "Accounts",
       summary: "Replace an API key by a new one",
       description:
-        "The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one with more scopes, and the new key expires no later than the key that rotates.",
+        "The new key has the same name, scopes, expiry and limits, and what the replaced one has spent counts for it. The replaced key is accepted for the overlap, so that programs can change over. A key cannot rotate one of another member or with more scopes, and the new key expires no later than the key that rotates.",
       access: "partner",
       params,
       body: keyRotation,
@@ -106,12 +114,14 @@ const rotation = ({ db }: ApiDeps) =>
     async ({ partner, params: { id }, body: { overlapSeconds } }) => {
       if (id !== partner.keyId) requireUnlimited(partner);
       const key = createKey();
-      const of = { wallet: partner.wallet, id, overlapSeconds };
+      const { wallet, member } = partner;
+      const of = { wallet, member, id, overlapSeconds };
       const rotated = await rotateKey(db, of, ({ name, scopes, expiresAt }) => {
         requireScopes(partner.scopes, scopes);
         return {
           ...key,
-          wallet: partner.wallet,
+          wallet,
+          member,
           name,
           scopes,
           expiresAt: earliest(partner.expiresAt, expiresAt),
@@ -135,7 +145,8 @@ const removeKey = ({ db }: ApiDeps) =>
       answer: z.object({ id: z.string(), revoked: z.literal(true) }),
     },
     async ({ partner, params }) => {
-      if (await revokeKey(db, partner.wallet, params.id)) return { id: params.id, revoked: true as const };
+      const of = { wallet: partner.wallet, id: params.id, holder: holderFor(partner) };
+      if (await revokeKey(db, of)) return { id: params.id, revoked: true as const };
       throw unknownKey(params.id);
     },
   );

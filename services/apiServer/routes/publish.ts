@@ -3,7 +3,10 @@ import type { PlacementExplanation } from "@ngpu/protocol/placement/request";
 import type { WorkspaceSpec } from "@ngpu/protocol/workspaceSpec";
 import { InputError } from "@ngpu/runtime/errors";
 import { requestLogger } from "@ngpu/runtime/http";
+import type { Response } from "express";
 import type { Hex } from "viem";
+import type { z } from "zod";
+import type { Partner } from "../access.ts";
 import { dedupeKeyOf } from "../chainWriter.ts";
 import { isUsable } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
@@ -14,7 +17,7 @@ import { requireImage } from "../imageFacts.ts";
 import { withinLimit } from "../keyLimits.ts";
 import { requireSecrets } from "../namedSecrets.ts";
 import { firstReplicas, mostReplicas, publication } from "../publicationSpec.ts";
-import { newWorkspace } from "../schemas/newWorkspace.ts";
+import { type NewWorkspace, newWorkspace } from "../schemas/newWorkspace.ts";
 import { publishAnswer } from "../schemas/workspaces.ts";
 import { wasSent } from "../store/calls.ts";
 import { currentTime, listAuthorizations } from "../store/escrow.ts";
@@ -38,39 +41,51 @@ export function publishRoutes(deps: ApiDeps): Endpoint[] {
         status: 201,
         answer: publishAnswer,
       },
-      async ({ partner, body, headers, response }) => {
-        const { wallet } = partner;
-        const dedupeKey = await dedupeKeyOf(deps.db, wallet, "publish", {
-          key: headers["idempotency-key"],
-          body,
-        });
-        const { spec, config } = publication(body, await currentTime(deps.db), await marketGpuNames(deps.db));
-        const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
-        if (!body.waitForNodes)
-          await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
-        const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet, spec.image));
-        if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
-          await requireFunds(deps, wallet, authorizationId, {
-            ...body,
-            replicas: firstReplicas(body.replicas),
-          });
-          await requireImage(deps, body.image);
-          await requireSecrets(deps.db, wallet, body.secrets);
-        }
-        const args = [wallet, BigInt(authorizationId), firstReplicas(body.replicas), spec, config] as const;
-        const rate = body.maxPricePerSecond * BigInt(mostReplicas(body.replicas));
-        const { id, hash } = await withinLimit(
-          deps.db,
-          partner,
-          { id: undefined, rate },
-          () => publish(deps, args, dedupeKey),
-          (published) => published.id,
-        );
-        if (body.name !== undefined) await nameWorkspace(deps.db, id, wallet, body.name);
-        return { id, txHash: hash, tier: "unsafe" as const, status: "pending" as const };
-      },
+      (call) => publishWorkspace(deps, call),
     ),
   ];
+}
+
+/** Publishes a workspace for a partner. */
+export async function publishWorkspace(
+  deps: ApiDeps,
+  call: {
+    partner: Partner;
+    body: NewWorkspace;
+    headers: z.output<typeof idempotencyHeader>;
+    response: Response;
+  },
+): Promise<z.input<typeof publishAnswer>> {
+  const { partner, body, headers, response } = call;
+  const { wallet } = partner;
+  const dedupeKey = await dedupeKeyOf(deps.db, wallet, "publish", {
+    key: headers["idempotency-key"],
+    body,
+  });
+  const { spec, config } = publication(body, await currentTime(deps.db), await marketGpuNames(deps.db));
+  const logged = { db: deps.db, logger: requestLogger(deps.logger, response) };
+  if (!body.waitForNodes)
+    await requirePossible(logged, () => explainWithModelNames(deps, { spec, config }, body), dedupeKey);
+  const authorizationId = body.authorizationId ?? (await newestUsable(deps, wallet, spec.image));
+  if (dedupeKey === undefined || !(await wasSent(deps.db, dedupeKey))) {
+    await requireFunds(deps, wallet, authorizationId, {
+      ...body,
+      replicas: firstReplicas(body.replicas),
+    });
+    await requireImage(deps, body.image);
+    await requireSecrets(deps.db, wallet, body.secrets);
+  }
+  const args = [wallet, BigInt(authorizationId), firstReplicas(body.replicas), spec, config] as const;
+  const rate = body.maxPricePerSecond * BigInt(mostReplicas(body.replicas));
+  const { id, hash } = await withinLimit(
+    deps.db,
+    partner,
+    { id: undefined, rate },
+    () => publish(deps, args, dedupeKey),
+    (published) => published.id,
+  );
+  if (body.name !== undefined) await nameWorkspace(deps.db, id, wallet, body.name);
+  return { id, txHash: hash, tier: "unsafe" as const, status: "pending" as const };
 }
 
 async function publish(

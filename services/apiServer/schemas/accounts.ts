@@ -12,6 +12,7 @@ import {
   uint,
   unixTime,
 } from "./common.ts";
+import { role } from "./members.ts";
 
 export const nonceAnswer = z.object({
   nonce: z.string().meta({ description: "Valid for one sign-in" }),
@@ -25,10 +26,18 @@ export const signIn = z.strictObject({
   message: text(0, 4_000).meta({ description: "The EIP-4361 message, exactly as signed" }),
   signature,
   keyName: text(1, 100).default("default").meta({ description: "Name of the key" }),
+  account: address
+    .optional()
+    .meta({ description: "An account that the wallet is a member of; default: the wallet's own" }),
+  invitation: text(1, 200)
+    .optional()
+    .meta({ description: "An invitation to accept: the key is for its account" }),
 });
 
 export const signInAnswer = z.object({
-  wallet: z.string(),
+  wallet: z.string().meta({ description: "The account that the key is for" }),
+  member: z.string().meta({ description: "The wallet that has signed in" }),
+  role,
   keyId: z.string(),
   apiKey: z.string().meta({ description: "Shown only once; only its hash is stored" }),
 });
@@ -68,6 +77,8 @@ const escrowBalance = z.object({
 
 export const accountAnswer = escrowBalance.extend({
   wallet: z.string(),
+  member: z.string().meta({ description: "Who holds the key: the account's own wallet, or a member's" }),
+  role,
   asOf: unixTime,
   previous: z.array(escrowBalance.meta({ id: "PreviousBalance" })).meta({
     description:

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { amount, isoTime } from "./common.ts";
-import { statementQuery } from "./statement.ts";
 
 export const month = z
   .string()
@@ -31,6 +30,13 @@ export const invoiceList = z.object({ invoices: z.array(invoiceHead) });
 
 export const invoiceAnswer = invoiceHead.extend({
   wallet: z.string(),
+  dollars: z
+    .object({
+      perToken: z.string().meta({ description: "The rate that the request states" }),
+      total: z.string().meta({ description: "The total at this rate, rounded down to a millionth" }),
+    })
+    .nullable()
+    .meta({ description: "Null: the request states no rate" }),
   lines: z
     .array(
       z.object({
@@ -44,4 +50,14 @@ export const invoiceAnswer = invoiceHead.extend({
     .meta({ description: "One for each workspace; they add up to the invoice" }),
 });
 
-export const invoiceQuery = z.object({ format: statementQuery.shape.format });
+export const invoiceQuery = z.object({
+  format: z
+    .enum(["json", "csv", "pdf"])
+    .optional()
+    .meta({ description: "Format of the response; default: what `accept` prefers" }),
+  dollarsPerToken: z
+    .string()
+    .regex(/^\d{1,9}(\.\d{1,6})?$/, "is not a decimal number with at most 6 decimals")
+    .optional()
+    .meta({ description: "Rate at which the total is also stated in dollars: dollars of one NGPU" }),
+});

@@ -23,6 +23,7 @@ const keyTerms = {
 
 const keyEntry = z.object({
   id: z.string(),
+  member: z.string().meta({ description: "Who holds it: the account's own wallet, or a member's" }),
   name: z.string(),
   ...keyTerms,
   createdAt: isoTime,

@@ -163,6 +163,12 @@ export const modelRequest = z.looseObject({ model: chatRequest.shape.model }).me
   description: "OpenAI's request body; all other fields are passed to the container",
 });
 
+export const formRequest = z.looseObject({ model: chatRequest.shape.model }).meta({
+  id: "FormRequest",
+  description:
+    "OpenAI's fields and files, in at most 32 MiB; all but the workspace's name are passed to the container",
+});
+
 export const chatAnswer = z.looseObject({}).meta({ description: "The container's response" });
 export const modelEntry = z.object({
   id: z.string(),

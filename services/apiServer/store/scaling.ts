@@ -21,7 +21,8 @@ type Row = {
 };
 
 /**
- * Open workspaces that a delegate publishes for and whose replicas follow their requests.
+ * Open workspaces that a delegate publishes for and whose replicas follow their requests. Background tasks that still wait for
+ * others of their wallet ask for no replica: more replicas would not begin them.
  *
  * @param of.id Only this one.
  * @param of.seconds Requests of this many last seconds count that have ended.
@@ -44,7 +45,7 @@ export async function listScaled(
      join chain.spending_authorization as spending using (authorization_id)
      left join app.scaling as scaling using (workspace_id)
      cross join lateral (
-       select count(*)::int4 as open,
+       select count(*) filter (where status = 'running' or wait_until is not null)::int4 as open,
          extract(epoch from min(coalesce(started_at, created_at)) filter (where status = 'running'))::float8 as oldest_sent_at
        from app.task where task.workspace_id = workspace.workspace_id and status in ('queued', 'running')
      ) as asked

@@ -1,7 +1,7 @@
 import type { Queryable } from "@ngpu/db/pool";
 import { resultHashOf } from "@ngpu/protocol/taskReceiptTree";
 import { toJson } from "@ngpu/runtime/json";
-import type { NewTask, TaskEnd, TaskTimes } from "./tasks.ts";
+import { inputTextOf, type NewTask, type TaskEnd, type TaskTimes } from "./tasks.ts";
 
 /** A task that runs from its beginning, and its end if it has one. `age`: milliseconds since it began. */
 export type TaskRecord = {
@@ -9,9 +9,6 @@ export type TaskRecord = {
   age: number;
   end: TaskEnd | undefined;
 };
-
-/** Without a byte order mark, which Postgres does not accept in JSON. */
-const utf8 = new TextDecoder();
 
 const insertRecords = `with given as (
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
@@ -49,7 +46,7 @@ export async function insertTaskRecords(
 }
 
 function valuesOf({ task, age, end }: TaskRecord): unknown[] {
-  const { id, wallet, keyId, workspaceId, kind, method, path, payload, runner } = task;
+  const { id, wallet, keyId, workspaceId, kind, method, path, runner } = task;
   return [
     id,
     wallet,
@@ -59,7 +56,7 @@ function valuesOf({ task, age, end }: TaskRecord): unknown[] {
     method,
     path,
     // Its own text: serialized again, large numbers and repeated names would change.
-    payload === undefined ? null : utf8.decode(payload),
+    inputTextOf(task),
     runner,
     age / 1000,
     end?.status ?? "running",

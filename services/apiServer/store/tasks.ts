@@ -12,8 +12,10 @@ export type NewTask = {
   kind: "task" | "chat";
   method: string;
   path: string;
-  /** The body that the container receives, JSON; undefined: none. */
+  /** The body that the container receives, JSON unless `input` is given; undefined: none. */
   payload: Buffer | undefined;
+  /** JSON that is stored instead of a payload that is none. */
+  input?: Buffer;
   runner: bigint;
   idempotencyKey: string | undefined;
   /** Seconds that it waits for a replica; undefined: without one it is refused. */
@@ -22,6 +24,12 @@ export type NewTask = {
 
 /** Without a byte order mark, which Postgres does not accept in JSON. */
 const utf8 = new TextDecoder();
+
+/** What is stored of a task's body. */
+export function inputTextOf({ input, payload }: Pick<NewTask, "input" | "payload">): string | null {
+  const bytes = input ?? payload;
+  return bytes === undefined ? null : utf8.decode(bytes);
+}
 
 /** Stores a task as queued. False when a task with the partner's Idempotency-Key exists. */
 export async function insertTask(db: Queryable, task: NewTask): Promise<boolean> {
@@ -38,7 +46,7 @@ export async function insertTask(db: Queryable, task: NewTask): Promise<boolean>
       task.method,
       task.path,
       // Its own text: serialized again, large numbers and repeated names would change.
-      task.payload === undefined ? null : utf8.decode(task.payload),
+      inputTextOf(task),
       task.runner,
       task.idempotencyKey ?? null,
       task.waitSeconds ?? null,

@@ -31,6 +31,8 @@ create table workspace (
   published_tx text not null
 );
 create index on workspace (owner);
+-- What the autoscaler reads every second.
+create index on workspace (workspace_id) where status = 'open' and config like '%"scaling":%';
 create index on workspace_past (workspace_id, valid_from);
 
 -- on WorkspacePublished

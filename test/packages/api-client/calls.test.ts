@@ -1,5 +1,6 @@
 import { createApiClient } from "@ngpu/api-client/client";
 import { ApiError, ApiUnreachableError } from "@ngpu/api-client/errors";
+import { patientFetch } from "@ngpu/api-client/patientFetch";
 import { pauseBefore } from "@ngpu/api-client/retry";
 import { expect } from "chai";
 import { collect, failureOf, serve } from "./server.ts";
@@ -28,6 +29,25 @@ describe("a call of a route", () => {
       ["GET", "/v1/tasks?limit=5&workspaceId=7", ""],
       ["POST", "/v1/tasks", '{"workspaceId":"7"}'],
     ]);
+  });
+
+  it("uses another fetch where Node's own would give up before the deadline", async () => {
+    using server = await serve((_request, response) => response.end('{"id":"7"}'));
+    const long: string[] = [];
+    const longFetch: typeof fetch = (input, init) => {
+      long.push(String(input).slice(server.url.length));
+      return patientFetch(input, init);
+    };
+    const api = createApiClient({ url: server.url, longFetch });
+    await api.call("GET /v1/account", {});
+    const answer = await api.call("GET /v1/keys", {}, { timeoutMs: 600_000 });
+    expect(answer).to.deep.equal({ id: "7" });
+    await failureOf(collect(api.stream("POST /v1/chat/completions", { body: { model: "m", messages: [] } })));
+    expect(long).to.deep.equal(["/v1/keys", "/v1/chat/completions"]);
+    const aborted = await failureOf(
+      api.call("GET /v1/keys", {}, { timeoutMs: 600_000, signal: AbortSignal.abort() }),
+    );
+    expect(aborted).to.be.instanceOf(ApiUnreachableError);
   });
 
   it("throws a problem with code, hint, fields, request id and the time to wait", async () => {

@@ -11,6 +11,7 @@ import {
   rewardOf,
   workspaceStatus,
 } from "../../../services/apiServer/decide.ts";
+import { dollarsOf } from "../../../services/apiServer/dollars.ts";
 import { gpuModelBytes, publication } from "../../../services/apiServer/publicationSpec.ts";
 import { newWorkspace } from "../../../services/apiServer/schemas/newWorkspace.ts";
 import { createTranscript } from "../../../services/apiServer/transcript.ts";
@@ -231,5 +232,35 @@ describe("apiServer: small decisions", () => {
         });
       }),
     );
+  });
+
+  it("keeps an answer that is no text as base64, whole or marked as cut, and a text as it is", async () => {
+    const kept = async (contentType: string, ...parts: Buffer[]) => {
+      const transcript = createTranscript({ "content-type": contentType });
+      for (const part of parts) transcript.add(part);
+      return transcript.result();
+    };
+    const sound = Buffer.from([0x49, 0x44, 0x33, 0xff, 0x00, 0xc3]);
+    const base64 = sound.toString("base64");
+    const shown = { base64, contentType: "audio/mpeg" };
+    expect(await kept("audio/mpeg", sound.subarray(0, 2), sound.subarray(2))).to.deep.equal(shown);
+    expect(await kept("application/x-thing", sound)).to.include({ base64 });
+    expect(await kept("application/x-ndjson", Buffer.from("{}\n{}"))).to.equal("{}\n{}");
+    expect(await kept("application/json", Buffer.from('{"a":1}'))).to.deep.equal({ a: 1 });
+    const large = Buffer.alloc(3 << 20, 0xfe);
+    const cut = (await kept("audio/wav", large)) as { base64: string };
+    expect(cut).to.deep.include({ bytes: 3 << 20, truncated: true });
+    expect(Buffer.from(cut.base64, "base64").length).to.equal(1 << 20);
+    // The last character is cut in the middle.
+    expect(await kept("text/plain", Buffer.from(`x${"ß".repeat(1 << 20)}`))).to.match(/^xß+$/);
+  });
+
+  it("states an amount in dollars at a rate, rounded down to a millionth", () => {
+    const token = 10n ** 18n;
+    expect(dollarsOf(3n * token, "0.25")).to.equal("0.750000");
+    expect(dollarsOf(token + 1n, "1")).to.equal("1.000000");
+    expect(dollarsOf(-token / 2n, "0.000003")).to.equal("-0.000001");
+    expect(dollarsOf(-1n, "2")).to.equal("0.000000");
+    expect(dollarsOf(10n ** 27n, "999999999.999999")).to.equal("999999999999999000.000000");
   });
 });

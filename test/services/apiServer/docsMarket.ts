@@ -7,7 +7,7 @@ import { loadModel, modelId } from "../../../images/chat/text.ts";
 import type { NodeServer } from "../gateway/node.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
 import { startLeaseNode } from "./leaseNode.ts";
-import { bringUp } from "./partner.ts";
+import { bringUp, newWorkspace } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
 /** A market that the commands of a page of documentation meet: it has a faucet, and one node that runs every workspace. */
@@ -16,6 +16,14 @@ export async function openDocsMarket() {
     limits: { signIn: 1_000, perKey: 100_000 },
     explains: true,
     faucetKey: privateKeyOf("treasury"),
+    templates: [
+      {
+        name: "chat",
+        title: "A small chat model",
+        description: "Chats.",
+        workspace: { ...newWorkspace, name: "chat" },
+      },
+    ],
   });
   const chat = await startChat();
   const node = await startLeaseNode(chat.serve);

@@ -4,6 +4,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { scopeNames, scopesOf } from "../../../services/apiServer/scopes.ts";
 import { echo } from "../gateway/node.ts";
 import { type Client, signIn } from "./client.ts";
+import { memberCases } from "./memberCases.ts";
 import { join, newWorkspace, runWorkspace } from "./partner.ts";
 import { type ApiMarket, setup } from "./setup.ts";
 
@@ -43,7 +44,10 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
         if (security.length === 0) continue;
         operations++;
         // A key is not revoked on the way: its id does not exist.
-        const url = path.replace("/keys/{id}", "/keys/0123456789abcdef").replaceAll(/\{\w+\}/g, "404");
+        const url = path
+          .replace("/keys/{id}", "/keys/0123456789abcdef")
+          .replace("{wallet}", `0x${"01".repeat(20)}`)
+          .replaceAll(/\{\w+\}/g, "404");
         const allowed = scopesOf({ tag: tags[0] ?? "", method, path });
         expect(allowed, `${method} ${path}`).not.to.deep.equal([]);
         for (const [scope, client] of clients) {
@@ -281,4 +285,6 @@ describe("apiServer: scopes, expiry and rotation of keys", function () {
     expect(now.status).to.equal(201);
     expect(codeOf(await next.get("/v1/account"))).to.deep.equal([401, "api_key_expired"]);
   });
+
+  describe("members of accounts", () => memberCases(() => api));
 });

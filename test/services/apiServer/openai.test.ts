@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { eventually } from "../support/context.ts";
 import { type LeaseMarket, openLeaseMarket, stranger, wallet } from "./leaseMarket.ts";
 
@@ -65,6 +65,10 @@ const answers: Record<string, Json> = {
   },
   "/v1/responses": response,
   "/v1/images/generations": { created: 1, data: [{ b64_json: "iVBORw==" }] },
+  "/v1/audio/transcriptions": { text: "Hello" },
+  "/v1/audio/translations": { text: "Hello" },
+  "/v1/images/edits": { created: 1, data: [{ b64_json: "iVBORw==" }] },
+  "/v1/images/variations": { created: 1, data: [{ b64_json: "iVBORw==" }] },
   "/v1/moderations": { id: "m", model: "m", results: [{ flagged: false }] },
   "/v1/rerank": { results: [{ index: 1, relevance_score: 0.9 }] },
 };
@@ -76,6 +80,17 @@ const streams: Record<string, Json[]> = {
     { type: "response.completed", response, sequence_number: 2 },
   ],
 };
+
+/** The fields of a form, and of its files their bytes. */
+async function fieldsOf(bytes: Buffer<ArrayBuffer>, type: string): Promise<Json> {
+  const form = await new Response(bytes, { headers: { "content-type": type } }).formData();
+  const read = async (value: unknown) =>
+    typeof value === "string" ? value : [...new Uint8Array(await (value as Blob).arrayBuffer())];
+  const entries = await Promise.all(
+    [...form].map(async ([name, value]) => [name, await read(value)] as const),
+  );
+  return Object.fromEntries(entries);
+}
 
 describe("apiServer: OpenAI's own client", function () {
   this.timeout(60_000);
@@ -103,8 +118,16 @@ describe("apiServer: OpenAI's own client", function () {
 
   async function serve(request: IncomingMessage, answer: ServerResponse): Promise<void> {
     const path = request.url ?? "";
-    const body = JSON.parse(await text(request)) as Json;
+    const bytes = await buffer(request);
+    const type = request.headers["content-type"] ?? "";
+    const body = type.startsWith("multipart/")
+      ? await fieldsOf(bytes, type)
+      : (JSON.parse(bytes.toString()) as Json);
     asked.push({ path, body });
+    if (body.response_format === "srt") {
+      answer.writeHead(200, { "content-type": "text/plain" }).end("1\n00:00 --> 00:01\nHello\n");
+      return;
+    }
     if (body.prompt === "wait" || body.input === "wait") {
       answer.on("close", () => (closed += 1));
       return;
@@ -153,6 +176,57 @@ describe("apiServer: OpenAI's own client", function () {
     expect(speech.headers.get("content-type")).to.equal("audio/mpeg");
     const ranked = await client.post("/rerank", { body: { model: "1", query: "a", documents: ["b", "c"] } });
     expect(ranked).to.deep.equal(answers["/v1/rerank"]);
+  });
+
+  it("transcribes, translates, edits and varies files, whose bytes the container gets", async () => {
+    const sound = [0, 13, 10, 45, 45, 255];
+    const file = async () => toFile(new Uint8Array(sound), "a.wav");
+    const heard = await client.audio.transcriptions.create({
+      model: "1/whisper",
+      file: await file(),
+      language: "en",
+    });
+    expect(heard.text).to.equal("Hello");
+    expect(asked[0]?.body).to.deep.equal({ model: "whisper", language: "en", file: sound });
+    const srt = await client.audio.transcriptions.create({
+      model: "1",
+      file: await file(),
+      response_format: "srt",
+    });
+    expect(srt).to.include("00:00 --> 00:01");
+    expect(asked[1]?.body).to.deep.equal({ response_format: "srt", file: sound });
+    expect((await client.audio.translations.create({ model: "ws-1", file: await file() })).text).to.equal(
+      "Hello",
+    );
+    const edited = await client.images.edit({ model: "1", image: await file(), prompt: "A node" });
+    expect(edited.data?.[0]?.b64_json).to.equal("iVBORw==");
+    const varied = await client.images.createVariation({ model: "1", image: await file() });
+    expect(varied.data?.[0]?.b64_json).to.equal("iVBORw==");
+    const { rows } = await market.db.query<{ input: unknown }>(
+      "select input from app.task where path = '/v1/audio/transcriptions' order by created_at limit 1",
+    );
+    expect(rows[0]?.input).to.deep.equal({
+      fields: [
+        ["model", "whisper"],
+        ["language", "en"],
+      ],
+      files: [{ name: "file", bytes: 6 }],
+    });
+    const own = await market.as(wallet);
+    const send = (body: string, type: string) =>
+      own.raw("/v1/audio/transcriptions", { method: "POST", body, headers: { "content-type": type } });
+    const codeOf = async (answer: Response) => {
+      const { error } = (await answer.json()) as { error: { code: string } };
+      return [answer.status, error.code];
+    };
+    const cut = await send(
+      "--b\r\ncontent-disposition: form-data; name=model\r\n\r\n1",
+      "multipart/form-data; boundary=b",
+    );
+    expect(await codeOf(cut)).to.deep.equal([400, "multipart_invalid"]);
+    expect(await codeOf(await send("{}", "application/json"))).to.deep.equal([415, "media_type_unsupported"]);
+    const none = await send("--b--\r\n", "multipart/form-data; boundary=b");
+    expect(await codeOf(none)).to.deep.equal([400, "request_invalid"]);
   });
 
   it("lists models and retrieves them", async () => {

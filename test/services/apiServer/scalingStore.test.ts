@@ -84,4 +84,18 @@ describe("apiServer: what is stored of the scaling of workspaces", function () {
     const [one] = await listScaled(market.db, { delegate, seconds: 1 });
     expect(one?.facts.serving).to.deep.equal([1]);
   });
+
+  it("counts requests that run or wait for a replica, and no backlog of the wallet's own", async () => {
+    const task = (status: string, waits: boolean) =>
+      market.db.query(
+        `insert into app.task (id, wallet, key_id, workspace_id, kind, method, path, runner, status, wait_until)
+         values (gen_random_uuid(), '0xa', 'k', 1, 'task', 'POST', '/', 0, $1, case when $2 then now() + interval '1 hour' end)`,
+        [status, waits],
+      );
+    for (let index = 0; index < 5; index += 1) await task("queued", false);
+    await task("running", false);
+    await task("queued", true);
+    const [one] = await listScaled(market.db, { delegate, seconds: 1 });
+    expect(one?.facts.demand).to.equal(2);
+  });
 });

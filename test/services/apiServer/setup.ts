@@ -53,6 +53,7 @@ export async function setup(
     log?: LogDestination;
     /** Its registry is the market's own. */
     probeImage?: string;
+    templates?: readonly object[];
     /** Starts the API elsewhere than in this process. */
     startApi?: (env: ApiEnv) => Promise<{ stop: () => Promise<void> }>;
     /** Starts the gateway elsewhere than in this process. */
@@ -100,6 +101,7 @@ export async function setup(
     PRIVATE_ADDRESSES: true,
     WEBHOOK_KEYS: [webhookKey],
     SECRET_KEYS: [secretKey],
+    ...templatesIn(folder, options.templates),
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };
   const start = async (): Promise<{ stop: () => Promise<void> }> => {
@@ -160,6 +162,13 @@ async function startExplainer(db: Database): Promise<{ url: string; stop: () => 
       server.closeAllConnections();
     },
   };
+}
+
+function templatesIn(folder: string, templates: readonly object[] | undefined): { TEMPLATES_FILE?: string } {
+  if (templates === undefined) return {};
+  const path = join(folder, "templates.json");
+  writeFileSync(path, toJson({ templates }));
+  return { TEMPLATES_FILE: path };
 }
 
 async function addServingNode(

@@ -1,6 +1,7 @@
 import { escrowAbi, pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import fc from "fast-check";
+import { dollarsOf } from "../../../services/apiServer/dollars.ts";
 import { runs } from "../../support/runs.ts";
 import { accounts } from "../workspace/chain.ts";
 import { type Act, anyLife, kinds } from "./anyLife.ts";
@@ -12,6 +13,7 @@ type Invoice = {
   month: string;
   total: string;
   final: boolean;
+  dollars: { perToken: string; total: string } | null;
   lines: { workspaceId: string; total: string }[];
 };
 type Entry = {
@@ -146,6 +148,18 @@ describe("apiServer: statements", function () {
       expect(csv.split("\r\n")).to.have.length(body.lines.length + 2);
       expect(csv.split("\r\n")[1]?.split(",").at(-1)).to.equal(body.lines[0]?.total);
     }
+    const [{ month } = { month: "" }] = invoices;
+    const stated = await partner.get<Invoice>(`/v1/invoices/${month}?dollarsPerToken=0.25`);
+    expect(stated.body.dollars).to.deep.equal({
+      perToken: "0.25",
+      total: dollarsOf(BigInt(stated.body.total), "0.25"),
+    });
+    const pdf = await partner.raw(`/v1/invoices/${month}?dollarsPerToken=0.25`, {
+      headers: { accept: "application/pdf" },
+    });
+    expect([pdf.status, pdf.headers.get("content-type")]).to.deep.equal([200, "application/pdf"]);
+    expect(Buffer.from(await pdf.arrayBuffer()).toString("latin1")).to.match(/^%PDF-1\.[\s\S]*%%EOF\s*$/);
+    expect((await partner.get(`/v1/invoices/${month}?dollarsPerToken=-1`)).status).to.equal(400);
     const none = await partner.get<Invoice>("/v1/invoices/2020-01");
     expect(none.body).to.deep.include({ lines: [], total: "0", final: true });
     expect((await partner.get("/v1/invoices/2020-13")).status).to.equal(400);

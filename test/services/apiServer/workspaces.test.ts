@@ -1,18 +1,30 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import pg from "pg";
 import { encodeFunctionData, parseEther, parseSignature } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { readTemplates } from "../../../services/apiServer/templates.ts";
+import { temporaryDir } from "../../embedded/setup.ts";
 import { echo } from "../gateway/node.ts";
 import { callEscrow } from "../orders/owner.ts";
 import { report } from "../workspace/nodeReports.ts";
 import type { Client } from "./client.ts";
 import { signIn } from "./client.ts";
-import { authorize, deposit, image, join, newWorkspace, runWorkspace, signTyped } from "./partner.ts";
+import {
+  authorize,
+  deposit,
+  image,
+  join as joinMarket,
+  newWorkspace,
+  runWorkspace,
+  signTyped,
+} from "./partner.ts";
 import { type ApiMarket, apiAccount, setup } from "./setup.ts";
 
 const newAccount = () => privateKeyToAccount(generatePrivateKey());
@@ -26,6 +38,13 @@ type Account = {
 };
 type Fault = { code: string; errors?: { pointer: string }[]; details: Record<string, unknown> };
 
+const template = {
+  name: "small-chat",
+  title: "A small chat model",
+  description: "Chats.",
+  workspace: { ...newWorkspace, name: "chat-1" },
+};
+
 describe("apiServer: money and workspaces on a real chain", () => {
   let api: ApiMarket;
   let account: ReturnType<typeof newAccount>;
@@ -34,9 +53,9 @@ describe("apiServer: money and workspaces on a real chain", () => {
   let nodeId: number;
   before(async function () {
     this.timeout(120_000);
-    api = await setup({ limits: { writes: 1_000 } });
+    api = await setup({ limits: { writes: 1_000 }, templates: [template] });
     account = newAccount();
-    ({ partner, authorizationId } = await join(api, account));
+    ({ partner, authorizationId } = await joinMarket(api, account));
     nodeId = await api.addServingNode("one", echo("one"));
   });
   after(() => api?.stop());
@@ -132,6 +151,49 @@ describe("apiServer: money and workspaces on a real chain", () => {
       });
       expect([status, body.code]).to.deep.equal([409, code]);
     }
+  });
+
+  it("publishes a template with one call, whose fields the caller replaces", async () => {
+    const { body } = await api.client.get<{ templates: unknown[] }>("/v1/templates");
+    expect(body.templates).to.deep.equal([template]);
+    const path = "/v1/templates/small-chat/workspaces";
+    const published = await partner.post<{ id: string }>(path, {
+      name: "mine",
+      memoryMib: 300,
+      waitForNodes: true,
+    });
+    expect(published.status).to.equal(201);
+    await api.market.exported();
+    const { rows } = await api.db.query<{ image: string; memory: number; name: string }>(
+      `select image, memory_mib::int4 as memory, name
+       from chain.workspace join app.workspace_name using (workspace_id) where workspace_id = $1`,
+      [published.body.id],
+    );
+    expect(rows[0]).to.deep.equal({ image: `0x${"ab".repeat(32)}`, memory: 300, name: "mine" });
+    const wrong = await partner.post<Fault>(path, { memoryMib: -1 });
+    expect([wrong.status, wrong.body.errors?.[0]?.pointer]).to.deep.equal([400, "/memoryMib"]);
+    const unknown = await partner.post<Fault>("/v1/templates/none/workspaces", {});
+    expect([unknown.status, unknown.body.code]).to.deep.equal([404, "template_not_found"]);
+    await partner.delete(`/v1/workspaces/${published.body.id}`);
+  });
+
+  it("does not start with a file of templates that is not valid", () => {
+    using folder = temporaryDir();
+    const file = join(folder.path, "wrong.json");
+    const codeOf = (text: string) => {
+      writeFileSync(file, text);
+      try {
+        return readTemplates(file).length;
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    expect(readTemplates(undefined)).to.deep.equal([]);
+    const twice = { templates: [template, template] };
+    const wrong = { templates: [{ ...template, workspace: { image: "chat" } }] };
+    for (const text of ["{", "{}", JSON.stringify(twice), JSON.stringify(wrong)])
+      expect(codeOf(text)).to.equal("templates_invalid");
+    expect(codeOf(JSON.stringify({ templates: [template] }))).to.equal(1);
   });
 
   it("publishes once per Idempotency-Key and refuses the key for a different request", async () => {
@@ -410,7 +472,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
     });
     await once(registry.listen(0, "127.0.0.1"), "listening");
     const served = `127.0.0.1:${(registry.address() as AddressInfo).port}/chat`;
-    const { partner: stranger } = await join(api, newAccount());
+    const { partner: stranger } = await joinMarket(api, newAccount());
     const claimed = { digest: `sha256:${digest}`, sizeBytes: "9000000000000000000" };
     const first = await stranger.post("/v1/images", { ...claimed, reference: "nowhere.invalid/chat" });
     expect([first.status, first.body]).to.deep.include(201);
@@ -437,7 +499,7 @@ describe("apiServer: money and workspaces on a real chain", () => {
 
   it("uses an authorization only for the image in its scope", async () => {
     const scoped = newAccount();
-    const { partner: other } = await join(api, scoped);
+    const { partner: other } = await joinMarket(api, scoped);
     const { body } = await authorize(other, scoped, `?scope=0x${"11".repeat(32)}`);
     const answer = await other.post<Fault>("/v1/workspaces", {
       ...newWorkspace,

@@ -37,6 +37,8 @@ export const accountTexts: Readonly<Record<keyof typeof english, string>> = {
   "scope.payments": "存入并授权钱包已签名的内容",
   "scope.webhooks": "管理 Webhook、读取事件",
   "scope.keys": "管理密钥",
+  "scope.members": "邀请和变更成员",
+  "scope.audit": "查看操作记录",
   "webhooks.title": "Webhook",
   "webhooks.one": "Webhook",
   "webhooks.lead": "工作区和任务的事件发送到哪里，以及每次的结果。",

@@ -35,6 +35,8 @@ export const accountTexts = {
   "scope.payments": "deposit and authorize what the wallet has signed",
   "scope.webhooks": "manage webhooks, read events",
   "scope.keys": "manage keys",
+  "scope.members": "invite and change members",
+  "scope.audit": "read who did what",
   "webhooks.title": "Webhooks",
   "webhooks.one": "Webhook",
   "webhooks.lead": "Where events of your workspaces and tasks are sent, and what came of each.",

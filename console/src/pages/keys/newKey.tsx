@@ -18,6 +18,8 @@ const scopes: readonly Scope[] = [
   "logs",
   "exec",
   "payments",
+  "members",
+  "audit",
   "webhooks",
   "keys",
 ] as const;

@@ -1,0 +1,1 @@
+export{t as Use}from"./stats-CtKu4Lk5.js";

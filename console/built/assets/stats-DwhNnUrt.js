@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-Cv5bkHuX.js";

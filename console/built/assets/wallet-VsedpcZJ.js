@@ -1,0 +1,1 @@
+export{t as WalletPage,n as addressPattern}from"./wallet-CjLw0eKs.js";
