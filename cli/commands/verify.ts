@@ -67,7 +67,7 @@ export function addWatch(program: Command): void {
       "--no-receipts",
       "do not prove logs by the receipts of their blocks, where the endpoint lacks them",
     )
-    .option("--interval <ms>", "pause between two polls", wholeNumber(100), 10_000)
+    .option("--interval <seconds>", "pause between two polls", wholeNumber(1), 10)
     .option("--exit", "end with exit code 2 at the first difference", false)
     .option("--webhook <url>", "send each difference there, until it is taken")
     .addOption(

@@ -20,6 +20,7 @@ type Options = SourceOptions & {
   json: boolean;
   receipts: boolean;
   exit: boolean;
+  /** Seconds. */
   interval: number;
   fromEpoch?: string;
   webhook?: string;
@@ -91,7 +92,7 @@ async function follow(watcher: Watcher, signal: AbortSignal): Promise<void> {
       // What an audit had begun is not known after an error; what was read stays.
       reading = isReorganized ? begin(watcher) : { ...reading, audit: createMarketAudit() };
     }
-    await delay(options.interval, undefined, { signal });
+    await delay(1_000 * options.interval, undefined, { signal });
   }
 }
 

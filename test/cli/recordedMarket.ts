@@ -190,7 +190,7 @@ export async function serveMarket(
     if (method === "eth_blockNumber") return numberToHex(newest);
     if (method === "eth_getBlockByNumber") return header(first === "latest" ? newest : Number(first));
     if (method === "eth_getBlockReceipts") return receiptsOf(Number(first));
-    if (method === "eth_sendRawTransaction") return hashOf(10_000 + transactions.push(first));
+    if (method === "eth_sendRawTransaction") return hashOf(10_000 + transactions.push(first as Hex));
     if (method === "eth_getTransactionReceipt")
       return { ...mined, transactionHash: first, blockHash: hashOf(1) };
     if (method in sending) return sending[method];

@@ -69,7 +69,7 @@ describe("watch", () => {
       ...sourceOf(market),
       receipts: true,
       exit: true,
-      interval: 100,
+      interval: 0.1,
       webhook: receiver.url,
       webhookSecret: secret,
     };
@@ -123,7 +123,7 @@ describe("watch", () => {
         ...sourceOf(market),
         receipts: true,
         exit: false,
-        interval: 100,
+        interval: 0.1,
         metrics: address,
         ...keys,
       };
