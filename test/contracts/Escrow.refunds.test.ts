@@ -293,6 +293,12 @@ describe("Escrow: refunds of downtime", () => {
     expectRefused(await refund(market, late), "RefundWindowClosed", { day, today: day + 2n });
   });
 
+  it("know of no payment on a day that has not come or is long past", async () => {
+    const { market, placed, day } = await running();
+    for (const other of [day + 1n, day - 3n])
+      expect(await market.escrow.read.paidOn([other, placed.ref, 1, 1n])).to.deep.equal([0n, false]);
+  });
+
   it("of a day are independent of the next", async () => {
     const run = await running();
     const { market, day } = run;

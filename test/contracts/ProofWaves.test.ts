@@ -132,9 +132,16 @@ describe("ProofWaves: the clock", () => {
       { chaseBlocks: 250 },
       { fillBlocks: 250 },
       { fillBlocks: 180, stride: 1 },
-      { workBlocks: 0 },
+      ...["stride", "chance", "fillBlocks", "chaseBlocks", "workBlocks", "commitBlocks", "revealBlocks"].map(
+        (name) => ({ [name]: 0 }),
+      ),
     ])
       await expectRevert(deployWaves(market, change), "WaveSettingsInvalid");
+  });
+
+  it("knows no progress of a wave that was not opened", async () => {
+    const { waves } = await loadMarket();
+    expect(await waves.read.progressOf([9, 1])).to.deep.equal([0, `0x${"0".repeat(54)}`]);
   });
 
   it("lets governance alone set rules, which must be possible", async () => {
@@ -145,7 +152,14 @@ describe("ProofWaves: the clock", () => {
       waves.write.setRules([rules], { account: people.outsider }),
       "AccessManagedUnauthorized",
     );
-    for (const change of [{ quorum: 0 }, { quorum: 8 }, { spare: 4 }, { passes: 6 }, { lossPermille: 1_001 }])
+    for (const change of [
+      { drawn: 0 },
+      { quorum: 0 },
+      { quorum: 8 },
+      { spare: 4 },
+      { passes: 6 },
+      { lossPermille: 1_001 },
+    ])
       await expectRevert(waves.write.setRules([{ ...rules, ...change }]), "WaveRulesInvalid");
     await waves.write.setRules([{ ...rules, quorum: 5 }]);
     expect((await waves.read.rules()).quorum).to.equal(5);

@@ -72,6 +72,23 @@ function make(market: MarketFixture) {
 }
 
 describe("Settings", () => {
+  it("of limits are parts of a whole", async () => {
+    const market = await loadMarket();
+    const share = { basisPoints: 10_001 };
+    await expectRevert(
+      make(market).computeNode({ absenceBasisPoints: 10_001 }),
+      "AbsenceShareInvalid",
+      share,
+    );
+    const { ComputeNode, Escrow } = market.deployment.contracts;
+    const limits = { basisPoints: 500, floor: 16, silenceSeconds: 60 };
+    for (const changes of [share, { floor: 0 }]) {
+      const args = [ComputeNode, Escrow, 60, { ...limits, ...changes }];
+      const deployed = market.connection.viem.deployContract("DockerExtension", args);
+      await expectRevert(deployed, "LossTermsInvalid");
+    }
+  });
+
   it("that cannot work are refused, with the invalid value", async () => {
     const { computeNode, escrow, measure, pomc, token } = make(await loadMarket());
     const slotSeconds = 60n;
