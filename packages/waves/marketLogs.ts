@@ -24,7 +24,7 @@ export function marketBefore(logs: readonly WaveLog[], block: bigint): MarketBef
 }
 
 /** A market that is followed log by log, so that many blocks are looked at in one pass. */
-export type MarketFollower = {
+type MarketFollower = {
   /** Takes the next log of the chain. One that waves do not depend on changes nothing. */
   take: (log: WaveLog) => void;
   /** The market after the logs so far. Later logs do not change it. */

@@ -101,7 +101,7 @@ export function chanceOf(atLeast: number, drawn: number, colluding: number): num
 }
 
 /** A round of measurements as Measure judges it: who is drawn, and how many results a verdict needs. */
-export type RoundRules = {
+type RoundRules = {
   draws: number;
   quorum: number;
   /** Share of all measurers that collude. */
