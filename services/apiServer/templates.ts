@@ -38,7 +38,7 @@ export function readTemplates(path: string | undefined): Template[] {
   const fail = (what: string, cause?: unknown) =>
     new FatalError(`The file of templates ${path} ${what}.`, {
       code: "templates_invalid",
-      hint: "TEMPLATES_FILE names a file as docs/operators.md describes it.",
+      hint: "services/apiServer/README.md shows the form of the file that TEMPLATES_FILE names.",
       cause,
     });
   let value: unknown;
