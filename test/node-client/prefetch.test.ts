@@ -8,10 +8,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { openEngine } from "../../node-client/docker/engine.ts";
 import { createDownloadPriority } from "../../node-client/downloadPriority.ts";
+import { decideEvictions } from "../../node-client/evictions.ts";
 import { openJournal } from "../../node-client/journal/open.ts";
 import { putPrefetched, recordEvicted } from "../../node-client/journal/prefetched.ts";
 import { createPrefetcher } from "../../node-client/prefetch.ts";
-import { decideEvictions } from "../../node-client/evictions.ts";
 import { temporaryDir } from "../embedded/setup.ts";
 import { eventually } from "../services/support/context.ts";
 

@@ -16,9 +16,9 @@ import { answerPlacements } from "./dispense/match.ts";
 import { createTestContext, type TestContext } from "./support/context.ts";
 import { accounts, freshChain, privateKeyOf, type TestChain } from "./workspace/chain.ts";
 import { addNode, assign, fund, type LeaseRef, type Published, publish } from "./workspace/chainActions.ts";
-import { report } from "./workspace/nodeReports.ts";
 import { replaceContracts } from "./workspace/generations.ts";
 import { untilLease } from "./workspace/market.ts";
+import { report } from "./workspace/nodeReports.ts";
 
 const wide = 2n ** 40n;
 

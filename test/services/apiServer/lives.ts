@@ -11,7 +11,15 @@ import type { EpochDocument } from "@ngpu/rewards/document";
 import { type Address, concatHex, encodeFunctionData, type Hex, keccak256, toHex } from "viem";
 import { saveEpoch } from "../../../services/pomc/epochStore.ts";
 import { accounts } from "../workspace/chain.ts";
-import { addNode, assign, fund, type LeaseRef, orders, type Published, publish } from "../workspace/chainActions.ts";
+import {
+  addNode,
+  assign,
+  fund,
+  type LeaseRef,
+  orders,
+  type Published,
+  publish,
+} from "../workspace/chainActions.ts";
 import { report } from "../workspace/nodeReports.ts";
 import type { Act, ActKind } from "./anyLife.ts";
 import type { ApiMarket } from "./setup.ts";

@@ -3,7 +3,6 @@ import { expect } from "chai";
 import { keccak256 } from "viem";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
 import { addNode, assign, fund, type LeaseRef, orders, publish } from "../workspace/chainActions.ts";
-import { report } from "../workspace/nodeReports.ts";
 import {
   claim,
   type PostedEpoch,
@@ -12,6 +11,7 @@ import {
   replaceContracts,
   withdraw,
 } from "../workspace/generations.ts";
+import { report } from "../workspace/nodeReports.ts";
 import { type Client, signIn } from "./client.ts";
 import { type ApiMarket, apiAccount, setup } from "./setup.ts";
 

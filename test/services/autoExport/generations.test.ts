@@ -4,8 +4,8 @@ import { keccak256 } from "viem";
 import { compareWithRebuild } from "../../../services/autoExport/verify.ts";
 import { accounts, freshChain, type TestChain } from "../workspace/chain.ts";
 import { addNode, assign, fund, publish } from "../workspace/chainActions.ts";
-import { report } from "../workspace/nodeReports.ts";
 import { claim, postEpoch, registerImage, replaceContracts } from "../workspace/generations.ts";
+import { report } from "../workspace/nodeReports.ts";
 import { dump, setup, silent, startExporter, tipOf, until } from "./setup.ts";
 
 const owner = accounts.owner.address.toLowerCase();

@@ -14,8 +14,8 @@ import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { privateKeyOf } from "../workspace/chain.ts";
 import { addNode, fund, lose, orders, publish } from "../workspace/chainActions.ts";
-import { progress, report } from "../workspace/nodeReports.ts";
 import { openMarket, type TestMarket, untilLease } from "../workspace/market.ts";
+import { progress, report } from "../workspace/nodeReports.ts";
 import { answerPlacements, type Choose } from "./match.ts";
 
 describe("dispense, on a chain with Postgres and Redis", function () {

@@ -1,8 +1,8 @@
 import type { AssignmentState, Desired } from "@ngpu/contracts-sdk/enumNames";
 import { startLoop } from "@ngpu/runtime/loop";
 import { createTestContext } from "../support/context.ts";
-import { report } from "../workspace/nodeReports.ts";
 import type { TestMarket } from "../workspace/market.ts";
+import { report } from "../workspace/nodeReports.ts";
 
 type Held = {
   workspaceId: bigint;

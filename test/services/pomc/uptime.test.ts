@@ -11,8 +11,8 @@ import { uptimeRound } from "../../../services/pomc/uptime/round.ts";
 import { eventually } from "../support/context.ts";
 import { accounts } from "../workspace/chain.ts";
 import { addNode, assign, fund, publish } from "../workspace/chainActions.ts";
-import { report } from "../workspace/nodeReports.ts";
 import { openMarket, type TestMarket } from "../workspace/market.ts";
+import { report } from "../workspace/nodeReports.ts";
 
 const lease = { workspaceId: 1n, replica: 0, lease: 1, nodeId: 1, authorizationId: 1n, rate: 5n };
 

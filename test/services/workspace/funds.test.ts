@@ -8,8 +8,8 @@ import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { privateKeyOf } from "./chain.ts";
 import { addNode, assign, fund, type LeaseRef, publish } from "./chainActions.ts";
-import { report } from "./nodeReports.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
+import { report } from "./nodeReports.ts";
 
 describe("workspace: funds for one of two leases", function () {
   this.timeout(60_000);

@@ -3,9 +3,9 @@ import { findDue } from "../../../services/workspace/due.ts";
 import { loadFacts } from "../../../services/workspace/store.ts";
 import { freshChain, type TestChain } from "./chain.ts";
 import { addNode, assign, fund, publish } from "./chainActions.ts";
-import { report } from "./nodeReports.ts";
 import { replaceContracts } from "./generations.ts";
 import { openMarket, type TestMarket } from "./market.ts";
+import { report } from "./nodeReports.ts";
 
 // Price of a replica, token units per second.
 const price = 1_000n;

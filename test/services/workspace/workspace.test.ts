@@ -10,9 +10,20 @@ import { startWorkspace } from "../../../services/workspace/workspace.ts";
 import { testStateDir } from "../../support/parts.ts";
 import { createTestContext, eventually, type TestContext } from "../support/context.ts";
 import { accounts, privateKeyOf } from "./chain.ts";
-import { addNode, assign, fund, lose, orders, type Published, publish, setKeeper, setStatus, update } from "./chainActions.ts";
-import { progress, report } from "./nodeReports.ts";
+import {
+  addNode,
+  assign,
+  fund,
+  lose,
+  orders,
+  type Published,
+  publish,
+  setKeeper,
+  setStatus,
+  update,
+} from "./chainActions.ts";
 import { openMarket, type TestMarket, untilLease } from "./market.ts";
+import { progress, report } from "./nodeReports.ts";
 
 describe("workspace, on a chain with Postgres and Redis", function () {
   this.timeout(60_000);
