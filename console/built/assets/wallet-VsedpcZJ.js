@@ -1,1 +1,0 @@
-export{t as WalletPage,n as addressPattern}from"./wallet-CjLw0eKs.js";
