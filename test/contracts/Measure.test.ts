@@ -202,12 +202,12 @@ describe("Measure: absence", () => {
     expect((await market.measure.read.latestOf([1]))[0]).to.deep.equal(absent);
   });
 
-  for (const [results, absentees] of [
-    [3, 2],
-    [4, 2],
-    [5, 3],
+  for (const [results, absentees, title] of [
+    [3, 2, "found by 2 of 3 is no verdict, and neither is presence"],
+    [4, 2, "found by 2 of 4 is no verdict, and neither is presence"],
+    [5, 3, "found by 3 of 5 is no verdict, and neither is presence"],
   ] as const) {
-    it(`found by ${absentees} of ${results} is no verdict, and neither is presence`, async () => {
+    it(title, async () => {
       const market = await loadMeasure("three");
       const { round, drawn } = await roundOfMany(market, results);
       await market.time.increaseTo(round.closesAt - 75);
