@@ -5,8 +5,8 @@ import type { Request, RequestHandler, Response } from "express";
 import { partnerIn } from "./access.ts";
 import { type AuditEntry, insertAuditEnd, insertAuditEntry } from "./store/audit.ts";
 
-/** Characters of a client's own description that are kept. */
-const agentLength = 200;
+/** Characters of a client's own texts that are kept. */
+const keptLength = 200;
 
 /**
  * Records what is done with a key in the account's audit log: before the work, so that nothing is done without an entry, and its
@@ -24,7 +24,7 @@ export const auditOf =
       member,
       keyId,
       action,
-      subject: Object.values(request.params).flat().join("/") || undefined,
+      subject: keptOf(Object.values(request.params).flat().join("/")),
     });
     response.once("close", () => {
       // 499: the client disconnected before the response was sent.
@@ -45,6 +45,9 @@ export function callerOf(
   return {
     requestId: requestIdIn(response),
     address: request.ip,
-    userAgent: request.get("user-agent")?.slice(0, agentLength),
+    userAgent: keptOf(request.get("user-agent") ?? ""),
   };
 }
+
+/** A client's text as it can be stored: Postgres has no text with a zero byte. Undefined: an empty one. */
+const keptOf = (text: string) => text.slice(0, keptLength).replaceAll("\0", "\ufffd") || undefined;
