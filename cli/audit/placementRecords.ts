@@ -1,8 +1,11 @@
 import { auditAssignment } from "@ngpu/audit/assignmentAudit";
+import { createAssignmentLogs } from "@ngpu/audit/assignmentLogs";
 import { decisionTimes } from "@ngpu/audit/assignments";
 import { offlineSeconds } from "@ngpu/audit/exclusionReasons";
+import { createFleetFollower, type FleetFollower } from "@ngpu/audit/fleetFollower";
 import { othersPending } from "@ngpu/audit/placeBounds";
-import { amount, type ChainLog } from "@ngpu/rewards/chainLogs";
+import type { FleetBlock, FleetNode } from "@ngpu/placement/fleet";
+import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import type { JudgedWave } from "@ngpu/waves/history";
 import { type IsNew, type MarketHistory, type MarketRecord, recordOf } from "./record.ts";
@@ -14,51 +17,94 @@ export type PlacementAudit = (
   isNew: IsNew,
 ) => AsyncGenerator<MarketRecord>;
 
+type Assignment = {
+  assigned: ChainLog;
+  /** The block that it names; undefined where the chain has none with this number. */
+  decided: FleetBlock | undefined;
+};
+
+/** The first call takes all logs of a history, each further one those that were added to it. */
 export function createPlacementAudit(): PlacementAudit {
   const waiting = new Set<string>();
+  const index = createAssignmentLogs();
+  let indexed = 0;
   return async function* placementRecords(history, waves, isNew) {
     const { logs, clock, deployment, upTo } = history;
-    const now = await clock.timeOf(upTo);
     const { slotSeconds } = deployment.parameters;
-    const isWanted = (log: ChainLog) =>
-      log.name === "Assigned" && (isNew(log) || waiting.has(leaseKey(log.args)));
-    for (const assigned of logs.filter(isWanted)) {
+    for (; indexed < logs.length; indexed++) index.take(logs[indexed] as ChainLog);
+    const now = await clock.timeOf(upTo);
+    const isWanted = ({ name, args, block }: ChainLog) =>
+      name === "Assigned" && (isNew({ block }) || waiting.has(leaseKey(args)));
+    const fleetAt = createFleets(logs, waves);
+    for (const { assigned, decided } of await inOrderOfDecision(history, logs.filter(isWanted))) {
+      const own = index.of(assigned, decided?.time ?? 0, slotSeconds);
+      const audit = auditAssignment(own, assigned, {
+        decided,
+        assignedAt: assigned.time,
+        timesOf: await decisionTimes([assigned, ...othersPending(own, assigned)], upTo, clock),
+        slotSeconds,
+        nodes: decided === undefined ? [] : fleetAt(decided),
+        priceNow: index.priceBefore(number(assigned.args.nodeId), assigned),
+      });
       const id = leaseKey(assigned.args);
-      const record = await placementRecord(history, waves, assigned);
-      const { excluded, ...others } = record.checks;
+      const { excluded, ...others } = audit.checks;
       // A node that was lost is marked as offline, or absent in a slot, later than the assignment that avoided it.
       const isEarly = now <= assigned.time + offlineSeconds + 2 * slotSeconds;
-      if (isEarly && excluded === false && Object.values(others).every(Boolean)) {
+      if (isEarly && !excluded && Object.values(others).every(Boolean)) {
         waiting.add(id);
         continue;
       }
       waiting.delete(id);
-      yield record;
+      yield recordOf({ kind: "placement", id, block: assigned.block, checks: audit.checks }, () =>
+        detailOf(audit),
+      );
     }
   };
 }
 
-async function placementRecord(
-  { logs, clock, deployment, upTo }: MarketHistory,
+function detailOf({
+  nodeId,
+  price,
+  decidedAt,
+  ranking,
+  excluded,
+}: ReturnType<typeof auditAssignment>): string {
+  const best = ranking.slice(0, 3).join(", ") || "none";
+  const groundless = excluded.flatMap((one) => (one.reason === null ? [one.nodeId] : []));
+  return [
+    `The chain has node ${nodeId} at ${price}; best at block ${decidedAt}: ${best}.`,
+    ...(groundless.length === 0 ? [] : [`Excluded without a reason: ${groundless.join(", ")}.`]),
+  ].join(" ");
+}
+
+/** So that the nodes are followed once for all of them. */
+async function inOrderOfDecision(
+  { clock, upTo }: MarketHistory,
+  assignments: readonly ChainLog[],
+): Promise<Assignment[]> {
+  const named = await Promise.all(
+    assignments.map(async (assigned): Promise<Assignment> => {
+      const decidedAt = amount(assigned.args.decidedAt);
+      if (decidedAt === 0n || decidedAt > upTo) return { assigned, decided: undefined };
+      return { assigned, decided: { number: decidedAt, ...(await clock.at(decidedAt)) } };
+    }),
+  );
+  const block = ({ decided }: Assignment) => decided?.number ?? 0n;
+  return named.sort((a, b) => (block(a) < block(b) ? -1 : block(a) > block(b) ? 1 : 0));
+}
+
+/** The nodes at blocks that never fall. */
+function createFleets(
+  logs: readonly ChainLog[],
   waves: readonly JudgedWave[],
-  assigned: ChainLog,
-): Promise<MarketRecord> {
-  const decidedAt = amount(assigned.args.decidedAt);
-  const isKnown = decidedAt <= upTo && decidedAt > 0n;
-  const audit = auditAssignment(logs, assigned, {
-    decided: isKnown ? { number: decidedAt, ...(await clock.at(decidedAt)) } : undefined,
-    assignedAt: assigned.time,
-    timesOf: await decisionTimes([assigned, ...othersPending(logs, assigned)], upTo, clock),
-    slotSeconds: deployment.parameters.slotSeconds,
-    waves,
-  });
-  const found = { kind: "placement", id: leaseKey(assigned.args), block: assigned.block } as const;
-  return recordOf({ ...found, checks: audit.checks }, () => {
-    const best = audit.ranking.slice(0, 3).join(", ") || "none";
-    const groundless = audit.excluded.flatMap(({ nodeId, reason }) => (reason === null ? [nodeId] : []));
-    return [
-      `The chain has node ${audit.nodeId} at ${audit.price}; best at block ${decidedAt}: ${best}.`,
-      ...(groundless.length === 0 ? [] : [`Excluded without a reason: ${groundless.join(", ")}.`]),
-    ].join(" ");
-  });
+): (block: FleetBlock) => FleetNode[] {
+  const follower: FleetFollower = createFleetFollower(waves);
+  let next = 0;
+  return (block) => {
+    for (let log = logs[next]; log !== undefined && log.block <= block.number; log = logs[next]) {
+      follower.take(log);
+      next += 1;
+    }
+    return follower.at(block);
+  };
 }

@@ -6,10 +6,8 @@ import { strategyOf } from "@ngpu/placement/preferences";
 import { maxListedNodes, unpackNodes } from "@ngpu/protocol/placement/nodeList";
 import type { PlacementPreferences } from "@ngpu/protocol/placement/preferences";
 import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
-import type { WaveOutcome } from "@ngpu/waves/history";
 import type { Hex } from "viem";
-import { exclusionReason, logsBefore } from "./exclusionReasons.ts";
-import { fleetOfLogs } from "./fleetLogs.ts";
+import { exclusionReason } from "./exclusionReasons.ts";
 import { type PlaceBounds, placeBounds } from "./placeBounds.ts";
 import { priceLimitOf } from "./priceLimit.ts";
 import { wantedOf } from "./workspaceLogs.ts";
@@ -42,8 +40,10 @@ type Given = {
   /** The times of the blocks of decision of the workspace's assignments. */
   timesOf: ReadonlyMap<bigint, number>;
   slotSeconds: number;
-  /** The waves that the chain has judged, oldest first. */
-  waves: readonly WaveOutcome[];
+  /** Every node as of the block of the decision; none where the chain has no such block. */
+  nodes: readonly FleetNode[];
+  /** The price of the node before the assignment; undefined: it was not registered. */
+  priceNow: bigint | undefined;
 };
 
 /**
@@ -51,13 +51,13 @@ type Given = {
  * than its price there. The place must be that of the workspace's other assignments that the block does not include, and the chain
  * must have a reason for each node that was excluded.
  *
- * @param logs Of status changes with their times.
+ * @param logs Those that `AssignmentLogs` finds for it, or more; of status changes with their times.
  * @param assigned The log of the assignment.
  */
 export function auditAssignment(
   logs: readonly ChainLog[],
   assigned: ChainLog,
-  { decided, assignedAt, timesOf, slotSeconds, waves }: Given,
+  { decided, assignedAt, timesOf, slotSeconds, nodes, priceNow }: Given,
 ): AssignmentAudit {
   const { args, block } = assigned;
   const named = {
@@ -77,7 +77,6 @@ export function auditAssignment(
   const listed = unpackNodes(args.excluded as Hex);
   const wanted = requestAt(logs, assigned, { decided, excluded: listed ?? [], position: named.position });
   if (wanted === undefined) return { ...none, checks: { block: isRecent, place, ...failed } };
-  const nodes = fleetOfLogs(logs, decided, waves);
   const { request, strategy } = wanted;
   const reasonOf = (nodeId: number) =>
     exclusionReason(logs, { assigned, time: decided.time, slotSeconds }, nodeId);
@@ -86,8 +85,6 @@ export function auditAssignment(
   const decision = decide({ block: decided, nodes }, complete, strategyOf(strategy));
   const ranking = decision.type === "placed" ? decision.ranking.map(({ nodeId }) => nodeId) : [];
   const chosen = nodes.find(({ nodeId }) => nodeId === named.nodeId);
-  const later = fleetOfLogs(logsBefore(logs, assigned), { ...decided, number: block }, waves);
-  const priceNow = later.find(({ nodeId }) => nodeId === named.nodeId)?.pricePerSecond;
   const counted = countedExclusions((nodeId) => nodes.find((node) => node.nodeId === nodeId), request);
   return {
     ...named,

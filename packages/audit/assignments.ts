@@ -4,8 +4,9 @@ import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
 import { InputError } from "@ngpu/runtime/errors";
 import { type AssignmentAudit, auditAssignment } from "./assignmentAudit.ts";
+import { createAssignmentLogs } from "./assignmentLogs.ts";
 import { type BlockClock, createBlockClock, readMarketLogs } from "./chainHistory.ts";
-import { placementEvents } from "./fleetLogs.ts";
+import { fleetOfLogs, placementEvents } from "./fleetLogs.ts";
 import { othersPending } from "./placeBounds.ts";
 import { readJudgedWaves } from "./waveHistory.ts";
 
@@ -52,12 +53,19 @@ export async function verifyAssignmentOf(
   if (assigned === undefined) return undefined;
   const decidedAt = amount(assigned.args.decidedAt);
   const decided = decidedAt > latest ? undefined : await readHeader(client, decidedAt);
-  const audit = auditAssignment(await withStatusTimes(logs, clock), assigned, {
-    decided: decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) },
+  const { slotSeconds } = deployment.parameters;
+  const block = decided && { number: decidedAt, hash: decided.hash, time: Number(decided.timestamp) };
+  const index = createAssignmentLogs();
+  for (const log of await withStatusTimes(logs, clock)) index.take(log);
+  const own = index.of(assigned, block?.time ?? 0, slotSeconds);
+  const waves = await readJudgedWaves(client, deployment, { upTo: latest, clock });
+  const audit = auditAssignment(own, assigned, {
+    decided: block,
     assignedAt: await clock.timeOf(assigned.block),
-    timesOf: await decisionTimes([assigned, ...othersPending(logs, assigned)], latest, clock),
-    slotSeconds: deployment.parameters.slotSeconds,
-    waves: await readJudgedWaves(client, deployment, { upTo: latest, clock }),
+    timesOf: await decisionTimes([assigned, ...othersPending(own, assigned)], latest, clock),
+    slotSeconds,
+    nodes: block === undefined ? [] : fleetOfLogs(logs, block, waves),
+    priceNow: index.priceBefore(number(assigned.args.nodeId), assigned),
   });
   const lease = leaseKey(assigned.args);
   return { lease, assignedAt: assigned.block, decidedHash: decided?.hash, ...audit };

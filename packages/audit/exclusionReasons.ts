@@ -34,8 +34,7 @@ const isBefore = ({ block, logIndex }: ChainLog, log: ChainLog) =>
   log.block < block || (log.block === block && log.logIndex < logIndex);
 
 /** The logs before another. */
-export const logsBefore = (logs: readonly ChainLog[], log: ChainLog) =>
-  logs.filter((one) => isBefore(log, one));
+const logsBefore = (logs: readonly ChainLog[], log: ChainLog) => logs.filter((one) => isBefore(log, one));
 
 /**
  * Why the chain says that a placement excluded a node; null: it does not say so. An earlier lease of the replica failed on it, it
