@@ -32,6 +32,9 @@ export type Visit = {
   origins: Set<string>;
 };
 
+/** What a page asked for without an answer so far, and what was wrong with it. */
+const followed = new WeakMap<Page, { open: Set<string>; failed: string[]; faults: string[] }>();
+
 /** A window of a visitor with these settings. */
 export async function visit(browser: Browser, view: View, given: { apiKey?: string } = {}): Promise<Visit> {
   const context = await browser.newContext({ viewport: sizes[view.size], reducedMotion: "reduce" });
@@ -52,7 +55,20 @@ export async function visit(browser: Browser, view: View, given: { apiKey?: stri
   page.on("request", (request) => {
     if (!request.url().startsWith("data:")) origins.add(new URL(request.url()).origin);
   });
+  followed.set(page, { ...followRequests(page), faults });
   return { page, context, faults, origins };
+}
+
+function followRequests(page: Page): { open: Set<string>; failed: string[] } {
+  const open = new Set<string>();
+  const failed: string[] = [];
+  page.on("request", (request) => open.add(request.url()));
+  page.on("requestfinished", (request) => open.delete(request.url()));
+  page.on("requestfailed", (request) => {
+    open.delete(request.url());
+    failed.push(`${request.url()}: ${request.failure()?.errorText}`);
+  });
+  return { open, failed };
 }
 
 /** What is wrong with the page as it is shown: axe's violations, and content that is wider than the window. */
@@ -72,7 +88,9 @@ export async function closePages(browser: Browser): Promise<void> {
   for (const context of browser.contexts()) {
     for (const page of context.pages()) {
       const text = await page.locator("body").textContent({ timeout: 10_000 }).catch(String);
-      process.stdout.write(`${page.url()} shows:\n${text?.slice(0, 2_000)}\n`);
+      const { open, failed, faults } = followed.get(page) ?? { open: [], failed: [], faults: [] };
+      const details = { open: [...open], failed: failed.slice(-10), faults: faults.slice(-10) };
+      process.stdout.write(`${page.url()} shows:\n${text?.slice(0, 2_000)}\n${JSON.stringify(details)}\n`);
     }
     await context.close();
   }
