@@ -30,6 +30,18 @@ export const fuzzFaults: readonly (readonly [test: string, file: string, was: st
     "sorted[place - 1] <= value",
   ],
   [
+    "test_roundsEndWithWhatEnoughResultsSay",
+    "libraries/Measurements.sol",
+    "reached < needed &&",
+    "reached <= needed &&",
+  ],
+  [
+    "test_roundsEndWithWhatEnoughResultsSay",
+    "libraries/Measurements.sol",
+    "results.length - count >= needed",
+    "results.length - count > needed",
+  ],
+  [
     "test_packedReportsAreHashedAsSigned",
     "libraries/PackedReports.sol",
     "and(shr(72, head), 0xff)",
