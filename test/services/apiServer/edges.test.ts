@@ -180,13 +180,26 @@ describe("apiServer: edges", function () {
   });
 
   it("uses OpenAI's shape on its paths, served or not", async () => {
-    const served = ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"];
-    const absent = ["/v1/audio/transcriptions", "/v1/images/edits", "/v1/files", "/v1/batches"];
-    for (const path of [...served, ...absent]) {
+    const kinds = [
+      {
+        paths: ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"],
+        refusal: { status: 400, code: "request_invalid" },
+      },
+      {
+        // Forms, which this JSON is not.
+        paths: ["/v1/audio/transcriptions", "/v1/images/edits"],
+        refusal: { status: 415, code: "media_type_unsupported" },
+      },
+      {
+        paths: ["/v1/files", "/v1/batches"],
+        refusal: { status: 404, code: "endpoint_not_found" },
+      },
+    ];
+    const calls = kinds.flatMap(({ paths, refusal }) => paths.map((path) => ({ path, ...refusal })));
+    for (const { path, status: expected, code } of calls) {
       const { status, body } = await partner.post<OpenAiFault>(path, {});
-      expect(status, path).to.equal(absent.includes(path) ? 404 : 400);
+      expect(status, path).to.equal(expected);
       expect(Object.keys(body.error)).to.deep.equal(["message", "type", "param", "code"]);
-      const code = absent.includes(path) ? "endpoint_not_found" : "request_invalid";
       expect(body.error).to.include({ type: "invalid_request_error", code });
       expect(body.request_id).to.be.a("string");
     }
