@@ -50,6 +50,8 @@ export function createPool(options: {
   });
   // The pool replaces a broken idle connection. Without a listener the error would end the process.
   pool.on("error", () => undefined);
+  // So does that of a connection in use which ends between two statements. The next statement on it fails.
+  pool.on("connect", (connection) => connection.on("error", () => undefined));
   return withTypedSilence(pool);
 }
 
@@ -114,6 +116,8 @@ const silences = new Set([
   "Connection terminated due to connection timeout",
   "Connection terminated unexpectedly",
   "Connection terminated",
+  // Said of a statement after the one that met the end of its connection.
+  "Client has encountered a connection error and is not queryable",
 ]);
 
 function isSilence(error: unknown): boolean {

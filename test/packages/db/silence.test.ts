@@ -59,6 +59,20 @@ describe("Postgres falls silent", () => {
     expect((await pool.query("select 1 as one")).rows).to.deep.equal([{ one: 1 }]);
   });
 
+  it("between two statements of a transaction: its caller gets a typed error, and the process goes on", async () => {
+    const ended = Promise.withResolvers<void>();
+    await unreachable(
+      transaction(pool, async (connection) => {
+        const { rows } = await connection.query<{ pid: number }>("select pg_backend_pid() as pid");
+        connection.once("end", () => ended.resolve());
+        await pool.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
+        await ended.promise;
+        await connection.query("select 1");
+      }),
+    );
+    expect((await pool.query("select 1 as one")).rows).to.deep.equal([{ one: 1 }]);
+  });
+
   it("inside a transaction: it is rolled back, and its locks are free again", async () => {
     await pool.query("create table kept as select 1 as value");
     await unreachable(
