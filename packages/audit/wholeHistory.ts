@@ -3,7 +3,7 @@ import { readProvenLogs } from "@ngpu/chain-reader/provenLogs";
 import type { ChainLog as RawLog, RpcClient } from "@ngpu/chain-reader/rpc";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import type { ChainLog } from "@ngpu/rewards/chainLogs";
-import { RetryableError } from "@ngpu/runtime/errors";
+import { FatalError, RetryableError } from "@ngpu/runtime/errors";
 import type { Address, Hex } from "viem";
 import {
   type BlockClock,
@@ -94,7 +94,7 @@ async function requireProven(client: RpcClient, block: FollowedBlock, filter: Fi
   const topics = new Set<string>(filter.topics[0]);
   const isWanted = ({ address, topics: [first] }: RawLog) =>
     addresses.has(address) && topics.has(String(first));
-  const proven = (await readProvenLogs(client, block)).filter(isWanted);
+  const proven = (await readProvenLogs(client, block).catch(withoutReceipts)).filter(isWanted);
   if (identity(proven) === identity(block.logs)) return;
   throw new RetryableError(
     `The endpoint gives ${block.logs.length} logs of block ${block.number}, and its receipts have ${proven.length}.`,
@@ -104,6 +104,16 @@ async function requireProven(client: RpcClient, block: FollowedBlock, filter: Fi
       details: { blockNumber: block.number, blockHash: block.hash },
     },
   );
+}
+
+/** @throws FatalError `rpc_method_unsupported` of the endpoint, with what to do here. */
+function withoutReceipts(error: unknown): never {
+  if (!(error instanceof FatalError) || error.code !== "rpc_method_unsupported") throw error;
+  throw new FatalError("The endpoint does not serve eth_getBlockReceipts, which proves a block's logs.", {
+    code: "rpc_method_unsupported",
+    hint: "Use another endpoint, or leave the proof out with --no-receipts.",
+    cause: error,
+  });
 }
 
 /** What the receipts root covers of logs, in their order. */

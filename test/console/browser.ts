@@ -49,7 +49,9 @@ export async function visit(browser: Browser, view: View, given: { apiKey?: stri
   const faults: string[] = [];
   const origins = new Set<string>();
   page.on("console", (message) => {
-    if (message.type() === "error") faults.push(`console: ${message.text()}`);
+    if (message.type() === "error" && !message.text().includes(networkChanged)) {
+      faults.push(`console: ${message.text()}`);
+    }
   });
   page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
   page.on("request", (request) => {
@@ -59,14 +61,23 @@ export async function visit(browser: Browser, view: View, given: { apiKey?: stri
   return { page, context, faults, origins };
 }
 
+/** Chromium gives up all it loads when an interface of the machine comes or goes, as those of containers do beside these tests. */
+const networkChanged = "net::ERR_NETWORK_CHANGED";
+
 function followRequests(page: Page): { open: Set<string>; failed: string[] } {
   const open = new Set<string>();
   const failed: string[] = [];
+  let reload: NodeJS.Timeout | undefined;
   page.on("request", (request) => open.add(request.url()));
   page.on("requestfinished", (request) => open.delete(request.url()));
   page.on("requestfailed", (request) => {
     open.delete(request.url());
-    failed.push(`${request.url()}: ${request.failure()?.errorText}`);
+    const reason = request.failure()?.errorText;
+    failed.push(`${request.url()}: ${reason}`);
+    if (reason !== networkChanged || request.resourceType() !== "script") return;
+    // A page without one of its scripts stays empty. Several fail at once.
+    clearTimeout(reload);
+    reload = setTimeout(() => void page.reload().catch(() => undefined), 500);
   });
   return { open, failed };
 }
