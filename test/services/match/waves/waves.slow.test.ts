@@ -135,12 +135,6 @@ describe("match: waves of the proof of hardware", function () {
     const [device] = after.devicesOf(node.nodeId);
     expect(device).to.include({ kind: "cpu", earns: true });
     expect(device?.claimed).to.deep.equal(claimed.figures);
-    // On a slow machine another wave may have been held before.
-    const { rows: held } = await test.db.query(
-      "select from app.wave where verdict = 'held' and passed > 0 and wave_id <= $1",
-      [waveId],
-    );
-    expect(after.isJudged(1n)).to.equal(held.length >= wave.rules.passes);
     // The same as from the logs alone.
     const clock = createBlockClock(test.market.client, BigInt(wave.blocks.revealed));
     const upTo = BigInt(wave.blocks.revealed);
