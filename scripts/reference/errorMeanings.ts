@@ -317,6 +317,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   rpc_receipts_mismatch: "The receipts do not match the block's receipts root.",
   rpc_response_invalid: "The RPC endpoint's response is malformed.",
   rpc_timeout: "The RPC endpoint did not answer in time.",
+  runner_work_released: "Another instance released this process's work.",
   schema_newer: "Schema `app` is newer than this program.",
   schema_outdated: "Schema `app` is older than this program.",
   scope_missing: "The API key may not do this.",

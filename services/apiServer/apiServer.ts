@@ -122,7 +122,7 @@ async function startTasks(context: ServiceContext, env: ApiEnv, db: Database) {
   const { logger, signal } = context;
   const gateway = createGateway({ url: env.GATEWAY_URL, token: env.GATEWAY_TOKEN });
   context.onStop("gateway", () => gateway.close());
-  const runner = await holdRunnerLock(env.DATABASE_URL, context, "apiServer tasks");
+  const runner = await holdRunnerLock({ url: env.DATABASE_URL, name: "apiServer tasks" }, context);
   const cancellations = createCancellations(db);
   const tasks = createTaskRunner({ db, gateway, runner, cancellations, logger });
   watchCancellations(cancellations, { logger, signal });

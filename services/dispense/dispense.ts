@@ -41,7 +41,7 @@ export async function startDispense(
   const pool = await openPool(context, { url, name: "dispense", max: CONCURRENCY + 8 });
   const redis = await openRedis(context, settings.REDIS_URL);
   await requireChain(client, deployment);
-  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "dispense claims");
+  const runner = await holdRunnerLock({ url: settings.DATABASE_URL, name: "dispense claims" }, context);
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("dispense");

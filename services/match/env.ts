@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const portRange = z
   .string()
-  .regex(/^\d{1,5}-\d{1,5}$/, "is not a range of ports such as 42000-42999")
+  .regex(/^\d{1,5}-\d{1,5}$/, "is not a range of ports such as 24000-24999")
   .transform((text) => {
     const [first = 0, last = 0] = text.split("-").map(Number);
     return { first, last };
@@ -53,8 +53,10 @@ export const matchVariables = {
     .regex(/@sha256:[0-9a-f]{64}$/, "does not end in @sha256:<digest>")
     .describe("Image that nodes run for measurements, reference@sha256:…"),
   PROBE_PORTS: portRange
-    .default({ first: 42_000, last: 42_999 })
-    .describe("Range of ports for measurements; nodes keep them reachable"),
+    .default({ first: 24_000, last: 24_999 })
+    .describe(
+      "Range of ports for measurements, below those of outgoing connections; nodes keep them reachable",
+    ),
   PRIVATE_ADDRESSES: z
     .enum(["0", "1"])
     .default("0")

@@ -41,7 +41,7 @@ export async function startWebhooks(
   const redis = await openRedis(context, settings.REDIS_URL);
   const secrets = createWebhookSecrets(settings.WEBHOOK_KEYS as [string, ...string[]]);
   await requireKeys(db, secrets);
-  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "webhooks claims");
+  const runner = await holdRunnerLock({ url: settings.DATABASE_URL, name: "webhooks claims" }, context);
   const registry = createRegistry("webhooks");
   const metrics = createMetrics(registry);
   const active = new Set<bigint>();

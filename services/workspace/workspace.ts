@@ -34,7 +34,7 @@ export async function startWorkspace(
   const pool = await openPool(context, { url, name: "workspace", max: CONCURRENCY + 4 });
   const redis = await openRedis(context, settings.REDIS_URL);
   await requireChain(client, deployment);
-  const runner = await holdRunnerLock(settings.DATABASE_URL, context, "workspace claims");
+  const runner = await holdRunnerLock({ url: settings.DATABASE_URL, name: "workspace claims" }, context);
   const account = privateKeyToAccount(settings.SIGNER_KEY);
   const sender = await createSender({ pool, client, account, deployment, logger, signal });
   const registry = createRegistry("workspace");

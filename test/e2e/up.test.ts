@@ -71,13 +71,23 @@ async function operate(root: ScratchRoot, url: string, seen: () => string): Prom
   await eventually<NodeAnswer>(url, (node) => node.status === "online", seen);
 }
 
-/** Polls until the result is true; an error counts as false. */
-async function until(ask: () => Promise<boolean>): Promise<void> {
-  while (!(await ask().catch(() => false))) await delay(500);
+/** Polls until the result is true; an error counts as false, and the last one is printed when the time is over. */
+async function until(ask: () => Promise<boolean>, milliseconds = 200_000): Promise<void> {
+  const end = AbortSignal.timeout(milliseconds);
+  let error: unknown;
+  const isTrue = () =>
+    ask().catch((thrown: unknown) => {
+      error = thrown;
+      return false;
+    });
+  while (!(await isTrue())) {
+    if (end.aborted) throw new Error("The condition does not come true.", { cause: error });
+    await delay(500);
+  }
 }
 
 describe("npm start", function () {
-  this.timeout(300_000);
+  this.timeout(480_000);
   const dir = stateDir();
   let start: Start;
 
@@ -176,6 +186,8 @@ describe("npm start", function () {
       await start.saw(`${name} ended (killed by SIGKILL)`);
       await start.saw(`${name} ended (killed by SIGKILL); restarted, healthy again after`);
     }
+    // Parts wait for those that they need, and none ends with another.
+    expect(start.stdout()).not.to.match(/ended \(exit code/);
     const chat = commandIn(start.stdout(), "/v1/chat/completions");
     const account = commandIn(start.stdout(), "/v1/account");
     await until(async () => (await paste(`${chat} -fsS`)).includes("data: [DONE]"));

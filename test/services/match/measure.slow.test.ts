@@ -16,8 +16,8 @@ describe("match: measuring nodes", function () {
 
   before(async () => {
     test = await setupMatch();
-    one = await test.startMatch("match-a", { PROBE_PORTS: "42100-42109" });
-    two = await test.startMatch("match-b", { PROBE_PORTS: "42100-42109" });
+    one = await test.startMatch("match-a", { PROBE_PORTS: "24100-24109" });
+    two = await test.startMatch("match-b", { PROBE_PORTS: "24100-24109" });
     ({ deployment } = test.market);
   });
 
@@ -120,7 +120,7 @@ describe("match: measuring nodes", function () {
     const probe = await node.next("probe", undefined, 60_000);
     await one.kill();
     await two.kill();
-    one = await test.startMatch("match-a", { PROBE_PORTS: "42100-42109" });
+    one = await test.startMatch("match-a", { PROBE_PORTS: "24100-24109" });
     const back = await connect(one.url, deployment, "node", node.account);
     const again = await back.next("probe", ({ roundId }) => roundId === probe.roundId);
     expect(again.token).to.equal(probe.token);
