@@ -10,7 +10,7 @@ describe("the node client, under random kills", function () {
     if (!canRun()) this.skip();
   });
 
-  const kills = runs(5, 20);
+  const kills = runs(3, 20);
 
   it(`ends with exactly the containers of its leases, and ends none without an order, ${kills} kills`, async () => {
     const seed = randomInt(2 ** 31);

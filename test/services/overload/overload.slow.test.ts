@@ -9,7 +9,7 @@ describe("callers that overload the API", function () {
   this.timeout(900_000);
 
   it("end no call of another, and are refused what exceeds their share", async () => {
-    const { failed, attack, memoryMib, quiet, overloaded } = await measureOverload(runs(20));
+    const { failed, attack, memoryMib, quiet, overloaded } = await measureOverload(runs(6, 200));
     process.stdout.write(`      ${JSON.stringify({ quiet, overloaded, memoryMib, attack })}\n`);
     expect(failed).to.deep.equal([]);
     expect(memoryMib.after - memoryMib.before).to.be.lessThan(mostGrowthMib);

@@ -7,7 +7,7 @@ import { runs } from "../../support/runs.ts";
 describe("webhooks, under random kills", function () {
   this.timeout(420_000);
 
-  const deliveries = runs(6_500, 20_000);
+  const deliveries = runs(3_000, 20_000);
 
   it(`lose none of ${deliveries} deliveries, and send at most one in a hundred twice`, async () => {
     using home = temporaryDir();
