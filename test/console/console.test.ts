@@ -4,6 +4,7 @@ import { openConsoleMarket } from "./market.ts";
 import { pages } from "./pages.ts";
 import { partnerJourneys } from "./partnerJourneys.ts";
 import type { Shared } from "./shared.ts";
+import { teamJourneys } from "./teamJourneys.ts";
 import { verification } from "./verification.ts";
 
 describe("console", function () {
@@ -23,6 +24,7 @@ describe("console", function () {
   const opened = () => shared as Shared;
 
   partnerJourneys(opened);
+  teamJourneys(opened);
   verification(opened);
   journeys(opened);
   pages(opened);

@@ -14,7 +14,10 @@ type Target =
       | "/deploy"
       | "/tasks"
       | "/account"
+      | "/usage"
       | "/keys"
+      | "/members"
+      | "/secrets"
       | "/webhooks"
     )
   | ("/wallet" | "/operator");
@@ -36,7 +39,10 @@ const groups: { title: MessageKey; entries: Entry[] }[] = [
       { to: "/deploy", text: "nav.deploy", icon: "deploy" },
       { to: "/tasks", text: "tasks.title", icon: "tasks" },
       { to: "/account", text: "nav.account", icon: "account" },
+      { to: "/usage", text: "usage.title", icon: "usage" },
       { to: "/keys", text: "keys.title", icon: "keys" },
+      { to: "/members", text: "members.title", icon: "members" },
+      { to: "/secrets", text: "secrets.title", icon: "secrets" },
       { to: "/webhooks", text: "webhooks.title", icon: "webhooks" },
     ],
   },

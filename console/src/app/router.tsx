@@ -82,6 +82,21 @@ const keys = createRoute({
   path: "/keys",
   component: lazyRouteComponent(() => import("../pages/keys/keys.tsx"), "KeysPage"),
 });
+const members = createRoute({
+  getParentRoute: parent,
+  path: "/members",
+  component: lazyRouteComponent(() => import("../pages/members/members.tsx"), "MembersPage"),
+});
+const secrets = createRoute({
+  getParentRoute: parent,
+  path: "/secrets",
+  component: lazyRouteComponent(() => import("../pages/secrets/secrets.tsx"), "SecretsPage"),
+});
+const usage = createRoute({
+  getParentRoute: parent,
+  path: "/usage",
+  component: lazyRouteComponent(() => import("../pages/usage/usage.tsx"), "UsagePage"),
+});
 const webhooks = createRoute({
   getParentRoute: parent,
   path: "/webhooks",
@@ -134,7 +149,10 @@ const routes = root.addChildren([
   deploy,
   account,
   wallet,
+  usage,
   keys,
+  members,
+  secrets,
   webhooks,
   webhook,
   tasks,

@@ -1,5 +1,6 @@
 import { accountTexts } from "./english/account.ts";
 import { recordsTexts } from "./english/records.ts";
+import { teamTexts } from "./english/team.ts";
 import { workspacesTexts } from "./english/workspaces.ts";
 
 /** Every text of the console, in English. Other languages have the same keys. */
@@ -426,5 +427,6 @@ export const en = {
   "fund.done": "Deposited and authorized.",
   ...accountTexts,
   ...recordsTexts,
+  ...teamTexts,
   ...workspacesTexts,
 } as const;

@@ -1,5 +1,6 @@
 import { accountTexts } from "./chinese/account.ts";
 import { recordsTexts } from "./chinese/records.ts";
+import { teamTexts } from "./chinese/team.ts";
 import { workspacesTexts } from "./chinese/workspaces.ts";
 import type { Messages } from "./types.ts";
 
@@ -422,5 +423,6 @@ export const zh: Messages = {
   "fund.done": "已存入并授权。",
   ...accountTexts,
   ...recordsTexts,
+  ...teamTexts,
   ...workspacesTexts,
 };

@@ -78,7 +78,7 @@ export async function listAudit(
      from app.audit_entry as entry left join app.audit_end on entry_id = id
      where account = $1 and ($3::bigint is null or id < $3::bigint) and ($4::timestamptz is null or entry.at >= $4::timestamptz)
        and ($5::text is null or member = $5) and ($6::text is null or key_id = $6)
-     order by id desc limit $2`,
+     order by entry.id desc limit $2`,
     [
       account,
       filter.limit,

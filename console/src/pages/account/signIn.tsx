@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useSession } from "../../api/session.tsx";
 import { useText } from "../../app/settings.tsx";
 import { Button, Field } from "../../ui/form.tsx";
-import { ErrorNotice } from "../../ui/notices.tsx";
+import { ErrorNotice, Notice } from "../../ui/notices.tsx";
 import { Page, Panel } from "../../ui/page.tsx";
 import { useWallets, type Wallet } from "../../wallet/providers.ts";
 
@@ -23,6 +23,7 @@ export function SignIn() {
   const { api, signIn } = useSession();
   const navigate = useNavigate();
   const wallets = useWallets();
+  const [invitation] = useState(readInvitation);
   const [text, setText] = useState("");
   const enter = useMutation({
     mutationFn: async (by: { key: string } | { wallet: Wallet }) => {
@@ -31,7 +32,7 @@ export function SignIn() {
         return by.key;
       }
       const { signInWith } = await import("../../wallet/signIn.ts");
-      return signInWith(api, by.wallet);
+      return signInWith(api, by.wallet, invitation);
     },
     onSuccess: (key) => {
       signIn(key);
@@ -40,6 +41,7 @@ export function SignIn() {
   });
   return (
     <>
+      {invitation === undefined ? null : <Notice tone="good" title={t("signIn.invitation")} />}
       <ErrorNotice error={enter.error} />
       <div className="columns">
         <Panel title={t("signIn.key")} note={t("signIn.key.note")}>
@@ -89,4 +91,10 @@ export function SignIn() {
       </div>
     </>
   );
+}
+
+/** The invitation of a link: what is behind `#` is sent to no server. */
+function readInvitation(): string | undefined {
+  const text = location.hash.slice(1);
+  return /^ngpui_[0-9a-f]{16}_[0-9a-f]{64}$/.test(text) ? text : undefined;
 }

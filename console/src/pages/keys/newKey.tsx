@@ -17,6 +17,7 @@ const scopes: readonly Scope[] = [
   "workspaces",
   "logs",
   "exec",
+  "secrets",
   "payments",
   "members",
   "audit",

@@ -1,0 +1,1 @@
+function e(e,n,r=`text/plain`){t(e,new Blob([n],{type:`${r};charset=utf-8`}))}function t(e,t){let n=URL.createObjectURL(t),r=document.createElement(`a`);r.href=n,r.download=e,r.click(),setTimeout(()=>URL.revokeObjectURL(n),1e4)}export{t as n,e as t};

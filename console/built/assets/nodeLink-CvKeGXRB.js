@@ -1,1 +1,0 @@
-import{t as e}from"./link-B552W6vP.js";import{g as t,s as n}from"./notices-Km0BTkeX.js";var r=t();function i({id:t}){let i=n();return(0,r.jsx)(e,{to:`/nodes/$id`,params:{id:String(t)},children:i(`node.name`,{id:t})})}export{i as t};

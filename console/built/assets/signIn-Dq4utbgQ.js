@@ -1,0 +1,1 @@
+export{t as SignIn,n as SignInPage}from"./signIn-DHOW9VJQ.js";

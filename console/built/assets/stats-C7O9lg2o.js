@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-CtKu4Lk5.js";

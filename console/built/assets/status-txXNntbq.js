@@ -1,1 +1,0 @@
-import{g as e,s as t}from"./notices-Km0BTkeX.js";import{t as n}from"./page-mpdtG7Ll.js";var r=e(),i={none:`idle`,online:`good`,offline:`bad`,maintenance:`warn`};function a({status:e}){let a=t();return(0,r.jsx)(n,{tone:i[e],children:a(`node.status.${e}`)})}export{a as t};

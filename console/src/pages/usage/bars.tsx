@@ -1,0 +1,34 @@
+import { tokens } from "../../format.ts";
+import { type Entry, heights } from "./sums.ts";
+
+const width = 8;
+const gap = 2;
+const height = 80;
+
+/** The cost of each hour or day as a bar. The table below says the same in figures. */
+export function Bars({ entries, label }: { entries: readonly Entry[]; label: string }) {
+  const bars = heights(entries);
+  const across = bars.length * (width + gap);
+  return (
+    <svg
+      className="bars"
+      role="img"
+      aria-label={label}
+      viewBox={`0 0 ${across} ${height}`}
+      preserveAspectRatio="none"
+    >
+      {bars.map(({ group, share, cost }, index) => (
+        <rect
+          key={group}
+          className="fill"
+          x={index * (width + gap)}
+          y={height - Math.max(1, share * height)}
+          width={width}
+          height={Math.max(1, share * height)}
+        >
+          <title>{`${group}: ${tokens(cost, 6)} NGPU`}</title>
+        </rect>
+      ))}
+    </svg>
+  );
+}
