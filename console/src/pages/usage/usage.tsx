@@ -10,7 +10,7 @@ import { Table } from "../../ui/table.tsx";
 import { SignInPage } from "../account/signIn.tsx";
 import { Bars } from "./bars.tsx";
 import { Invoices } from "./invoices.tsx";
-import { type By, type Entry, groupings, total } from "./sums.ts";
+import { type By, type Entry, groupings, nameOf, total } from "./sums.ts";
 
 /** What the account's tasks cost, by day, hour, workspace or key, and the invoices of its leases. */
 export function UsagePage() {
@@ -68,10 +68,9 @@ function Usage() {
 
 function Groups({ entries, by }: { entries: readonly Entry[]; by: By }) {
   const { t, format } = useSettings();
-  const isTime = by === "day" || by === "hour";
   return (
     <>
-      {isTime ? <Bars entries={entries} label={t("usage.chart")} /> : null}
+      {by === "day" || by === "hour" ? <Bars {...{ entries, by }} label={t("usage.chart")} /> : null}
       <Table
         columns={[
           { text: t(`usage.by.${by}`) },
@@ -84,7 +83,7 @@ function Groups({ entries, by }: { entries: readonly Entry[]; by: By }) {
         {entries.map(({ group, tasks, failed, ms, cost }) => (
           <tr key={group}>
             <td>
-              <code>{group}</code>
+              <code>{nameOf(group, by)}</code>
             </td>
             <td className="number">{format.count(tasks)}</td>
             <td className="number">{format.count(failed)}</td>
