@@ -18,7 +18,7 @@ async function loadStandIn() {
     escrow.write.open([authorizationId, { ...ref, ...changes }, 1, rate, zeroHash], as);
   const clock = (running: boolean, changes = {}) =>
     market.mined(escrow.write.setClock([{ ...ref, ...changes }, running], as));
-  const close = (changes = {}) => market.mined(escrow.write.close([{ ...ref, ...changes }], as));
+  const close = (changes = {}) => market.mined(escrow.write.close([{ ...ref, ...changes }, false], as));
   return { ...market, open, clock, close };
 }
 

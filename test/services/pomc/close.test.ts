@@ -165,6 +165,7 @@ describe("closing an epoch from the exported chain", () => {
       lease: 1,
       amount: 10n ** 24n,
       from_lock: 0,
+      burned: 0,
       settled_at: genesis,
     });
     await insertRow(market.chain, "chain.event_receipts_committed", {
