@@ -60,7 +60,8 @@ export const nodeVariables = {
   NODE_WALLET: wallet().describe(
     "Wallet that receives rewards once it accepts this node; default: the node's own address",
   ),
-  NODE_WALLET_CONSENT: signature().describe("The wallet's signature that accepts this node; default: the wallet accepts the node itself",
+  NODE_WALLET_CONSENT: signature().describe(
+    "The wallet's signature that accepts this node; default: the wallet accepts the node itself",
   ),
   NODE_HOST: z
     .string()

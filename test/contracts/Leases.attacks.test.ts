@@ -159,7 +159,9 @@ describe("Attacks on leases: a squatter", () => {
     const left = await place(market);
     await report(market, left, state.ready, 1);
     await leave(market);
-    const receipt = await market.mined(docker.write.requestDelete([[left.ref]], { account: people.delegate }));
+    const receipt = await market.mined(
+      docker.write.requestDelete([[left.ref]], { account: people.delegate }),
+    );
     expect(chargedIn(receipt.logs)).to.equal(undefined);
     expect(await escrow.read.balanceOf([partner.address])).to.equal(1_000_000n);
   });

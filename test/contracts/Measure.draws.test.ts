@@ -118,7 +118,9 @@ describe("Measure: draws", () => {
     expect((await measure.read.measurerOf([1]))[1]).to.equal(wallet.address);
     const self = keyOf("pays itself");
     expect(refusalsOf(await addMeasurer(market, "pays itself", self, "0x"))).to.deep.equal([]);
-    expect(refusalsOf(await addMeasurer(market, "m2", { address: people.outsider }, "0x", people.outsider))).to.deep.equal([]);
+    expect(
+      refusalsOf(await addMeasurer(market, "m2", { address: people.outsider }, "0x", people.outsider)),
+    ).to.deep.equal([]);
   });
 
   it("accept one result per operator, however many measurers it has", async () => {

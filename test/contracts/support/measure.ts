@@ -1,5 +1,10 @@
 import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { domainOf, measurerConsentTypes, measurerRegistrationTypes, revealTypes } from "@ngpu/contracts-sdk/typedData";
+import {
+  domainOf,
+  measurerConsentTypes,
+  measurerRegistrationTypes,
+  revealTypes,
+} from "@ngpu/contracts-sdk/typedData";
 import { type DrawProof, drawTreeOf } from "@ngpu/protocol/drawTree";
 import { type Address, type Hex, keccak256, type LocalAccount, parseEventLogs, toBytes } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture, marketFixture } from "./market.ts";
