@@ -60,7 +60,9 @@ describe("apiServer: money", () => {
         const withdrawn = other % (deposited - settled + refunded - burned + 1n);
         const account = { deposited, withdrawn, settled, refunded, burned };
         const balance = refundable(account, owed);
-        expect(balance.refundable + balance.owed + settled + burned + withdrawn).to.equal(deposited + refunded);
+        expect(balance.refundable + balance.owed + settled + burned + withdrawn).to.equal(
+          deposited + refunded,
+        );
         expect(balance.refundable >= 0n).to.equal(true);
         const locked = balance.refundable / 2n;
         expect(refundable(account, owed, locked).refundable).to.equal(balance.refundable - locked);

@@ -254,7 +254,10 @@ describe("projections of money", function () {
       from_lock: 14n,
       burned: 14n,
     });
-    expect(await row("select settled, burned from escrow_account")).to.deep.equal({ settled: 0n, burned: 14n });
+    expect(await row("select settled, burned from escrow_account")).to.deep.equal({
+      settled: 0n,
+      burned: 14n,
+    });
     expect(await current("node_earning")).to.deep.equal([]);
   });
 
