@@ -165,7 +165,6 @@ describe("closing an epoch from the exported chain", () => {
       lease: 1,
       amount: 10n ** 24n,
       from_lock: 0,
-      burned: 0,
       settled_at: genesis,
     });
     await insertRow(market.chain, "chain.event_receipts_committed", {
@@ -225,6 +224,7 @@ describe("closing an epoch from the exported chain", () => {
       clock: "running",
       lock: 0,
       from_lock: 0,
+      burned: 0,
     });
     await insertRow(market.chain, "chain.lease_receipt", {
       workspace_id: 1,
