@@ -34,7 +34,8 @@ export function viewOf(logs: Iterable<StoredLog>): ChainView {
         break;
       case "LeaseOpened":
       case "LeaseClockSet":
-      case "Settled": {
+      case "Settled":
+      case "WaitCharged": {
         // A lease is opened before its assignment is logged.
         const money = afterEvent(moneyOf.get(key), event);
         if (money !== undefined) moneyOf.set(key, money);

@@ -68,10 +68,24 @@ export function withImage(facts: Facts, subject: Subject, plan: Runnable, then: 
     ];
   }
   if (image.permanent) return fail(facts, subject, image.reason ?? "image_unavailable");
-  const accepted = progressIfNeeded(facts, lease, "accepted");
+  const said = [...progressIfNeeded(facts, lease, "accepted"), ...sayLate(facts, lease)];
   const wait = image.retryAt - facts.now;
-  if (wait > 0 && wait <= longestPullPause) return accepted;
-  return [...accepted, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
+  if (wait > 0 && wait <= longestPullPause) return said;
+  return [...said, { type: "pull", lease, reference: plan.reference, sizeBytes: plan.sizeBytes }];
+}
+
+/** The part of the time to start, after which a lease whose image is not there is reported as failed. */
+const latePart = 0.9;
+
+/**
+ * An image that does not arrive in time, as a report: of a lease of which its node reported nothing, the chain concludes at the
+ * deadline that the node failed. The pull goes on.
+ */
+function sayLate(facts: Facts, lease: Assignment): Action[] {
+  const begun = facts.progress.get(fencedKey(lease))?.at;
+  if (begun === undefined || lease.state !== "assigned") return [];
+  const isLate = elapsed(facts.now, begun) >= facts.startSeconds * 1_000 * latePart;
+  return isLate ? reportIfNeeded(facts, lease, "failed", reasonDetail("image_late")) : [];
 }
 
 function create(facts: Facts, { lease, takenGpus, leasedGpus }: Subject, plan: Runnable): Action[] {

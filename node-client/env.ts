@@ -40,6 +40,15 @@ const api = {
   NGPU_API: envTypes.url().describe("URL of the market's API; everything else is read from its /v1/network"),
 };
 
+/** A signature of a wallet, which may be a contract. */
+const signature = () =>
+  z
+    .custom<`0x${string}`>(
+      (value) => typeof value === "string" && /^0x([0-9a-fA-F]{2}){65,2048}$/.test(value),
+      "is not a signature in hexadecimal",
+    )
+    .optional();
+
 /** Variables of the compute node. */
 export const nodeVariables = {
   ...commonEnv,
@@ -51,13 +60,9 @@ export const nodeVariables = {
   NODE_WALLET: wallet().describe(
     "Wallet that receives rewards once it accepts this node; default: the node's own address",
   ),
-  NODE_WALLET_CONSENT: z
-    .custom<`0x${string}`>(
-      (value) => typeof value === "string" && /^0x([0-9a-fA-F]{2}){65,2048}$/.test(value),
-      "is not a signature in hexadecimal",
-    )
-    .optional()
-    .describe("The wallet's signature that accepts this node; default: the wallet accepts the node itself"),
+  NODE_WALLET_CONSENT: signature().describe(
+    "The wallet's signature that accepts this node; default: the wallet accepts the node itself",
+  ),
   NODE_HOST: z
     .string()
     .max(255)
@@ -123,6 +128,9 @@ export const measurerVariables = {
     "File of the passphrase of the measurer's key; default: the systemd credential passphrase, else measurer.passphrase in MEASURER_DIR",
   ),
   MEASURER_WALLET: wallet().describe("Wallet that receives rewards; default: the measurer's own address"),
+  MEASURER_WALLET_CONSENT: signature().describe(
+    "The wallet's signature that accepts this measurer, which names another wallet than its own address",
+  ),
   MEASURER_PRIVATE_ADDRESSES: z
     .enum(["0", "1"])
     .default("0")

@@ -25,6 +25,7 @@ const followed = [
   getAbiItem({ abi: escrowAbi, name: "LeaseOpened" }),
   getAbiItem({ abi: escrowAbi, name: "LeaseClockSet" }),
   getAbiItem({ abi: escrowAbi, name: "Settled" }),
+  getAbiItem({ abi: escrowAbi, name: "WaitCharged" }),
   getAbiItem({ abi: escrowAbi, name: "LeaseClosed" }),
   getAbiItem({ abi: progressAbi, name: "ProgressReported" }),
   getAbiItem({ abi: measureAbi, name: "MeasureRequested" }),

@@ -13,7 +13,8 @@ export type LeaseMoney = {
 type MoneyEvent =
   | { eventName: "LeaseOpened"; args: { rate: bigint; lock: bigint } }
   | { eventName: "LeaseClockSet"; args: { clock: number; since: number } }
-  | { eventName: "Settled"; args: { fromLock: bigint; settledAt: number } };
+  | { eventName: "Settled"; args: { fromLock: bigint; settledAt: number } }
+  | { eventName: "WaitCharged"; args: { amount: bigint } };
 
 /** The lease after an event; undefined where its opening is not known. */
 export function afterEvent(
@@ -25,6 +26,7 @@ export function afterEvent(
   if (eventName === "LeaseClockSet") {
     return { ...money, clock: leaseClocks[args.clock] ?? "closed", since: args.since };
   }
+  if (eventName === "WaitCharged") return { ...money, lock: money.lock - args.amount };
   return { ...money, lock: money.lock - args.fromLock, since: args.settledAt };
 }
 

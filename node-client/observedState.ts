@@ -52,6 +52,7 @@ export function collectFacts(options: {
   gpuUuids: readonly string[];
   sickGpuIds: ReadonlySet<string>;
   isExposed: boolean;
+  startSeconds: number;
   lastContactAt: number;
   now: number;
 }): Facts {
@@ -75,6 +76,7 @@ export function collectFacts(options: {
     gpuUuids: options.gpuUuids,
     sickGpuIds: options.sickGpuIds,
     isExposed: options.isExposed,
+    startSeconds: options.startSeconds,
   };
 }
 

@@ -107,6 +107,7 @@ async function round(state: Reconciling): Promise<void> {
     gpuUuids: gpus().map((gpu) => gpu.uuid),
     sickGpuIds: new Set(state.sickGpus().map((gpu) => gpu.id)),
     isExposed: state.walls.isExposed(now),
+    startSeconds: state.deployment.parameters.startSeconds,
     lastContactAt: state.lastContactAt(),
     now,
   });

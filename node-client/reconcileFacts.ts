@@ -96,6 +96,8 @@ export type Facts = {
   gpuUuids: readonly string[];
   /** Ids of the GPUs that are lost or sick. */
   sickGpuIds: ReadonlySet<string>;
+  /** Seconds from an assignment to the deadline of its first run. */
+  startSeconds: number;
   /** Nothing separates containers from this machine's networks, and nothing has for a while. */
   isExposed: boolean;
 };

@@ -13,7 +13,7 @@ export async function showUsage(options: Options): Promise<void> {
   const settings = settingsOf(options);
   if (options.by !== undefined) return showTaskUsage(settings, options.by, options.since ?? "30d");
   const changes = (await read(settings, options.since)).filter(
-    ({ kind }) => kind === "settlement" || kind === "refund",
+    ({ kind }) => isPayment(kind) || kind === "refund",
   );
   const usage = [...Map.groupBy(changes, ({ workspaceId }) => workspaceId ?? "")]
     .map(([workspaceId, own]) => ({ workspaceId, ...costs(own) }))
@@ -34,13 +34,15 @@ export async function showUsage(options: Options): Promise<void> {
   print(`${table(columns, rows)}\n\nTotal: ${tokens(total)} NGPU since ${options.since} ago.`);
 }
 
+/** What a lease cost: paid to its node, or burned for a replica that the node waited for. */
+const isPayment = (kind: Change["kind"]) => kind === "settlement" || kind === "wait";
+
 function costs(changes: Change[]) {
-  const sumOf = (kind: Change["kind"]) =>
-    changes.filter((one) => one.kind === kind).reduce((sum, { amount }) => sum + BigInt(amount), 0n);
-  const paid = sumOf("settlement");
-  const refunded = sumOf("refund");
-  const payments = changes.filter(({ kind }) => kind === "settlement").length;
-  return { payments, paid, refunded, cost: paid - refunded };
+  const sumOf = (some: Change[]) => some.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  const payments = changes.filter(({ kind }) => isPayment(kind));
+  const paid = sumOf(payments);
+  const refunded = sumOf(changes.filter(({ kind }) => kind === "refund"));
+  return { payments: payments.length, paid, refunded, cost: paid - refunded };
 }
 
 async function read(settings: Settings, since: string | undefined): Promise<Change[]> {

@@ -38,11 +38,11 @@ abstract contract Disproofs is IDisproofs, DockerState {
         if (!isAfter || !isBefore) revert SlotNotInSilence(slot, head.lastHeard(), head.statedAt());
     }
 
-    /// @dev As ComputeNode counts presence: a receipt was recorded, or the bit committed, and measurers did not find it absent.
+    /// @dev By two keys, which ComputeNode never gives to one account: a committer set the node's bit, and an acknowledgement of it is
+    /// recorded. Measurers did not find it absent.
     function _wasPresent(uint64 slot, uint32 nodeId, CommittedSlot calldata committed) private view returns (bool) {
         (bool isDisputed, bool isChallenged) = _computeNode.correctionOf(slot, nodeId);
-        if (isChallenged) return false;
-        if (isDisputed) return true;
+        if (!isDisputed || isChallenged) return false;
         bytes32 digest =
             keccak256(abi.encode(slot, committed.encoding, committed.nodeCount, keccak256(committed.bits)));
         bytes32 known = _computeNode.heartbeatHash(slot);

@@ -16,7 +16,7 @@ import {Leases} from "../libraries/Leases.sol";
 import {LeaseRef} from "../libraries/Types.sol";
 
 /// @title Shared state and checks of the parts of DockerContract
-/// @dev All state variables are declared here: the extension has the same layout (see Extended). ComputeNode and Escrow.open, setClock and close make no external calls, so nothing re-enters.
+/// @dev All state variables are declared here: the extension has the same layout (see Extended). ComputeNode and Escrow call nothing but the token and each other, so nothing re-enters.
 abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
     using Assignments for *;
     using AssignmentStates for AssignmentState;
@@ -83,10 +83,27 @@ abstract contract DockerState is IDockerTypes, SignedBatch, Pauses {
     }
 
     /// @dev Releases everything that an ended lease held.
-    function _free(LeaseRef memory ref, Assignments.Assignment memory assignment, ReleaseReason reason) internal {
+    /// @param chargesWait See IEscrowLeases.close.
+    function _free(
+        LeaseRef memory ref,
+        Assignments.Assignment memory assignment,
+        ReleaseReason reason,
+        bool chargesWait
+    ) internal {
         _computeNode.release(assignment.nodeId, assignment.resources);
-        _escrow.close(ref);
+        _escrow.close(ref, chargesWait);
         emit Released(ref.workspaceId, assignment.nodeId, ref.replica, ref.lease, reason);
+    }
+
+    /// @dev Whether a payer pays for the time in which the node waited for the replica: not where the chain shows that the node failed,
+    /// since it is away, or, where the payer did not end the wait, never reported anything of the lease.
+    function _isWaitCharged(Assignments.Assignment memory assignment, bool isPayers) internal view returns (bool) {
+        return (isPayers || assignment.sequence != 0) && !_isAway(assignment.nodeId);
+    }
+
+    /// @dev Whether the node itself left, or was marked offline by a committer.
+    function _isAway(uint32 nodeId) internal view returns (bool) {
+        return _computeNode.statusOf(nodeId) != IComputeNode.NodeStatus.Online;
     }
 
     function _assignmentOf(LeaseRef calldata ref) internal view returns (Assignments.Assignment memory) {

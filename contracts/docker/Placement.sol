@@ -151,14 +151,17 @@ abstract contract Placement is Tenancies, PriceLimits {
         if (!assignment.desired.mayOrder(desired)) {
             return abi.encodeWithSelector(DesiredStateInvalid.selector, assignment.desired, desired);
         }
-        if (isKeeper_ && desired == Desired.Delete) {
+        bool isPayers = !isKeeper_ || _isUnwanted(ref, workspace, assignment);
+        if (!isPayers && desired == Desired.Delete) {
             refusal = _checkKeeperDelete(ref, workspace, assignment);
             if (refusal.length != 0) return refusal;
         }
 
         assignment.desired = desired;
         _setAssignment(ref, assignment);
-        _escrow.order(ref, _orderOf(desired), assignment.state == AssignmentState.Running);
+        bool isRunning = assignment.state == AssignmentState.Running;
+        bool chargesWait = !isRunning && desired != Desired.Run && _isWaitCharged(assignment, isPayers);
+        _escrow.order(ref, _orderOf(desired), isRunning, chargesWait);
         uint32 nodeId = assignment.nodeId;
         if (desired == Desired.Run) {
             emit StartRequested(ref.workspaceId, nodeId, ref.replica, ref.lease);
@@ -169,16 +172,22 @@ abstract contract Placement is Tenancies, PriceLimits {
         }
     }
 
-    /// @dev Whether a keeper may order the lease deleted. A lease whose workspace its owner changed is the owner's to replace; one
-    /// that does not serve counts as taken away.
+    /// @dev Whether its owner no longer wants the lease: the workspace is closed, smaller, or another.
+    function _isUnwanted(
+        LeaseRef calldata ref,
+        Workspace memory workspace,
+        Assignments.Assignment memory assignment
+    ) private pure returns (bool) {
+        return workspace.state == WorkspaceState.Closed || ref.replica >= workspace.replicas
+            || assignment.version != workspace.version;
+    }
+
+    /// @dev Whether a keeper may order a lease deleted that its owner wants. One that does not serve counts as taken away.
     function _checkKeeperDelete(
         LeaseRef calldata ref,
         Workspace memory workspace,
         Assignments.Assignment memory assignment
     ) private returns (bytes memory refusal) {
-        bool isUnwanted = workspace.state == WorkspaceState.Closed || ref.replica >= workspace.replicas
-            || assignment.version != workspace.version;
-        if (isUnwanted) return refusal;
         if (!assignment.isKept() || _isAway(assignment.nodeId)) {
             _markTaken(ref, assignment.version, false);
             return refusal;

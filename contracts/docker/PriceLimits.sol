@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IComputeNode} from "../interfaces/IComputeNode.sol";
 import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
 import {Assignments} from "../libraries/Assignments.sol";
 import {Leases} from "../libraries/Leases.sol";
@@ -27,10 +26,5 @@ abstract contract PriceLimits is DockerState {
             rate, version, isLost ? LOST_SECONDS : TAKEN_SECONDS
         );
         emit PriceLimited(ref.workspaceId, ref.replica, ref.lease, limit, until);
-    }
-
-    /// @dev Whether the node itself left, or was marked offline by a committer.
-    function _isAway(uint32 nodeId) internal view returns (bool) {
-        return _computeNode.statusOf(nodeId) != IComputeNode.NodeStatus.Online;
     }
 }

@@ -126,7 +126,9 @@ abstract contract Releases is Losses {
         if (isTaken && assignment.desired != Desired.Delete) {
             _markTaken(ref, assignment.version, reason == ReleaseReason.Lost);
         }
-        _free(ref, assignment, reason);
+        bool isPayers = reason == ReleaseReason.Expired || reason == ReleaseReason.Unfunded;
+        bool chargesWait = reason != ReleaseReason.Lost && _isWaitCharged(assignment, isPayers);
+        _free(ref, assignment, reason, chargesWait);
     }
 
     /// @dev For errors about a lease that end with a number.

@@ -50,7 +50,8 @@ abstract contract Reports is Tenancies {
         // The clock runs while the state is Running; nothing else changes the escrow.
         bool isRunning = to == AssignmentState.Running;
         if (to == AssignmentState.Deleted) {
-            _free(_refOf(head), current.unpack(), ReleaseReason.Deleted);
+            // The order to delete has charged the wait.
+            _free(_refOf(head), current.unpack(), ReleaseReason.Deleted, false);
         } else if (isRunning != (from == AssignmentState.Running)) {
             _escrow.setClock(_refOf(head), isRunning);
         }

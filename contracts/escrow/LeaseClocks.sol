@@ -71,12 +71,12 @@ abstract contract LeaseClocks is IEscrowLeases, Settlement {
     }
 
     /// @inheritdoc IEscrowLeases
-    function order(LeaseRef calldata ref, Order to, bool running) external onlyDocker {
+    function order(LeaseRef calldata ref, Order to, bool running, bool chargesWait) external onlyDocker {
         Leases.Lease memory lease = _leaseOf(ref);
         if (lease.number != ref.lease || !lease.isOpen() || _settle(ref, lease, false)) return;
         if (to == Order.Run) _orderRun(ref, lease, running);
-        else if (to == Order.Stop) _orderStop(ref, lease);
-        else _orderDelete(ref, lease);
+        else if (to == Order.Stop) _orderStop(ref, lease, chargesWait);
+        else _orderDelete(ref, lease, chargesWait);
     }
 
     /// @inheritdoc IEscrowLeases
@@ -88,10 +88,11 @@ abstract contract LeaseClocks is IEscrowLeases, Settlement {
     }
 
     /// @inheritdoc IEscrowLeases
-    function close(LeaseRef calldata ref) external onlyDocker {
+    function close(LeaseRef calldata ref, bool chargesWait) external onlyDocker {
         Leases.Lease memory lease = _leaseOf(ref);
-        if (lease.number != ref.lease || !lease.isOpen()) return;
-        if (!_settle(ref, lease, true)) _close(ref, lease, CloseReason.Ended, _lockLeft(lease));
+        if (lease.number != ref.lease || !lease.isOpen() || _settle(ref, lease, true)) return;
+        if (chargesWait && _chargeWait(ref, lease)) return;
+        _close(ref, lease, CloseReason.Ended, _lockLeft(lease));
     }
 
     /// @inheritdoc IEscrowLeases
@@ -165,15 +166,17 @@ abstract contract LeaseClocks is IEscrowLeases, Settlement {
         else _set(ref, lease, Clock.Waiting, uint40(block.timestamp));
     }
 
-    /// @dev Before it first ran, a lease stays New whatever is ordered: nothing is due, until its deadline.
-    function _orderStop(LeaseRef memory ref, Leases.Lease memory lease) private {
-        if (lease.clock == Clock.Running) _set(ref, lease, Clock.Stopping, lease.since);
-        else if (lease.clock == Clock.Waiting) _set(ref, lease, Clock.Resting, uint40(block.timestamp));
+    /// @dev Before it first ran, a lease stays New whatever is ordered, until its deadline.
+    function _orderStop(LeaseRef memory ref, Leases.Lease memory lease, bool chargesWait) private {
+        if (lease.clock == Clock.Running) return _set(ref, lease, Clock.Stopping, lease.since);
+        if (lease.clock != Clock.Waiting || (chargesWait && _chargeWait(ref, lease))) return;
+        _set(ref, lease, Clock.Resting, uint40(block.timestamp));
     }
 
-    function _orderDelete(LeaseRef memory ref, Leases.Lease memory lease) private {
-        if (lease.isCharged()) _set(ref, lease, Clock.Ending, lease.since);
-        else _set(ref, lease, Clock.Ended, uint40(block.timestamp));
+    function _orderDelete(LeaseRef memory ref, Leases.Lease memory lease, bool chargesWait) private {
+        if (lease.isCharged()) return _set(ref, lease, Clock.Ending, lease.since);
+        if (chargesWait && _chargeWait(ref, lease)) return;
+        _set(ref, lease, Clock.Ended, uint40(block.timestamp));
     }
 
     function _start(LeaseRef memory ref, Leases.Lease memory lease) private {

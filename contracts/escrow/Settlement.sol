@@ -59,11 +59,39 @@ abstract contract Settlement is EscrowState {
             _pay(ref, charge, lease, grant, account);
         }
         if (block.timestamp > grant.expiry && !charge.closes) {
+            if (lease.isAwaited()) {
+                if (_chargeWait(ref, lease)) return true;
+                charge.left = _lockLeft(lease);
+            }
             (charge.closes, charge.reason) = (true, CloseReason.AuthorizationEnded);
         }
         if (charge.closes) _close(ref, lease, charge.reason, charge.left);
         else if (isBilled) _store(ref, lease);
         return charge.closes;
+    }
+
+    /// @dev Burns what the node's capacity cost while it waited for a replica that did not run: as much as rest, out of the lock. It is
+    /// not the node's, which could otherwise earn by not starting replicas. For a lease that is settled up to now; stores nothing
+    /// unless it closes it.
+    /// @return closed Whether the lock is spent, which closes the lease.
+    function _chargeWait(LeaseRef memory ref, Leases.Lease memory lease) internal returns (bool closed) {
+        Grant storage grant = _grants[lease.authorizationId];
+        uint256 until = _atMost(block.timestamp, grant.expiry);
+        if (!lease.isAwaited() || until <= lease.since) return false;
+        uint256 waited = until - lease.since;
+        uint256 left = _lockLeft(lease);
+        uint256 amount = _atMost(waited * lease.rate.restRate(), left);
+        uint256 rested = lease.rested + waited;
+        closed = amount == left || rested > type(uint24).max;
+        (lease.since, lease.rested) = (uint40(until), uint24(_atMost(rested, type(uint24).max)));
+        Accounts.Account storage account = _accounts[grant.owner];
+        account.unlock(amount);
+        account.take(amount);
+        emit WaitCharged(
+            ref.workspaceId, lease.nodeId, ref.replica, ref.lease, uint128(amount), uint40(waited)
+        );
+        if (closed) _close(ref, lease, CloseReason.LockSpent, left - amount);
+        _token.burn(amount);
     }
 
     /// @dev The frequent case of `_settle`, on the packed lease: it runs, and its account and authorization pay the rate up to now.
@@ -122,7 +150,7 @@ abstract contract Settlement is EscrowState {
         return lock > _lockFloor ? lock : _lockFloor;
     }
 
-    /// @dev For an open lease: rest that spends the lock closes it.
+    /// @dev For an open lease: rest or waiting that spends the lock closes it.
     function _lockLeft(Leases.Lease memory lease) internal view returns (uint256) {
         return _lockOf(lease.rate) - lease.rate.restRate() * lease.rested;
     }

@@ -14,10 +14,11 @@ interface IDisproofs is IDockerTypes {
     }
 
     /// @notice Disables a witness that stated the silence of a node that was present: in a slot that, with its two neighbours, is
-    /// within the stated silence, its heartbeat was committed, or an acknowledgement of it recorded (ComputeNode.disputeHeartbeats), and
-    /// measurers did not find it absent. Anyone.
+    /// within the stated silence, a committer committed its heartbeat, an acknowledger's acknowledgement of it is recorded
+    /// (ComputeNode.disputeHeartbeats, which anyone may call for a bit that was committed too), and measurers did not find it absent.
+    /// The word of one key ends no witness's power. Anyone.
     /// @param loss The statement, however old.
     /// @param slot The slot.
-    /// @param committed The slot's heartbeats as committed; ignored where an acknowledgement was recorded.
+    /// @param committed The slot's heartbeats as committed.
     function disproveWitness(SignedLoss calldata loss, uint64 slot, CommittedSlot calldata committed) external;
 }

@@ -11,7 +11,7 @@ interface IEscrowLeases is IEscrowTypes {
     function setDocker(address docker) external;
 
     /// @notice DockerContract only, as the next four. Reserves `rate` in the authorization and sets the lease's lock aside, from the
-    /// account's free balance and from the authorization's remaining total. Nothing is due until the replica runs.
+    /// account's free balance and from the authorization's remaining total. No node is paid until the replica runs.
     /// @param authorizationId The authorization that pays.
     /// @param ref The lease.
     /// @param nodeId The node that is paid.
@@ -28,7 +28,8 @@ interface IEscrowLeases is IEscrowTypes {
     /// @param ref The lease.
     /// @param to The order.
     /// @param running Whether the replica runs, by the node's last report.
-    function order(LeaseRef calldata ref, Order to, bool running) external;
+    /// @param chargesWait Whether an order to stop or delete charges the wait for a replica that does not run.
+    function order(LeaseRef calldata ref, Order to, bool running, bool chargesWait) external;
 
     /// @notice Settles, and says why anyone may end the lease.
     /// @param ref The lease.
@@ -37,7 +38,8 @@ interface IEscrowLeases is IEscrowTypes {
 
     /// @notice Settles and closes, and frees the rest of the lock. Does nothing where the lease is closed.
     /// @param ref The lease.
-    function close(LeaseRef calldata ref) external;
+    /// @param chargesWait Whether the wait for a replica that does not run is charged.
+    function close(LeaseRef calldata ref, bool chargesWait) external;
 
     /// @notice Settles leases up to now. Anyone.
     /// @param leases The leases; those that are not open are refused.
@@ -56,7 +58,7 @@ interface IEscrowLeases is IEscrowTypes {
     /// @return nodeId The node that is paid.
     /// @return rate The price of a second.
     /// @return since See Leases.
-    /// @return rested Seconds of rest that the lock has paid for.
+    /// @return rested Seconds of rest and of waiting that the lock has paid for.
     /// @return clock What it costs now, as of its last settlement.
     function leaseOf(uint64 workspaceId, uint16 replica)
         external

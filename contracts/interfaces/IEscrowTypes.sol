@@ -120,6 +120,14 @@ interface IEscrowTypes is IBatch, IPauses {
         uint128 fromLock,
         uint40 settledAt
     );
+
+    /// @notice A lease's payer kept a node waiting for a replica that did not run: a tenth of the rate for each second was burned, out of
+    /// the lease's lock.
+    /// @param amount What was burned.
+    /// @param waited The seconds.
+    event WaitCharged(
+        uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, uint128 amount, uint40 waited
+    );
     event LeaseClosed(
         uint64 indexed workspaceId, uint32 indexed nodeId, uint16 replica, uint32 lease, CloseReason reason
     );

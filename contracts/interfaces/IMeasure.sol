@@ -32,6 +32,9 @@ interface IMeasure is IBatch, IDismissals, IPauses {
         address wallet;
         bytes2 region;
         uint64 deadline;
+        /// @dev Not signed by `key`: the wallet's signature, MeasurerConsent(address key,address wallet). Empty where the measurer has
+        /// no wallet but its key, or the wallet is the caller.
+        bytes consent;
     }
 
     struct Measurement {

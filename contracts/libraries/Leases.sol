@@ -16,6 +16,9 @@ import {IEscrowTypes} from "../interfaces/IEscrowTypes.sol";
 /// | Ending   | the rate, for restSeconds  | the order to delete, or an earlier stop | Ended                                 |
 /// | Ended    | nothing                    | the order to delete, or an earlier stop |                                       |
 ///
+/// New and Waiting pay the node nothing. Where they end by the payer's order or terms, or after a report of the node, what a rest
+/// of that time would cost is burned out of the lock: capacity is held for nothing only where the chain shows that its node failed.
+///
 /// Stopping becomes Resting, and Ending becomes Ended, restSeconds after the order: a settlement at any later time computes
 /// it. A report of the node that its replica no longer runs does it at once. Each may become Closed.
 library Leases {
@@ -26,7 +29,7 @@ library Leases {
         uint56 authorizationId;
         uint64 rate;
         uint40 since;
-        /// @dev Seconds of rest that the lock has paid for.
+        /// @dev Seconds of rest and of waiting that the lock has paid for.
         uint24 rested;
         IEscrowTypes.Clock clock;
     }

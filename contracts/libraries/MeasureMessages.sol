@@ -20,8 +20,17 @@ library MeasureMessages {
         "uint32 diskFreeGib,uint32 diskWriteMibps)"
     );
 
+    bytes32 private constant CONSENT_TYPEHASH = keccak256("MeasurerConsent(address key,address wallet)");
+
     function hash(IMeasure.MeasurerRegistration calldata message) internal pure returns (bytes32) {
-        return keccak256(abi.encode(REGISTRATION_TYPEHASH, message));
+        return keccak256(
+            abi.encode(REGISTRATION_TYPEHASH, message.key, message.wallet, message.region, message.deadline)
+        );
+    }
+
+    /// @notice The message by which a wallet accepts the measurer of a key.
+    function hashConsent(address key, address wallet) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CONSENT_TYPEHASH, key, wallet));
     }
 
     function hash(IMeasure.Reveal calldata message) internal pure returns (bytes32) {

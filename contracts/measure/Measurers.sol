@@ -42,6 +42,8 @@ abstract contract Measurers is MeasureState {
         if (measurerId != 0) return abi.encodeWithSelector(MeasurerKeyTaken.selector, message.key, measurerId);
         refusal = _checkSigned(message.key, message.deadline, message.hash(), signature);
         if (refusal.length != 0) return refusal;
+        refusal = _checkConsent(message);
+        if (refusal.length != 0) return refusal;
 
         measurerId = ++_measurerCount;
         _measurerIds[message.key] = measurerId;
@@ -49,6 +51,14 @@ abstract contract Measurers is MeasureState {
             MeasureRecords.Measurer({key: message.key, region: message.region, place: 0, wallet: message.wallet});
         emit MeasurerRegistered(measurerId, message.key, message.wallet, message.region);
         if (_isOpenToAll) _setAdmitted(measurerId, true);
+    }
+
+    /// @dev A measurer counts as its wallet's: where it is drawn, no other measurer of that wallet is heard, nor may it measure its nodes.
+    function _checkConsent(MeasurerRegistration calldata message) private view returns (bytes memory refusal) {
+        (address key, address wallet) = (message.key, message.wallet);
+        if (wallet == address(0) || wallet == key) return refusal;
+        bytes32 structHash = MeasureMessages.hashConsent(key, wallet);
+        return _checkSignedByWallet(wallet, message.deadline, structHash, message.consent);
     }
 
     function _setAdmitted(uint32 measurerId, bool admitted) private returns (bytes memory refusal) {

@@ -43,6 +43,7 @@ export async function requestRegistration(of: {
       wallet: env.MEASURER_WALLET ?? zeroAddress,
       region: env.MEASURER_REGION === undefined ? "0x0000" : stringToHex(env.MEASURER_REGION),
       deadline: deadline(),
+      consent: env.MEASURER_WALLET_CONSENT ?? "0x",
     },
     "registerMeasurer",
   );

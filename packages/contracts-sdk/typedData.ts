@@ -39,6 +39,14 @@ export const measurerRegistrationTypes = {
   ],
 } as const;
 
+/** Signed by a wallet that accepts the measurer of a key. */
+export const measurerConsentTypes = {
+  MeasurerConsent: [
+    { name: "key", type: "address" },
+    { name: "wallet", type: "address" },
+  ],
+} as const;
+
 export const revealTypes = {
   Reveal: [
     { name: "roundId", type: "uint64" },

@@ -141,7 +141,14 @@ export const relayKinds = {
     functionName: "registerMeasurerBatch",
     types: types.measurerRegistrationTypes,
     primaryType: "MeasurerRegistration",
-    message: z.strictObject({ key: address, wallet: address, region: bytes(2), deadline: big(64) }),
+    message: z.strictObject({
+      key: address,
+      wallet: address,
+      region: bytes(2),
+      deadline: big(64),
+      /** The wallet's, where it is not the key itself. */
+      consent,
+    }),
   },
   reveal: {
     contract: "Measure",

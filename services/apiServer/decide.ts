@@ -9,7 +9,8 @@ export type LeaseFacts = {
   closed: boolean;
   /** Unix seconds of the last settlement or clock change. */
   clockSince: number;
-  settled: bigint;
+  /** What it paid, and what was burned of its lock. */
+  spent: bigint;
   /** What is left of its lock; zero once it is closed. */
   locked: bigint;
 };
@@ -28,7 +29,7 @@ export type AuthorizationBalance = {
 
 /** The amounts spent and owed under an authorization at `now` (Unix seconds), computed as Escrow settles them. */
 export function authorizationBalance(facts: AuthorizationFacts, now: number): AuthorizationBalance {
-  const spent = facts.leases.reduce((sum, lease) => sum + lease.settled, 0n);
+  const spent = facts.leases.reduce((sum, lease) => sum + lease.spent, 0n);
   const open = facts.leases.filter((lease) => !lease.closed);
   const until = Math.min(now, facts.expiry);
   const due = open
@@ -54,11 +55,11 @@ export function isUsable(
   return isOurs && !row.revoked && row.expiry >= now;
 }
 
-type AccountTotals = { deposited: bigint; withdrawn: bigint; settled: bigint; refunded: bigint };
+type AccountTotals = Record<"deposited" | "withdrawn" | "settled" | "refunded" | "burned", bigint>;
 
 /** Balance of an account before its debts are deducted. */
-export function balanceOf({ deposited, withdrawn, settled, refunded }: AccountTotals): bigint {
-  return atLeastZero(deposited + refunded - withdrawn - settled);
+export function balanceOf({ deposited, withdrawn, settled, refunded, burned }: AccountTotals): bigint {
+  return atLeastZero(deposited + refunded - withdrawn - settled - burned);
 }
 
 /**

@@ -135,6 +135,7 @@ const failures: Readonly<Record<string, ReasonCode>> = {
   disk_full: "disk_full",
   gpu_lost: "gpu_lost",
   health_timeout: "health_failing",
+  image_late: "image_pull_failed",
   image_unavailable: "image_pull_failed",
   volumes_exceeded: "image_volumes_exceeded",
 };

@@ -70,15 +70,15 @@ spent_owner as (
   select owner, running.generation from running
   left join chain.escrow_account as account
     on account.account = running.owner and account.generation = running.generation
-  group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled
-  having sum(owed) > 0 and sum(owed) + sum(locked) >= coalesce(deposited + refunded - withdrawn - settled, 0)
+  group by owner, running.generation, account.account, deposited, refunded, withdrawn, settled, burned
+  having sum(owed) > 0 and sum(owed) + sum(locked) >= coalesce(deposited + refunded - withdrawn - settled - burned, 0)
 ),
 spent_authorization as (
   select authorization_id
   from running join chain.spending_authorization as spending using (authorization_id) cross join clock
   group by authorization_id, spending.total, spending.expiry, clock.now
   having sum(owed) > 0 and (clock.now >= spending.expiry or sum(owed) + sum(locked) >= spending.total - (
-    select coalesce(sum(settled), 0) from chain.lease as lease
+    select coalesce(sum(settled + burned), 0) from chain.lease as lease
     where lease.authorization_id = running.authorization_id))
 )`;
 

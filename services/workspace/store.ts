@@ -165,13 +165,13 @@ async function loadFunds(db: Queryable, workspace: WorkspaceRow): Promise<Funds>
        where workspace.owner = $1 and not lease.closed
      )
      select
-       coalesce((select deposited + refunded - withdrawn - settled from chain.escrow_account
+       coalesce((select deposited + refunded - withdrawn - settled - burned from chain.escrow_account
          where account = $1 and generation = spending.generation), 0)::numeric
          - coalesce((select sum(locked) from running), 0)::numeric as balance,
        coalesce((select sum(owed) from running), 0)::numeric as owed_by_owner,
        coalesce((select sum(owed) from running where authorization_id = $2), 0)::numeric as owed_by_authorization,
        spending.total - coalesce(
-         (select sum(settled - from_lock + case when closed then from_lock else lock end)
+         (select sum(settled + burned - from_lock + case when closed then from_lock else lock end)
           from chain.lease where authorization_id = $2), 0)::numeric as remaining,
        spending.expiry::float8
      from (select 1) as one

@@ -18,7 +18,7 @@ async function loadStandIn() {
     escrow.write.open([authorizationId, { ...ref, ...changes }, 1, rate, zeroHash], as);
   const clock = (running: boolean, changes = {}) =>
     market.mined(escrow.write.setClock([{ ...ref, ...changes }, running], as));
-  const close = (changes = {}) => market.mined(escrow.write.close([{ ...ref, ...changes }], as));
+  const close = (changes = {}) => market.mined(escrow.write.close([{ ...ref, ...changes }, false], as));
   return { ...market, open, clock, close };
 }
 
@@ -43,6 +43,22 @@ describe("Escrow: leases", () => {
     expect((await close()).logs).to.have.length(1);
     for (const receipt of [await clock(true), await close()]) expect(receipt.logs).to.deep.equal([]);
     expect((await escrow.read.leaseOf([9n, 0]))[6]).to.equal(leaseClock.closed);
+  });
+
+  it("are ordered and reviewed by their own number only, and no more once they are closed", async () => {
+    const { open, close, escrow, docker, mined } = await loadStandIn();
+    const as = { account: docker.address };
+    const given = (changes = {}) =>
+      [0, 1, 2].map((to) => mined(escrow.write.order([{ ...ref, ...changes }, to, false, true], as)));
+    const verdict = async (changes = {}) =>
+      (await escrow.simulate.review([{ ...ref, ...changes }], as)).result;
+    const [none, unfunded] = [0, 1];
+    await open();
+    expect([await verdict(), await verdict({ lease: 2 })]).to.deep.equal([none, unfunded]);
+    for (const receipt of await Promise.all(given({ lease: 2 }))) expect(receipt.logs).to.deep.equal([]);
+    await close();
+    for (const receipt of await Promise.all(given())) expect(receipt.logs).to.deep.equal([]);
+    expect(await verdict()).to.equal(unfunded);
   });
 
   it("stop at their debt: closing pays all of it and frees the rate", async () => {

@@ -116,7 +116,7 @@ describe("Escrow: deposits and authorizations", () => {
     const name = "CallerNotDockerContract";
     await expectRevert(escrow.write.open([1n, ref, 1, rate, zeroHash], account), name, refused);
     await expectRevert(escrow.write.setClock([ref, true], account), name, refused);
-    await expectRevert(escrow.write.close([ref], account), name, refused);
+    await expectRevert(escrow.write.close([ref, false], account), name, refused);
   });
 
   it("refuses to open without funds, total, scope or time", async () => {

@@ -1,6 +1,7 @@
 import { dockerContractAbi, escrowAbi } from "@ngpu/contracts-sdk/generated/abi";
 import { expect } from "chai";
 import { parseEther, parseEventLogs } from "viem";
+import { leave } from "./support/keepers.ts";
 import { marketFixture } from "./support/market.ts";
 import { nodeSpec } from "./support/nodes.ts";
 import { expectRefused, expectRevert, refusalsOf } from "./support/reverts.ts";
@@ -47,6 +48,12 @@ async function endAs(market: PartnerFixture, { ref, spec }: Pick<Placed, "ref" |
   const [released] = parseEventLogs({ abi: dockerContractAbi, logs: receipt.logs, eventName: "Released" });
   return { receipt, reason: released?.args.reason };
 }
+
+/** What was burned for the wait of a lease. */
+const chargedIn = (logs: Parameters<typeof parseEventLogs>[0]["logs"]) =>
+  parseEventLogs({ abi: escrowAbi, logs, eventName: "WaitCharged" })[0]?.args as
+    | { amount: bigint; waited: number; nodeId: number; lease: number }
+    | undefined;
 
 const reasons = { deleted: 0, unfunded: 2, late: 5, silent: 6 };
 
@@ -96,6 +103,111 @@ describe("Attacks on leases: a squatter", () => {
     expect((await endAs(market, placed)).reason).to.equal(reasons.late);
     expect(await escrow.read.balanceOf([partner.address])).to.equal(1_000_000n);
     expect(await escrow.read.withdrawableOf([partner.address])).to.equal(1_000_000n);
+  });
+
+  it("pays a tenth for capacity that it held without running, also for a minute, and the node gets none of it", async () => {
+    const market = await loadStrict();
+    const { escrow, token, docker, time, computeNode } = market;
+    const supply = await token.read.totalSupply();
+    let burned = 0n;
+    for (const held of [60, 1_700]) {
+      const placed = await place(market);
+      const since = await time.latest();
+      await time.setNextBlockTimestamp(since + held);
+      const receipt = await market.mined(
+        docker.write.requestDelete([[placed.ref]], { account: market.people.delegate }),
+      );
+      const amount = BigInt(held) * restRate;
+      expect(chargedIn(receipt.logs)).to.deep.include({ amount, waited: held, nodeId: 1, lease: 1 });
+      burned += amount;
+      await report(market, placed, state.deleted, 1);
+    }
+    expect(await escrow.read.balanceOf([partner.address])).to.equal(1_000_000n - burned);
+    expect(await escrow.read.lockedOf([partner.address])).to.equal(0n);
+    expect(await token.read.totalSupply()).to.equal(supply - burned);
+    expect(await escrow.read.totalEarnedBy([1])).to.equal(0n);
+    expect(await escrow.read.totalSpentBy([partner.address])).to.equal(0n);
+    expect(await computeNode.read.freeOf([1])).to.deep.equal(nodeSpec.total);
+  });
+
+  it("pays for an image that fails as for one that it takes away, whoever ends the lease", async () => {
+    const market = await loadStrict();
+    const { time, docker, people } = market;
+    const failing = await place(market);
+    const since = await time.latest();
+    await report(market, failing, state.failed, 1);
+    await time.setNextBlockTimestamp(since + 100);
+    const receipt = await market.mined(
+      docker.write.releaseLost([[failing.ref], [failing.spec], []], { account: people.keeper }),
+    );
+    expect(chargedIn(receipt.logs)).to.deep.include({ amount: 100n * restRate, waited: 100 });
+    const late = await place(market);
+    await report(market, late, state.ready, 1);
+    await time.increase(1_801);
+    const ended = await endAs(market, late);
+    expect(ended.reason).to.equal(reasons.late);
+    expect((chargedIn(ended.receipt.logs)?.waited ?? 0) > 1_800).to.equal(true);
+  });
+
+  it("pays nothing where its node failed: it never reported, or left", async () => {
+    const market = await loadStrict();
+    const { escrow, docker, people } = market;
+    const silent = await place(market);
+    await market.time.increase(1_801);
+    const ended = await endAs(market, silent);
+    expect([ended.reason, chargedIn(ended.receipt.logs)]).to.deep.equal([reasons.late, undefined]);
+    const left = await place(market);
+    await report(market, left, state.ready, 1);
+    await leave(market);
+    const receipt = await market.mined(
+      docker.write.requestDelete([[left.ref]], { account: people.delegate }),
+    );
+    expect(chargedIn(receipt.logs)).to.equal(undefined);
+    expect(await escrow.read.balanceOf([partner.address])).to.equal(1_000_000n);
+  });
+
+  it("pays for each wait when it stops and starts a replica that does not run, until the lock ends the lease", async () => {
+    const market = await loadStrict();
+    const { escrow, time, docker, people } = market;
+    const placed = await place(market);
+    const start = () =>
+      docker.write.startWorkspace([placed.workspaceId, [placed.ref]], { account: people.delegate });
+    await report(market, placed, state.running, 1);
+    await report(market, placed, state.failed, 2);
+    const balance = await escrow.read.balanceOf([partner.address]);
+    const earned = await escrow.read.totalEarnedBy([1]);
+    let waited = 0;
+    while ((await clockOf(market, placed)) === leaseClock.waiting) {
+      const since = Number((await escrow.read.leaseOf([placed.workspaceId, 0]))[4]);
+      await time.setNextBlockTimestamp(since + 1_700);
+      await stop(market, placed);
+      waited += 1_700;
+      if ((await clockOf(market, placed)) === leaseClock.closed) break;
+      expect(await clockOf(market, placed)).to.equal(leaseClock.resting);
+      await start();
+    }
+    expect(waited).to.equal(4 * 1_700);
+    expect(await escrow.read.lockedOf([partner.address])).to.equal(0n);
+    const spent = balance - (await escrow.read.balanceOf([partner.address]));
+    expect(spent).to.equal(lock);
+    const rested = (await escrow.read.totalEarnedBy([1])) - earned;
+    expect(rested <= 3n * 2n * restRate).to.equal(true);
+    expect((await endAs(market, placed)).reason).to.equal(reasons.unfunded);
+  });
+
+  it("pays for a wait that its authorization's end ends", async () => {
+    const market = await loadStrict();
+    const { escrow, time } = market;
+    const placed = await place(market);
+    const since = await time.latest();
+    await time.setNextBlockTimestamp(since + 500);
+    await escrow.write.revoke([1n, true], own);
+    await time.increase(1_000);
+    const { receipt, reason } = await endAs(market, placed);
+    expect(reason).to.equal(reasons.unfunded);
+    expect(chargedIn(receipt.logs)).to.deep.include({ amount: 500n * restRate, waited: 500 });
+    expect(await escrow.read.lockedOf([partner.address])).to.equal(0n);
+    expect(await escrow.read.balanceOf([partner.address])).to.equal(1_000_000n - 500n * restRate);
   });
 
   it("cannot hold capacity by a grace of more than a day", async () => {

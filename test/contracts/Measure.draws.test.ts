@@ -3,6 +3,7 @@ import { keccak256, toBytes } from "viem";
 import { keyOf } from "./support/market.ts";
 import {
   addMeasurer,
+  consentTo,
   type Drawn,
   finalize,
   loadMeasure,
@@ -100,9 +101,31 @@ describe("Measure: draws", () => {
     expect(refusalsOf(await finalize(market, late.roundId))).to.deep.equal([]);
   });
 
+  it("register for another's wallet only with its signature, for that key, or by its own call", async () => {
+    const market = await loadMeasure("three");
+    const { measure, people } = market;
+    const [wallet, thief] = [keyOf("an operator"), keyOf("a thief")];
+    const forged = await consentTo(market, keyOf("squatter").address, thief);
+    const ofAnother = await consentTo(market, keyOf("m1").address, wallet);
+    const named = { address: wallet.address };
+    for (const consent of ["0x", forged, ofAnother] as const) {
+      expectRefused(await addMeasurer(market, "squatter", named, consent), "SignatureInvalid", {
+        signer: wallet.address,
+      });
+    }
+    expect(await measure.read.measurerIdOf([keyOf("squatter").address])).to.equal(0);
+    expect(refusalsOf(await addMeasurer(market, "m1", named, ofAnother))).to.deep.equal([]);
+    expect((await measure.read.measurerOf([1]))[1]).to.equal(wallet.address);
+    const self = keyOf("pays itself");
+    expect(refusalsOf(await addMeasurer(market, "pays itself", self, "0x"))).to.deep.equal([]);
+    expect(
+      refusalsOf(await addMeasurer(market, "m2", { address: people.outsider }, "0x", people.outsider)),
+    ).to.deep.equal([]);
+  });
+
   it("accept one result per operator, however many measurers it has", async () => {
     const market = await loadMeasure("three");
-    const wallet = keyOf("measurers' wallet").address;
+    const wallet = keyOf("measurers' wallet");
     await addMeasurer(market, "m1", wallet);
     await addMeasurer(market, "m2", wallet);
     const round = await requestDrawing(market, 2);
@@ -116,18 +139,17 @@ describe("Measure: draws", () => {
   it("never let an operator measure its own node, whichever key or wallet connects them", async () => {
     const market = await loadMeasure();
     const operator = keyOf("wallet");
-    const wallet = operator.address;
     const node = (id: number, name: string): Node => ({ id, key: keyOf(name) });
     await bindWallet(market, node(1, "node one"), operator);
     await bindWallet(market, node(2, "node two"), operator);
-    const own: [string, `0x${string}` | undefined][] = [
+    const own: [string, typeof operator | undefined][] = [
       ["node one", undefined],
-      ["paid to the node", keyOf("node one").address],
-      ["paid to its wallet", wallet],
+      ["paid to the node", keyOf("node one")],
+      ["paid to its wallet", operator],
       ["wallet", undefined],
       // Another node of the same wallet, which is the measurer's key or its payee.
       ["node two", undefined],
-      ["paid to the other node", keyOf("node two").address],
+      ["paid to the other node", keyOf("node two")],
     ];
     for (const [place, [name, to]] of own.entries()) {
       // Each alone, so that it is the one that is drawn.
@@ -146,9 +168,9 @@ describe("Measure: draws", () => {
     const market = await loadMeasure();
     const operator = keyOf("wallet");
     await bindWallet(market, { id: 1, key: keyOf("node one") }, operator);
-    await addMeasurer(market, "first", keyOf("second").address);
+    await addMeasurer(market, "first", keyOf("second"));
     const round = await requestRound(market);
-    await addMeasurer(market, "second", operator.address);
+    await addMeasurer(market, "second", operator);
     await market.time.increaseTo(round.opensAt);
     const receipt = await reveal(market, "first", round, drawOf(round, 1));
     expectRefused(receipt, "MeasureOwnNode", { measurerId: 1, nodeId: 1 });

@@ -114,11 +114,13 @@ describe("ProofWaves: the clock", () => {
     const market = await loadWaves();
     const wave = await openWave(market);
     await mineBefore(market, wave.audit + 260);
+    const { setCode } = market.connection.networkHelpers;
+    const history = "0x0000F90827F1C53a10cb7A02335B175320002935";
+    // Reverts, as the contract does about blocks that it does not know.
+    await setCode(history, "0x5f5ffd");
+    await expectRevert(market.waves.write.record([wave.waveId]), "WaveSeedMissing");
     // Returns the number that it is asked for, in place of its hash.
-    await market.connection.networkHelpers.setCode(
-      "0x0000F90827F1C53a10cb7A02335B175320002935",
-      "0x365f5f37365ff3",
-    );
+    await setCode(history, "0x365f5f37365ff3");
     const receipt = await market.mined(market.waves.write.record([wave.waveId]));
     expect(eventsOf(receipt, "WaveSeedsRecorded")[0]?.args).to.include({
       chaseHash: toHex(wave.chase, { size: 32 }),

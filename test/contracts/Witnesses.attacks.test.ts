@@ -181,44 +181,69 @@ describe("Attacks with a witness's key: a statement about a node that was presen
     committed = none,
   ) => mined(docker.write.disproveWitness([loss, slot, committed], { account: people.outsider }));
 
-  it("disables the witness by a recorded acknowledgement, by anyone, and its statements count no more", async () => {
+  /** Commits node 1's bit, or another's alone; returns the slot as it was committed. */
+  async function commit(market: PartnerFixture, slot: bigint, bits: Hex = "0x03", encoding = 0) {
+    const nodeCount = 2;
+    await commitCosigned(market, slot, {
+      encoding: encoding === 0 ? "bitmap" : "absentees",
+      nodeCount,
+      bits,
+    });
+    return { encoding, nodeCount, bits };
+  }
+
+  it("disables the witness by a committed heartbeat and its acknowledgement, by anyone, and its statements count no more", async () => {
     const market = await load();
     const placed = await serve(market);
     const { loss, lastHeard, slot } = await stated(market);
-    await expectRevert(disprove(market, loss, slot), "PresenceUnproven", { slot, nodeId: 1 });
+    const committed = await commit(market, slot);
     await acknowledge(market, slot);
-    const { logs } = await disprove(market, loss, slot);
+    const { logs } = await disprove(market, loss, slot, committed);
     const [event] = parseEventLogs({ abi: dockerContractAbi, logs, eventName: "WitnessDisproved" });
     expect(event?.args).to.deep.equal({ witness: witness.address, nodeId: 1, slot, lastHeard });
     expect((await market.docker.read.witnessOf([witness.address]))[0]).to.equal(false);
     expectRefused(await releaseLost(market, [placed]), "LossUnsigned", { signer: witness.address });
-    await expectRevert(disprove(market, loss, slot), "LossUnsigned", { signer: witness.address });
+    await expectRevert(disprove(market, loss, slot, committed), "LossUnsigned", { signer: witness.address });
   });
 
-  it("disables the witness by committed heartbeats, in both encodings, unless measurers found the node absent", async () => {
+  it("keeps its power against a committer's word alone, and against an acknowledger's alone", async () => {
+    const market = await load();
+    const { loss, slot } = await stated(market);
+    const { networkHelpers } = market.connection;
+    const snapshot = await networkHelpers.takeSnapshot();
+    const committed = await commit(market, slot);
+    await expectRevert(disprove(market, loss, slot, committed), "PresenceUnproven", { slot, nodeId: 1 });
+    await acknowledge(market, slot, 2);
+    await expectRevert(disprove(market, loss, slot, committed), "PresenceUnproven", { slot, nodeId: 1 });
+    await snapshot.restore();
+    await acknowledge(market, slot);
+    await expectRevert(disprove(market, loss, slot, committed), "PresenceUnproven", { slot, nodeId: 1 });
+    const without = await commit(market, slot, "0x02");
+    await expectRevert(disprove(market, loss, slot, without), "PresenceUnproven", { slot, nodeId: 1 });
+    expect((await market.docker.read.witnessOf([witness.address]))[0]).to.equal(true);
+  });
+
+  it("disables the witness by committed heartbeats in both encodings, unless measurers found the node absent", async () => {
     const market = await load();
     const { computeNode, people, connection } = market;
     const { loss, slot } = await stated(market);
-    const commit = (encoding: number, nodeCount: number, bits: Hex) =>
-      commitCosigned(market, slot, { encoding: encoding === 0 ? "bitmap" : "absentees", nodeCount, bits });
+    await acknowledge(market, slot);
     const snapshot = await connection.networkHelpers.takeSnapshot();
     for (const [encoding, bits, absent] of [
       [0, "0x03", "0x02"],
       [1, "0x", "0x01"],
     ] as const) {
-      await commit(encoding, 2, absent);
-      const committed = { encoding, nodeCount: 2, bits: absent as Hex };
-      await expectRevert(disprove(market, loss, slot, committed), "PresenceUnproven", { nodeId: 1 });
+      const left = await commit(market, slot, absent, encoding);
+      await expectRevert(disprove(market, loss, slot, left), "PresenceUnproven", { nodeId: 1 });
       await snapshot.restore();
-      await commit(encoding, 2, bits);
+      const committed = await commit(market, slot, bits, encoding);
       await expectRevert(disprove(market, loss, slot), "PresenceUnproven", { slot });
-      await disprove(market, loss, slot, { encoding, nodeCount: 2, bits });
+      await disprove(market, loss, slot, committed);
       await snapshot.restore();
     }
-    await commit(0, 2, "0x03");
+    const committed = await commit(market, slot);
     await computeNode.write.setMeasure([people.keeper, true]);
     await computeNode.write.challengePresence([1, slot, slot], { account: people.keeper });
-    const committed = { encoding: 0, nodeCount: 2, bits: "0x03" as Hex };
     await expectRevert(disprove(market, loss, slot, committed), "PresenceUnproven", { slot });
   });
 
@@ -238,12 +263,13 @@ describe("Attacks with a witness's key: a statement about a node that was presen
     const forged = await stateLoss(market, 1, { lastHeard, statedAt: now }, keyOf("a thief"));
     await expectRevert(disprove(market, forged, first + 1n), "LossUnsigned");
     await acknowledge(market, first + 1n);
-    await disprove(market, loss, first + 1n);
+    await disprove(market, loss, first + 1n, await commit(market, first + 1n));
   });
 
   it("is not confused by bits that were not committed", async () => {
     const market = await load();
     const { loss, slot } = await stated(market);
+    await acknowledge(market, slot);
     const bits = "0xff" as Hex;
     const call = disprove(market, loss, slot, { encoding: 0, nodeCount: 8, bits });
     await expectRevert(call, "PresenceUnproven", { slot });

@@ -1,4 +1,6 @@
 import { computeNodeAbi, escrowAbi, measureAbi, pomcAbi, tokenAbi } from "@ngpu/contracts-sdk/generated/abi";
+import { defaultTerms } from "@ngpu/rewards/defaultTerms";
+import { packTerms } from "@ngpu/rewards/terms";
 import { expect } from "chai";
 import { type Abi, type Account, type Chain, getContract, type Transport, type WalletClient } from "viem";
 import { loadMarket, type MarketFixture } from "./support/market.ts";
@@ -145,6 +147,18 @@ describe("Settings", () => {
     expect([await full.read.totalSupply(), await full.read.cap()]).to.deep.equal([10n, 10n]);
     expect(await (await token(10n, 0n)).read.totalSupply()).to.equal(0n);
     expect(await (await token(10n, 1n)).read.totalSupply()).to.equal(1n);
+  });
+
+  it("of rewards that are set twice before the genesis count from the first epoch", async () => {
+    const market = await loadMarket();
+    const genesis = (await market.time.latest()) + hour;
+    const pomc = await make(market).pomc({ genesis });
+    const terms = packTerms(defaultTerms({ slotSeconds: 60 }));
+    for (const bondDays of [8, 9]) {
+      await pomc.write.setTerms([{ ...terms, bondDays }]);
+      const [fromEpoch, newest] = await pomc.read.newestTerms();
+      expect([fromEpoch, newest.bondDays]).to.deep.equal([1n, bondDays]);
+    }
   });
 
   it("are returned by the contracts unchanged", async () => {

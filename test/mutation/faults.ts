@@ -73,7 +73,24 @@ const invariantFaults: Seeded[] = [
   of("invariant_depositsAreAccountedFor", "escrow/Payouts.sol", "amount -= fee;", removed),
   of("invariant_debtIsTheSumOfRunningLeases", "libraries/Accounts.sol", "account.rate -= rate;", removed),
   of("invariant_authorizationsBind", "escrow/Settlement.sol", "grant.rateInUse -= lease.rate;", removed),
-  of("invariant_openLeasesHaveLiveAssignments", "docker/DockerState.sol", "_escrow.close(ref);", removed),
+  of(
+    "invariant_openLeasesHaveLiveAssignments",
+    "docker/DockerState.sol",
+    "_escrow.close(ref, chargesWait);",
+    removed,
+  ),
+  of(
+    "invariant_waitsCostWhatRestsDo",
+    "escrow/Settlement.sol",
+    "rested = lease.rested + waited",
+    "rested = lease.rested - waited",
+  ),
+  of(
+    "invariant_waitsCostWhatRestsDo",
+    "escrow/Settlement.sol",
+    "waited = until - lease.since",
+    "waited = until + lease.since",
+  ),
   of(
     "invariant_capacityIsPaidForOrEnds",
     "escrow/LeaseClocks.sol",

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { decide } from "../../node-client/decide.ts";
+import { afterEvent } from "../../node-client/leaseMoney.ts";
 import { type Assignment, fencedKey } from "../../node-client/leases.ts";
 import { runs } from "../support/runs.ts";
 import { World } from "./simulatedNode.ts";
@@ -177,6 +178,28 @@ describe("a node's decisions", () => {
     world.event("StartRequested", 1n);
     world.settle();
     expect(states()).to.deep.equal(["running"]);
+  });
+
+  it("report a lease as failed before its deadline when its image does not arrive, and run it when it does", () => {
+    const world = new World({ policy: "available" });
+    world.isPulling = true;
+    world.event("Assigned", 1n);
+    world.settle();
+    world.now += 2_500_000;
+    world.settle();
+    expect(world.live[0]?.state).to.equal("assigned");
+    world.now += 200_000;
+    world.settle();
+    expect(world.live[0]).to.deep.include({ state: "failed" });
+    world.isPulling = false;
+    world.settle();
+    expect(world.live[0]?.state).to.equal("running");
+  });
+
+  it("know what is left of a lock when a part of it was burned", () => {
+    const opened = { eventName: "LeaseOpened", args: { rate: 100n, lock: 60_000n } } as const;
+    const money = afterEvent(undefined, opened);
+    expect(afterEvent(money, { eventName: "WaitCharged", args: { amount: 500n } })?.lock).to.equal(59_500n);
   });
 
   it("keep no container of a lease that is stopped before it first ran: its payer pays nothing", () => {

@@ -277,6 +277,7 @@ describe("a node's reports of reasons", () => {
     lastContactAt: 0,
     sickGpuIds: new Set(),
     isExposed: false,
+    startSeconds: 3_600,
     assignments: [lease],
     plans: new Map([[publicationKey(lease), plan]]),
     containers: [container],

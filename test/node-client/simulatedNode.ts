@@ -30,6 +30,8 @@ export class World {
   gpuUuids = ["GPU-a", "GPU-b"];
   sickGpuIds = new Set<string>();
   isExposed = false;
+  /** Images do not arrive. */
+  isPulling = false;
   /** The engine refuses to create containers. */
   refusesCreation = false;
   /** When it did. */
@@ -190,7 +192,7 @@ export class World {
       if (rounds > 2_000) throw new Error("the node never becomes idle");
       this.now += 10_000;
       this.lastContactAt = this.now;
-      const lasting = (item: Action) => item.type !== "check";
+      const lasting = ({ type }: Action) => type !== "check" && !(this.isPulling && type === "pull");
       const actions = decide(this.facts());
       for (const action of actions) this.act(action);
       this.relay();
@@ -214,6 +216,7 @@ export class World {
       gpuUuids: this.gpuUuids,
       sickGpuIds: this.sickGpuIds,
       isExposed: this.isExposed,
+      startSeconds: 3_600,
     };
   }
 
@@ -229,7 +232,7 @@ export class World {
         });
         return;
       case "pull":
-        this.images.set(action.reference, { type: "present" });
+        if (!this.isPulling) this.images.set(action.reference, { type: "present" });
         return;
       case "create": {
         const key = fencedKey(action.lease);

@@ -135,7 +135,7 @@ export interface paths {
         };
         /**
          * List balance changes, newest first
-         * @description Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.
+         * @description Deposits, withdrawals, lease payments, charges for replicas that nodes waited for, and refunds. Downtime of a node is refunded automatically the next day.
          *
          *     Scope: read or payments.
          */
@@ -645,7 +645,7 @@ export interface paths {
         };
         /**
          * Show what the leases of a month cost, by workspace
-         * @description The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.
+         * @description The sums of the entries `lease_payment`, `lease_wait` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.
          *
          *     Scope: read or payments.
          */
@@ -1870,7 +1870,7 @@ export interface components {
             /** @description The escrow contract whose balance changed */
             escrow: string;
             /** @enum {string} */
-            kind: "deposit" | "withdrawal" | "settlement" | "refund";
+            kind: "deposit" | "withdrawal" | "settlement" | "wait" | "refund";
             lease: number | null;
             /** @description The node that was paid or was down */
             nodeId: number | null;
@@ -2678,6 +2678,11 @@ export interface components {
         };
         PreviousBalance: {
             /**
+             * @description Burned of locks, for replicas that nodes waited for
+             * @example 1000000000000000000
+             */
+            burned: string;
+            /**
              * @description Total deposited, token units
              * @example 1000000000000000000
              */
@@ -2695,7 +2700,7 @@ export interface components {
              */
             owed: string;
             /**
-             * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked
+             * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − burned − owed − locked
              * @example 1000000000000000000
              */
             refundable: string;
@@ -3028,7 +3033,7 @@ export interface components {
             epoch: string | null;
             id: string;
             /** @enum {string} */
-            kind: "transfer" | "mint" | "burn" | "deposit" | "withdrawal" | "lock" | "unlock" | "lease_payment" | "refund" | "payout" | "fee_burn" | "reward" | "claim" | "bond_withheld" | "bond_returned" | "task";
+            kind: "transfer" | "mint" | "burn" | "deposit" | "withdrawal" | "lock" | "unlock" | "lease_payment" | "lease_wait" | "refund" | "payout" | "fee_burn" | "reward" | "claim" | "bond_withheld" | "bond_returned" | "task";
             lease: number | null;
             /** @description The node that was paid, was down or is bonded */
             nodeId: number | null;
@@ -4117,7 +4122,7 @@ export interface operations {
                             /** @description The only image digest it covers; null: any image */
                             scope: string | null;
                             /**
-                             * @description Amount settled so far
+                             * @description Amount paid or burned so far
                              * @example 1000000000000000000
                              */
                             spent: string;
@@ -4130,6 +4135,11 @@ export interface operations {
                             /** @description Whether this API can publish with it now */
                             usable: boolean;
                         }[];
+                        /**
+                         * @description Burned of locks, for replicas that nodes waited for
+                         * @example 1000000000000000000
+                         */
+                        burned: string;
                         /**
                          * @description Total deposited, token units
                          * @example 1000000000000000000
@@ -4152,7 +4162,7 @@ export interface operations {
                         /** @description Balances in replaced contracts, oldest first. Their leases are still paid from there; withdraw the rest from that contract */
                         previous: components["schemas"]["PreviousBalance"][];
                         /**
-                         * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked
+                         * @description Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − burned − owed − locked
                          * @example 1000000000000000000
                          */
                         refundable: string;

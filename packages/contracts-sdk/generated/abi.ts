@@ -8338,6 +8338,11 @@ export const measureAbi = [
             "internalType": "uint64",
             "name": "deadline",
             "type": "uint64"
+          },
+          {
+            "internalType": "bytes",
+            "name": "consent",
+            "type": "bytes"
           }
         ],
         "internalType": "struct IMeasure.MeasurerRegistration[]",
@@ -11185,6 +11190,49 @@ export const escrowAbi = [
     "inputs": [
       {
         "indexed": true,
+        "internalType": "uint64",
+        "name": "workspaceId",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint32",
+        "name": "nodeId",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint16",
+        "name": "replica",
+        "type": "uint16"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint32",
+        "name": "lease",
+        "type": "uint32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint128",
+        "name": "amount",
+        "type": "uint128"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint40",
+        "name": "waited",
+        "type": "uint40"
+      }
+    ],
+    "name": "WaitCharged",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
         "internalType": "address",
         "name": "account",
         "type": "address"
@@ -11241,6 +11289,11 @@ export const escrowAbi = [
         "internalType": "struct LeaseRef",
         "name": "ref",
         "type": "tuple"
+      },
+      {
+        "internalType": "bool",
+        "name": "chargesWait",
+        "type": "bool"
       }
     ],
     "name": "close",
@@ -11633,6 +11686,11 @@ export const escrowAbi = [
       {
         "internalType": "bool",
         "name": "running",
+        "type": "bool"
+      },
+      {
+        "internalType": "bool",
+        "name": "chargesWait",
         "type": "bool"
       }
     ],

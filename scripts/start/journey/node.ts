@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { domainOf, walletConsentTypes } from "@ngpu/contracts-sdk/typedData";
+import { domainOf, measurerConsentTypes, walletConsentTypes } from "@ngpu/contracts-sdk/typedData";
 import { openIdentity } from "@ngpu/node-client/keys/identity";
 import getPort from "get-port";
 import type { Hex } from "viem";
@@ -104,19 +104,31 @@ export function joinMeasurer(
   market: Market,
   addresses: Addresses,
 ): (progress: Progress) => Promise<Measurer> {
-  const begin = untilDone((progress: Progress) =>
-    startClient(market, progress, {
+  const begin = untilDone(async (progress: Progress) => {
+    const dir = folder(market, "measurer");
+    return startClient(market, progress, {
       name: "measurer",
       command: "measure",
       env: {
         NGPU_API: addresses.api,
-        MEASURER_DIR: folder(market, "measurer"),
+        MEASURER_DIR: dir,
         MEASURER_WALLET: market.keys.measurer.account.address,
+        MEASURER_WALLET_CONSENT: await consentToMeasurer(market, dir),
         MEASURER_PRIVATE_ADDRESSES: "1",
       },
-    }),
-  );
+    });
+  });
   return async (progress) => registeredMeasurer(market, await begin(progress), progress);
+}
+
+async function consentToMeasurer(market: Market, dir: string): Promise<Hex> {
+  const { account } = market.keys.measurer;
+  return account.signTypedData({
+    domain: domainOf(market.deployment, "Measure"),
+    types: measurerConsentTypes,
+    primaryType: "MeasurerConsent",
+    message: { key: (await openIdentity({ dir, name: "measurer" })).address, wallet: account.address },
+  });
 }
 
 async function registeredMeasurer(market: Market, health: AskHealth, progress: Progress): Promise<Measurer> {

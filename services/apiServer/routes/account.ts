@@ -69,7 +69,7 @@ const history = ({ db }: ApiDeps) =>
       tag: "Accounts",
       summary: "List balance changes, newest first",
       description:
-        "Deposits, withdrawals, lease payments and refunds. Downtime of a node is refunded automatically the next day.",
+        "Deposits, withdrawals, lease payments, charges for replicas that nodes waited for, and refunds. Downtime of a node is refunded automatically the next day.",
       access: "partner",
       query: page,
       answer: historyAnswer,
@@ -83,7 +83,7 @@ const history = ({ db }: ApiDeps) =>
     },
   );
 
-const emptyAccount = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, tier: null };
+const emptyAccount = { deposited: 0n, withdrawn: 0n, settled: 0n, refunded: 0n, burned: 0n, tier: null };
 
 /** The account in one escrow, with the debts of the leases it pays for. */
 function accountTotals(
@@ -102,6 +102,7 @@ function accountTotals(
     withdrawn: String(account.withdrawn),
     settled: String(account.settled),
     refunded: String(account.refunded),
+    burned: String(account.burned),
     owed: String(balance.owed),
     locked: String(balance.locked),
     refundable: String(balance.refundable),

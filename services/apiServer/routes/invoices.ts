@@ -37,7 +37,7 @@ export function invoiceRoutes({ db, publicUrl }: ApiDeps): Endpoint[] {
         tag: "Accounts",
         summary: "Show what the leases of a month cost, by workspace",
         description:
-          "The sums of the entries `lease_payment` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.",
+          "The sums of the entries `lease_payment`, `lease_wait` and `refund` of the wallet's statement, so that both agree to the unit. With `accept: text/csv` or `format=csv` the lines are CSV, with `format=pdf` it is a document to print. `dollarsPerToken` states a rate, at which JSON and PDF show the total in dollars. A month without payments has no lines.",
         access: "partner",
         params: z.object({ month }),
         query: invoiceQuery,

@@ -50,7 +50,7 @@ export const authorizationEntry = z.object({
   daily: amount("What all open leases together may cost a day, token units"),
   rateInUse: amount("Total rate of all open leases"),
   total: amount("Maximum total to spend, token units"),
-  spent: amount("Amount settled so far"),
+  spent: amount("Amount paid or burned so far"),
   owed: amount("Owed now by running leases, not settled yet"),
   locked: amount("Set aside for open leases"),
   remaining: amount("Remaining amount: total − spent − owed − locked"),
@@ -67,10 +67,11 @@ const escrowBalance = z.object({
   withdrawn: amount("Total withdrawn"),
   settled: amount("Paid to nodes for leases"),
   refunded: amount("Refunded for node downtime"),
+  burned: amount("Burned of locks, for replicas that nodes waited for"),
   owed: amount("Owed now by running leases, not settled yet"),
   locked: amount("Set aside for open leases"),
   refundable: amount(
-    "Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − owed − locked",
+    "Amount that can be withdrawn now: deposited + refunded − withdrawn − settled − burned − owed − locked",
   ),
   tier: tier.nullable().meta({ description: "Tier of the deposits; null: none yet" }),
 });
@@ -92,7 +93,7 @@ export const historyAnswer = z.object({
     z
       .object({
         escrow: z.string().meta({ description: "The escrow contract whose balance changed" }),
-        kind: z.enum(["deposit", "withdrawal", "settlement", "refund"]),
+        kind: z.enum(["deposit", "withdrawal", "settlement", "wait", "refund"]),
         amount: amount("Token units; deposits and refunds raise the balance, the others lower it"),
         workspaceId: z.string().nullable(),
         replica: z.number().int().nullable(),

@@ -22,13 +22,14 @@ export type AccountRow = {
   withdrawn: bigint;
   settled: bigint;
   refunded: bigint;
+  burned: bigint;
   tier: Tier | null;
 };
 
 /** The wallet's account in each generation of Escrow, oldest first; without those it never deposited to. */
 export async function findAccounts(db: Queryable, wallet: string): Promise<AccountRow[]> {
   const { rows } = await db.query<AccountRow>(
-    `select generation, ${addressOf("Escrow", "account")} as escrow, deposited, withdrawn, settled, refunded,
+    `select generation, ${addressOf("Escrow", "account")} as escrow, deposited, withdrawn, settled, refunded, burned,
        chain.tier(block_number) as tier
      from chain.escrow_account as account where account.account = $1 order by generation`,
     [wallet],
@@ -76,11 +77,11 @@ export async function listLeases(db: Queryable, wallet: string): Promise<LeaseFa
     running: boolean;
     closed: boolean;
     clock_since: number | null;
-    settled: bigint;
+    spent: bigint;
     locked: bigint;
   }>(
     `select lease.authorization_id::text, lease.rate, lease.running, lease.closed,
-       lease.clock_since::float8 as clock_since, lease.settled,
+       lease.clock_since::float8 as clock_since, lease.settled + lease.burned as spent,
        case when lease.closed then 0 else lease.lock - lease.from_lock end::numeric as locked
      from chain.lease join chain.spending_authorization using (authorization_id)
      where spending_authorization.owner = $1`,
@@ -92,7 +93,7 @@ export async function listLeases(db: Queryable, wallet: string): Promise<LeaseFa
     running: row.running,
     closed: row.closed,
     clockSince: row.clock_since ?? 0,
-    settled: BigInt(row.settled),
+    spent: BigInt(row.spent),
     locked: BigInt(row.locked),
   }));
 }

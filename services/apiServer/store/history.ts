@@ -3,7 +3,7 @@ import { addressOf } from "./contracts.ts";
 import type { Tier } from "./escrow.ts";
 
 export type HistoryRow = {
-  kind: "deposit" | "withdrawal" | "settlement" | "refund";
+  kind: "deposit" | "withdrawal" | "settlement" | "wait" | "refund";
   amount: bigint;
   workspace_id: string | null;
   replica: number | null;
@@ -45,6 +45,14 @@ export async function listHistory(
        join chain.event_lease_opened as opened using (authorization_id)
        join chain.event_settled as settled using (workspace_id, replica, lease)
        where authorized.owner = $1 and settled.amount > 0
+       union all
+       select 'wait', waited.amount, workspace_id, replica, lease, waited.node_id, null, null,
+         waited.block_time, waited.tx_hash, waited.block_number, waited.log_index,
+         waited.generation
+       from chain.event_authorized as authorized
+       join chain.event_lease_opened as opened using (authorization_id)
+       join chain.event_wait_charged as waited using (workspace_id, replica, lease)
+       where authorized.owner = $1 and waited.amount > 0
        union all
        select 'refund', amount, workspace_id, replica, lease, node_id, day, down_seconds, block_time, tx_hash, block_number,
          log_index, generation

@@ -13,8 +13,8 @@ export type InvoiceLine = {
 };
 
 /**
- * What a wallet paid for leases, and what it got back, by month and workspace: the entries `lease_payment` and `refund` of its
- * statement, so that the two agree.
+ * What a wallet paid for leases, and what it got back, by month and workspace: the entries `lease_payment`, `lease_wait` and
+ * `refund` of its statement, so that the two agree.
  *
  * @param month Only this one.
  */
@@ -29,11 +29,11 @@ export async function listInvoiceLines(
        paid::numeric(78,0) as paid, refunded::numeric(78,0) as refunded
      from (
        select to_char(block.time at time zone 'utc', 'YYYY-MM') as month, subject->>'workspaceId' as workspace_id,
-         count(distinct (posting.block_number, log_index)) filter (where kind = 'lease_payment') as payments,
-         coalesce(sum(-change) filter (where kind = 'lease_payment'), 0) as paid,
+         count(distinct (posting.block_number, log_index)) filter (where kind <> 'refund') as payments,
+         coalesce(sum(-change) filter (where kind <> 'refund'), 0) as paid,
          coalesce(sum(change) filter (where kind = 'refund'), 0) as refunded
        from posting join chain.block as block on block.number = posting.block_number
-       where kind in ('lease_payment', 'refund') and change <> 0
+       where kind in ('lease_payment', 'lease_wait', 'refund') and change <> 0
        group by 1, 2
      ) as found left join app.workspace_name as named on named.workspace_id::text = found.workspace_id
      where $2::text is null or month = $2

@@ -82,6 +82,9 @@ with lease as (
   from lease join chain.event_settled as settled using (workspace_id, replica, lease)
   cross join (values (0, 'deposit'), (1, 'lock')) as side (part, book)
   union all
+  select waited.block_number, waited.log_index, 1, 'lock', 'lease_wait', -waited.amount, waited.tx_hash, ${ofLease("waited")}
+  from lease join chain.event_wait_charged as waited using (workspace_id, replica, lease)
+  union all
   select ended.block_number, ended.log_index, side.part, side.book, 'unlock', side.sign * (state.lock - state.from_lock),
     ended.tx_hash, ${ofLease("ended")}
   from lease join chain.event_lease_closed as ended using (workspace_id, replica, lease)

@@ -14,6 +14,7 @@ export const entryKinds = [
   "lock",
   "unlock",
   "lease_payment",
+  "lease_wait",
   "refund",
   "payout",
   "fee_burn",
@@ -107,7 +108,7 @@ const balancesQuery = `
   select head.number as block, head.hash,
     (select coalesce(sum(value), 0) from chain.event_transfer where "to" = $1)
       - (select coalesce(sum(value), 0) from chain.event_transfer where "from" = $1) as wallet,
-    (select coalesce(sum(deposited - withdrawn - settled + refunded), 0) from chain.escrow_account where account = $1)
+    (select coalesce(sum(deposited - withdrawn - settled + refunded - burned), 0) from chain.escrow_account where account = $1)
       - locked.amount as deposit,
     locked.amount as lock,
     (select coalesce(sum(cumulative), 0) from granted)

@@ -65,14 +65,15 @@ contract MarketInvariants is Invariants {
         none(_market.signatureFault());
     }
 
-    /// @notice deposits = balances + earned + withdrawn + collected + fees burned, and the tokens are there.
+    /// @notice deposits = balances + earned + withdrawn + collected + fees and waits burned, and the tokens are there.
     function invariant_depositsAreAccountedFor() external view {
         none(_market.moneyFault());
         uint256 held;
         for (uint256 i; i < _market.OWNERS(); ++i) held += _market.escrow().balanceOf(_market.ownerOf(i));
         for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) held += _market.escrow().earnedBy(nodeId);
         holds(_market.token().balanceOf(address(_market.escrow())) == held, "the escrow's tokens are not its books'");
-        holds(_market.deposited() == held + _market.withdrawn() + _market.collected() + _market.burned(), "deposits went elsewhere");
+        uint256 burned = _market.burned() + _market.waitsBurned();
+        holds(_market.deposited() == held + _market.withdrawn() + _market.collected() + burned, "deposits went elsewhere");
     }
 
     /// @notice A partner that is also the operator loses the fee of what it pays itself, and can show no more receipts
@@ -89,7 +90,8 @@ contract MarketInvariants is Invariants {
         uint256 earned;
         for (uint32 nodeId = 1; nodeId <= 5; ++nodeId) earned += _market.escrow().totalEarnedBy(nodeId);
         holds(earned == spent, "what was earned is not what was spent");
-        holds(_market.token().totalSupply() + burned == 100_000 ether, "the supply changed by more than the fees");
+        uint256 supply = _market.token().totalSupply() + burned + _market.waitsBurned();
+        holds(supply == 100_000 ether, "the supply changed by more than the fees and the waits");
     }
 
     /// @notice An account's debt is the sum of its running leases, and its locks the sum of theirs, to the second and the unit.
@@ -156,6 +158,11 @@ contract MarketInvariants is Invariants {
         none(_market.squatFault());
     }
 
+    /// @notice A payer whose replicas do not run: a wait costs what a rest of that time does, once, out of the lease's lock.
+    function invariant_waitsCostWhatRestsDo() external view {
+        none(_market.waitFault());
+    }
+
     /// @notice An overcommitter: a lease pays all it owes, or its whole lock.
     function invariant_leasesPayTheirDebtOrTheirLock() external view {
         none(_market.overcommitFault());
@@ -199,6 +206,7 @@ contract MarketInvariants is Invariants {
         holds(_market.spentBy(1) > 0 && _market.collected() > 0, "nothing was paid");
         holds(_market.refunds() > 0, "nothing was refunded");
         holds(_market.spentLocks() > 0, "no lock was spent");
+        holds(_market.waitsBurned() > 0, "nothing was burned for a wait");
         holds(_market.endedByStranger() > 3, "a stranger ended nothing");
         holds(_market.pomc().lastReceipts() > 0, "no receipts were committed");
     }

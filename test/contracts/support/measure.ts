@@ -1,7 +1,12 @@
 import { measureAbi } from "@ngpu/contracts-sdk/generated/abi";
-import { domainOf, measurerRegistrationTypes, revealTypes } from "@ngpu/contracts-sdk/typedData";
+import {
+  domainOf,
+  measurerConsentTypes,
+  measurerRegistrationTypes,
+  revealTypes,
+} from "@ngpu/contracts-sdk/typedData";
 import { type DrawProof, drawTreeOf } from "@ngpu/protocol/drawTree";
-import { type Hex, keccak256, parseEventLogs, toBytes } from "viem";
+import { type Address, type Hex, keccak256, type LocalAccount, parseEventLogs, toBytes } from "viem";
 import { keyOf, later, loadMarket, type MarketFixture, marketFixture } from "./market.ts";
 import { addNodes } from "./nodes.ts";
 import { zeroAddress } from "./reverts.ts";
@@ -42,15 +47,39 @@ export async function loadMeasure(which: "one" | "three" | "short" | "closed" = 
   return market;
 }
 
-export async function addMeasurer(market: MarketFixture, name: string, wallet: Hex = zeroAddress) {
-  const message = { key: keyOf(name).address, wallet, region: "0x4445" as Hex, deadline: later };
+/** A wallet's signature that accepts the measurer of a key. */
+export const consentTo = (market: MarketFixture, key: Address, wallet: LocalAccount) =>
+  wallet.signTypedData({
+    domain: domainOf(market.deployment, "Measure"),
+    types: measurerConsentTypes,
+    primaryType: "MeasurerConsent",
+    message: { key, wallet: wallet.address },
+  });
+
+/** @param wallet Another wallet than the measurer's key, which consents; where it does not, its address and `consent`. */
+export async function addMeasurer(
+  market: MarketFixture,
+  name: string,
+  wallet?: Pick<LocalAccount, "address"> | LocalAccount,
+  consent?: Hex,
+  account?: Address,
+) {
+  const key = keyOf(name).address;
+  const message = {
+    key,
+    wallet: wallet?.address ?? zeroAddress,
+    region: "0x4445" as Hex,
+    deadline: later,
+    consent: consent ?? (wallet === undefined ? "0x" : await consentTo(market, key, wallet as LocalAccount)),
+  };
   const signature = await keyOf(name).signTypedData({
     domain: domainOf(market.deployment, "Measure"),
     types: measurerRegistrationTypes,
     primaryType: "MeasurerRegistration",
     message,
   });
-  return market.mined(market.measure.write.registerMeasurerBatch([[message], [signature]]));
+  const options = account === undefined ? {} : { account };
+  return market.mined(market.measure.write.registerMeasurerBatch([[message], [signature]], options));
 }
 
 export type Drawn = { draw: number; measurerId: number; port: number; salt: Hex; proof: DrawProof };

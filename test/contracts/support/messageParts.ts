@@ -47,7 +47,13 @@ export async function revealMessage(market: Market): Promise<Signed> {
   const domain = typed.domainOf(market.deployment, "Measure");
   const signers = [keyOf("measurer one"), keyOf("measurer two")] as const;
   const registrations = signers.map(({ address }) => {
-    return { key: address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
+    return {
+      key: address,
+      wallet: zeroAddress,
+      region: "0x4445" as Hex,
+      deadline: later,
+      consent: "0x" as Hex,
+    };
   });
   const types = typed.measurerRegistrationTypes;
   const signatures = registrations.map((message, place) =>

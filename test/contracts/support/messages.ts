@@ -157,7 +157,13 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
   },
   measurerRegistrationTypes: (market) => {
     const of = (signer: PrivateKeyAccount) => {
-      return { key: signer.address, wallet: zeroAddress, region: "0x4445" as Hex, deadline: later };
+      return {
+        key: signer.address,
+        wallet: zeroAddress,
+        region: "0x4445" as Hex,
+        deadline: later,
+        consent: "0x" as Hex,
+      };
     };
     const signer = keyOf("measurer one");
     const other = keyOf("measurer two");

@@ -22,7 +22,7 @@ const lease = {
   running: true,
   closed: false,
   clockSince: 100,
-  settled: 50n,
+  spent: 50n,
   locked: 0n,
 };
 
@@ -50,20 +50,22 @@ describe("apiServer: money", () => {
     }
   });
 
-  it("conserves money: refundable + owed + settled + withdrawn = deposited + refunded", () => {
+  it("conserves money: refundable + owed + settled + burned + withdrawn = deposited + refunded", () => {
     const units = fc.bigInt({ min: 0n, max: 10n ** 24n });
     fc.assert(
       fc.property(units, units, units, units, units, (deposited, part, other, back, owed) => {
         const settled = part % (deposited + 1n);
         const refunded = back % (settled + 1n);
-        const withdrawn = other % (deposited - settled + refunded + 1n);
-        const balance = refundable({ deposited, withdrawn, settled, refunded }, owed);
-        expect(balance.refundable + balance.owed + settled + withdrawn).to.equal(deposited + refunded);
+        const burned = other % (deposited - settled + refunded + 1n);
+        const withdrawn = other % (deposited - settled + refunded - burned + 1n);
+        const account = { deposited, withdrawn, settled, refunded, burned };
+        const balance = refundable(account, owed);
+        expect(balance.refundable + balance.owed + settled + burned + withdrawn).to.equal(
+          deposited + refunded,
+        );
         expect(balance.refundable >= 0n).to.equal(true);
         const locked = balance.refundable / 2n;
-        expect(refundable({ deposited, withdrawn, settled, refunded }, owed, locked).refundable).to.equal(
-          balance.refundable - locked,
-        );
+        expect(refundable(account, owed, locked).refundable).to.equal(balance.refundable - locked);
       }),
     );
   });

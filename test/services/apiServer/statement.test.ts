@@ -109,6 +109,7 @@ describe("apiServer: statements", function () {
       "deposit",
       "fee_burn",
       "lease_payment",
+      "lease_wait",
       "lock",
       "payout",
       "refund",
@@ -129,7 +130,8 @@ describe("apiServer: statements", function () {
         0n,
       );
     const sums = (of: (entry: Entry) => boolean) => {
-      const [paid, refunded] = [-sumOf("lease_payment", of), sumOf("refund", of)];
+      const paid = -sumOf("lease_payment", of) - sumOf("lease_wait", of);
+      const refunded = sumOf("refund", of);
       return { paid: String(paid), refunded: String(refunded), total: String(paid - refunded) };
     };
     const { invoices } = (await partner.get<{ invoices: Invoice[] }>("/v1/invoices")).body;

@@ -138,6 +138,9 @@ function changeLease(state: Market, chosen: Lease, upTo: UpTo): ScriptedLog[] {
       }),
     ],
     () => [
+      logOf(generation, "Escrow", "WaitCharged", { ...ref, amount: BigInt(upTo(1e9)), waited: upTo(1e9) }),
+    ],
+    () => [
       settled,
       logOf(generation, "Escrow", "LeaseClockSet", { ...ref, clock: 1 + upTo(7), since: upTo(1e9) }),
     ],

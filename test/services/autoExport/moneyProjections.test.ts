@@ -57,6 +57,7 @@ describe("projections of money", function () {
         withdrawn: 2n,
         settled: 12n,
         refunded: 3n,
+        burned: 0n,
         block_number: 4n,
       },
     ]);
@@ -242,6 +243,22 @@ describe("projections of money", function () {
       lease_totals: [totalOf(3n, 5n), totalOf(3n, 2n), totalOf(2n ** 64n - 1n, 2n)],
       payer_totals: [word(7), word(8)],
     });
+  });
+
+  it("count what was burned of a lease's lock for its wait as spent from the lock, and as paid to nobody", async () => {
+    const waited = eventLog("Escrow", "WaitCharged", { ...ref, amount: 7n, waited: 70 });
+    await mined([authorized, opened], [waited], [waited]);
+    expect(await row("select settled, lock, from_lock, burned from lease")).to.deep.equal({
+      settled: 0n,
+      lock: 50n,
+      from_lock: 14n,
+      burned: 14n,
+    });
+    expect(await row("select settled, burned from escrow_account")).to.deep.equal({
+      settled: 0n,
+      burned: 14n,
+    });
+    expect(await current("node_earning")).to.deep.equal([]);
   });
 
   it("store a lease's clock and the reason for its close", async () => {

@@ -186,6 +186,7 @@ export async function joinMeasurer(
     wallet: "0x0000000000000000000000000000000000000000",
     region: "0x4445",
     deadline: soon(),
+    consent: "0x",
   });
   const { id } = await peer.next("welcome", (message) => message.id !== null);
   return { peer, measurerId: Number(id) };

@@ -84,6 +84,7 @@ describe("match: replaced contracts", function () {
       wallet,
       region: "0x4445",
       deadline: soon(),
+      consent: "0x",
     });
     const { id } = await measurer.peer.next("welcome", (message) => message.id !== null);
     measurerIdNow = Number(id);

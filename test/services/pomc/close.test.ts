@@ -224,6 +224,7 @@ describe("closing an epoch from the exported chain", () => {
       clock: "running",
       lock: 0,
       from_lock: 0,
+      burned: 0,
     });
     await insertRow(market.chain, "chain.lease_receipt", {
       workspace_id: 1,

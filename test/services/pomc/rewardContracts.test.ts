@@ -160,13 +160,14 @@ describe("pomc after the market was replaced", () => {
         clock: "closed",
         lock: 0,
         from_lock: 0,
+        burned: 0,
         settled: paid,
         refunded: 0,
         closed: true,
         block_number: 1,
       });
       const sums = { generation, refunded: 0, block_number: 1 };
-      const account = { ...sums, account: payer, deposited: 100, withdrawn: 0, settled: paid };
+      const account = { ...sums, account: payer, deposited: 100, withdrawn: 0, settled: paid, burned: 0 };
       await insertRow(db, "chain.escrow_account", account);
       const earning = { ...sums, node_id: 1, earned: paid, collected: 0, burned: 0 };
       await insertRow(db, "chain.node_earning", earning);

@@ -36,7 +36,7 @@ export const relayExamples: Record<RelayKind, Record<string, unknown>> = {
   report: { ...lease, state: 3, detail: hex(32), sequence: 1, deadline },
   progress: { ...lease, milestone: 1, deadline },
   dispute: { slot: "1", nodeId: 1, root: hex(32), bits: hex(32), proof: [hex(32)], deadline },
-  registerMeasurer: { key: hex(20), wallet: hex(20), region: hex(2), deadline },
+  registerMeasurer: { key: hex(20), wallet: hex(20), region: hex(2), deadline, consent: hex(65) },
   reveal: {
     roundId: "1",
     measurerId: 1,

@@ -20,6 +20,9 @@ abstract contract LeaseBooks is Signing {
         uint256 paid;
         uint256 fromLock;
         uint256 refunded;
+        /// @dev Since when its node waits for its replica, and what of its lock was burned for that.
+        uint40 waitedFrom;
+        uint256 burned;
     }
 
     mapping(bytes32 lease => Book) internal books;
@@ -27,6 +30,9 @@ abstract contract LeaseBooks is Signing {
     string public overcommitFault;
     string public silenceFault;
     string public refundFault;
+    string public waitFault;
+    /// @notice What was burned of locks, in all.
+    uint256 public waitsBurned;
     /// @notice Leases that closed without paying all they owed: their locks were spent.
     uint256 public spentLocks;
 
@@ -35,7 +41,7 @@ abstract contract LeaseBooks is Signing {
         bytes32 name = log.topics[0];
         bool isMoney = name == IEscrowTypes.LeaseOpened.selector || name == IEscrowTypes.LeaseClockSet.selector
             || name == IEscrowTypes.Settled.selector || name == IEscrowTypes.LeaseClosed.selector
-            || name == IEscrowTypes.Refunded.selector;
+            || name == IEscrowTypes.Refunded.selector || name == IEscrowTypes.WaitCharged.selector;
         bool isOrder = name == IDockerTypes.StartRequested.selector || name == IDockerTypes.StopRequested.selector
             || name == IDockerTypes.DeleteRequested.selector;
         if (!isMoney && !isOrder) return;
@@ -43,14 +49,17 @@ abstract contract LeaseBooks is Signing {
         Book storage book = books[bookKey(uint64(uint256(log.topics[1])), replica, lease)];
         if (name == IEscrowTypes.LeaseOpened.selector) {
             (,,, book.rate, book.lock) = abi.decode(log.data, (uint16, uint32, uint64, uint64, uint128));
-            book.clock = IEscrowTypes.Clock.New;
+            (book.clock, book.waitedFrom) = (IEscrowTypes.Clock.New, uint40(block.timestamp));
         } else if (name == IEscrowTypes.LeaseClockSet.selector) {
             (,, IEscrowTypes.Clock clock, uint40 since) =
                 abi.decode(log.data, (uint16, uint32, IEscrowTypes.Clock, uint40));
             _count(book, since);
             (book.clock, book.since) = (clock, since);
+            if (clock == IEscrowTypes.Clock.Waiting) book.waitedFrom = since;
         } else if (name == IEscrowTypes.Settled.selector) {
             _bookPaid(book, log.data);
+        } else if (name == IEscrowTypes.WaitCharged.selector) {
+            _bookWait(book, log.data);
         } else if (name == IEscrowTypes.LeaseClosed.selector) {
             _checkClosed(book);
         } else if (name == IEscrowTypes.Refunded.selector) {
@@ -75,7 +84,20 @@ abstract contract LeaseBooks is Signing {
         book.paid += amount;
         book.fromLock += fromLock;
         if (book.paid > book.owed) overcommitFault = "a lease paid more than it owed";
-        if (book.fromLock > book.lock) overcommitFault = "a lease paid more than its lock out of it";
+        if (book.fromLock + book.burned > book.lock) overcommitFault = "a lease paid more than its lock out of it";
+    }
+
+    /// @dev A tenth of the rate, rounded up, for the seconds of this wait, of a lease whose replica does not run.
+    function _bookWait(Book storage book, bytes memory data) private {
+        (,, uint128 amount, uint40 waited) = abi.decode(data, (uint16, uint32, uint128, uint40));
+        bool isAwaited = book.clock == IEscrowTypes.Clock.New || book.clock == IEscrowTypes.Clock.Waiting;
+        if (!isAwaited) waitFault = "a lease was charged for a wait while its replica ran or rested";
+        if (waited > block.timestamp - book.waitedFrom) waitFault = "a second of a wait was charged twice";
+        if (amount > uint256(waited) * ((uint256(book.rate) + 9) / 10)) waitFault = "a wait cost more than a rest";
+        book.waitedFrom = uint40(block.timestamp);
+        book.burned += amount;
+        waitsBurned += amount;
+        if (book.fromLock + book.burned > book.lock) waitFault = "more was burned than the lock had";
     }
 
     /// @dev What is owed up to `until`: the rate while it is charged, a tenth of it, rounded up, while it rests.
@@ -100,7 +122,7 @@ abstract contract LeaseBooks is Signing {
     function _checkClosed(Book storage book) private {
         book.clock = IEscrowTypes.Clock.Closed;
         if (book.paid == book.owed) return;
-        if (book.fromLock != book.lock) overcommitFault = "a debt was not paid, and the lock not spent";
+        if (book.fromLock + book.burned != book.lock) overcommitFault = "a debt was not paid, and the lock not spent";
         ++spentLocks;
     }
 }

@@ -157,7 +157,9 @@ abstract contract Watch is LeaseBooks {
         delete _limitSeconds;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].topics[0] == IBatch.ItemRefused.selector) ++refusals;
-            if (logs[i].topics[0] == IEscrowTypes.Settled.selector) _bookSettled(logs[i]);
+            bool isSpending = logs[i].topics[0] == IEscrowTypes.Settled.selector
+                || logs[i].topics[0] == IEscrowTypes.WaitCharged.selector;
+            if (isSpending) _bookSpent(logs[i]);
             if (logs[i].topics[0] == IDockerTypes.Released.selector) _noteRelease(logs[i]);
             _bookLease(logs[i]);
         }
@@ -174,8 +176,9 @@ abstract contract Watch is LeaseBooks {
         _limitSeconds[(uint256(log.topics[1]) - 1) * 2 + replica] = limitSeconds;
     }
 
-    function _bookSettled(Vm.Log memory log) private {
-        (uint16 replica,, uint128 amount,,) = abi.decode(log.data, (uint16, uint32, uint128, uint128, uint40));
+    /// @dev What was paid or burned comes after replica and lease.
+    function _bookSpent(Vm.Log memory log) private {
+        (uint16 replica,, uint128 amount) = abi.decode(log.data, (uint16, uint32, uint128));
         (, uint64 authorizationId,,,,,) = escrow.leaseOf(uint64(uint256(log.topics[1])), replica);
         spentBy[authorizationId] += amount;
         if (spentBy[authorizationId] > signedFor[authorizationId]) moneyFault = "an authorization moved more than signed for";

@@ -13,9 +13,10 @@ contract WaveHandler is WaveActs {
         bytes[] memory signatures = new bytes[](MEASURERS);
         bytes32 typeHash = keccak256("MeasurerRegistration(address key,address wallet,bytes2 region,uint64 deadline)");
         for (uint256 i; i < MEASURERS; ++i) {
-            messages[i] = IMeasure.MeasurerRegistration(vm.addr(measurerKeyOf(uint32(i + 1))), address(0), "DE", LATER);
-            bytes32 digest =
-                digestOf("ngpu Measure", address(measure), keccak256(abi.encode(typeHash, messages[i])));
+            messages[i] = IMeasure.MeasurerRegistration(vm.addr(measurerKeyOf(uint32(i + 1))), address(0), "DE", LATER, "");
+            bytes32 structHash =
+                keccak256(abi.encode(typeHash, messages[i].key, messages[i].wallet, messages[i].region, LATER));
+            bytes32 digest = digestOf("ngpu Measure", address(measure), structHash);
             signatures[i] = sign(measurerKeyOf(uint32(i + 1)), digest);
         }
         measure.registerMeasurerBatch(messages, signatures);
