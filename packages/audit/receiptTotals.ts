@@ -67,10 +67,7 @@ export function auditBatches(logs: readonly ChainLog[]): BatchAudit[] {
 
 type OpenedLease = { nodeId: bigint; owner: string | undefined };
 
-function totalsOf(
-  { args }: ChainLog,
-  leases: ReadonlyMap<string, OpenedLease>,
-): Omit<BatchChecks, "number"> {
+function totalsOf({ args }: ChainLog, leases: ReadonlyMap<string, OpenedLease>): Omit<BatchChecks, "number"> {
   const words = (args.leaseTotals as Hex[]).map((word) => BigInt(word));
   const stated = (args.payerTotals as Hex[]).map((word) => BigInt(word));
   const expected = new Map<string, bigint>();

@@ -40,11 +40,14 @@ export function encodeLogs(
         removed: false,
       };
     });
-    const receipts = Array.from({ length: Math.ceil(own.length / logsOfTransaction) }, (_, place): RawReceipt => {
-      const gas = numberToHex(100_000 * (place + 1));
-      const part = encoded.slice(place * logsOfTransaction, (place + 1) * logsOfTransaction);
-      return { type: "0x2", status: "0x1", cumulativeGasUsed: gas, logsBloom: anyBloom, logs: part };
-    });
+    const receipts = Array.from(
+      { length: Math.ceil(own.length / logsOfTransaction) },
+      (_, place): RawReceipt => {
+        const gas = numberToHex(100_000 * (place + 1));
+        const part = encoded.slice(place * logsOfTransaction, (place + 1) * logsOfTransaction);
+        return { type: "0x2", status: "0x1", cumulativeGasUsed: gas, logsBloom: anyBloom, logs: part };
+      },
+    );
     blocks.set(block, { logs: encoded, receipts, receiptsRoot: receiptsRootOf(receipts) });
   }
   return blocks;

@@ -15,7 +15,10 @@ type Call = { id: number; method: string; params?: [string & { fromBlock: Hex; t
 const noBloom: Hex = `0x${"0".repeat(512)}`;
 const emptyRoot = receiptsRootOf([]);
 
-function createAnswers({ upTo, hashOf, timeOf, deployment }: Market, blocks: ReadonlyMap<number, ServedBlock>) {
+function createAnswers(
+  { upTo, hashOf, timeOf, deployment }: Market,
+  blocks: ReadonlyMap<number, ServedBlock>,
+) {
   const header = (block: number) => ({
     number: numberToHex(block),
     hash: hashOf(block),

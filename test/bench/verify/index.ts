@@ -18,7 +18,14 @@ import { isNamed } from "./lies/subject.ts";
  * (docs/benchmarks.md). Another process writes the day and serves it.
  */
 
-type Options = { json?: true; nodes: number; hours: number; blockSeconds: number; planted: number; seed: number };
+type Options = {
+  json?: true;
+  nodes: number;
+  hours: number;
+  blockSeconds: number;
+  planted: number;
+  seed: number;
+};
 
 /** What `--json` prints. */
 type Report = {
@@ -147,7 +154,9 @@ async function tell(
 
 function textOf(report: Report): string {
   const { nodes, logs, blocks, records, differences, seconds, readSeconds, cpuSeconds } = report;
-  const fields = Object.entries(report.byField).map(([name, { planted, found }]) => `  ${name}: ${found} of ${planted}`);
+  const fields = Object.entries(report.byField).map(
+    ([name, { planted, found }]) => `  ${name}: ${found} of ${planted}`,
+  );
   return [
     `${nodes} nodes, ${logs} logs of ${blocks} blocks: ${records} records compared in ${seconds} s`,
     `(${readSeconds} s of it reading, ${cpuSeconds} s of CPU), ${differences} differ.`,

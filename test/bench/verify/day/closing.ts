@@ -1,11 +1,11 @@
-import { closeNext, nothingClosed } from "@ngpu/audit/epochAudit";
 import { auditDayOfLogs, settledAt } from "@ngpu/audit/dayAudit";
+import { closeNext, nothingClosed } from "@ngpu/audit/epochAudit";
 import { hashDocument } from "@ngpu/rewards/document";
 import { windowOf } from "@ngpu/rewards/epochs";
 import { sortLogs } from "@ngpu/rewards/logFacts";
 import { judgedWaves } from "@ngpu/waves/history";
-import { makeBatch, type ServedTask } from "../../../../services/pomc/taskReceipts/decide.ts";
 import { pad } from "viem";
+import { makeBatch, type ServedTask } from "../../../../services/pomc/taskReceipts/decide.ts";
 import { type GeneratedLease, settle } from "./leases.ts";
 import type { Market } from "./market.ts";
 import { sortedLogs } from "./market.ts";
@@ -37,7 +37,11 @@ export function writeReceipts(market: Market, leases: readonly GeneratedLease[])
 
 /** Paid since the settlement before. */
 function sumsOf(leases: readonly GeneratedLease[], before: ReadonlyMap<GeneratedLease, bigint>) {
-  const sums = { leases: new Map<string, bigint>(), payers: new Map<string, bigint>(), nodes: new Map<number, bigint>() };
+  const sums = {
+    leases: new Map<string, bigint>(),
+    payers: new Map<string, bigint>(),
+    nodes: new Map<number, bigint>(),
+  };
   for (const own of leases) {
     const paid = own.paid - (before.get(own) ?? 0n);
     sums.leases.set(`${own.workspaceId}/${own.replica}/${own.lease}`, paid);
@@ -47,7 +51,10 @@ function sumsOf(leases: readonly GeneratedLease[], before: ReadonlyMap<Generated
   return sums;
 }
 
-function tasksOf({ owner, nodeId, workspaceId, replica, lease, rate }: GeneratedLease, time: number): ServedTask[] {
+function tasksOf(
+  { owner, nodeId, workspaceId, replica, lease, rate }: GeneratedLease,
+  time: number,
+): ServedTask[] {
   return [1, 2].map((place) => ({
     id: `${workspaceId}/${replica}/${lease}/${time}/${place}`,
     payer: owner,

@@ -117,7 +117,13 @@ export function writeLeases(market: Market): GeneratedLease[] {
       const limit = rate + rate / 10n;
       const { workspaceId, replica, lease } = ids;
       const until = timeOf(end) + 86_400;
-      write("DockerContract", "PriceLimited", end, { workspaceId, replica, lease, pricePerSecond: limit, until });
+      write("DockerContract", "PriceLimited", end, {
+        workspaceId,
+        replica,
+        lease,
+        pricePerSecond: limit,
+        until,
+      });
       const again = { replica, lease: lease + 1, position: 0, limit, excluded: [ids.nodeId] };
       later(end + gap + 2, () => place(wish, { ...again, block: end + gap + 2 }));
     });
@@ -131,7 +137,15 @@ export function writeLeases(market: Market): GeneratedLease[] {
       act: () => {
         const { workspaceId, authorizationId, spec, config } = wish;
         const owner = addressOf(0xc1, Number(authorizationId));
-        const published = { workspaceId, owner, image: spec.image, authorizationId, replicas: 2, spec, config };
+        const published = {
+          workspaceId,
+          owner,
+          image: spec.image,
+          authorizationId,
+          replicas: 2,
+          spec,
+          config,
+        };
         write("DockerContract", "WorkspacePublished", block, published);
       },
     });

@@ -77,12 +77,17 @@ function nodeOf({ random, between }: Market, nodeId: number): GeneratedNode {
     bytesPerSecond: BigInt(Math.round(model.gbPerSecond * 400)) * 1_000_000n,
     operationsPerSecond: BigInt(Math.round(model.teraflops * 200)) * 1_000_000_000n,
   };
-  const full = BigInt(spec.total.cpuMilli) * 300_000_000_000n + BigInt(gpus * spec.vramMib) * 200_000_000_000n;
+  const full =
+    BigInt(spec.total.cpuMilli) * 300_000_000_000n + BigInt(gpus * spec.vramMib) * 200_000_000_000n;
   return {
     nodeId,
     spec,
     price: (full * BigInt(between(20, 60))) / 100n,
-    rates: { downMbps: between(100, 5_000), upMbps: between(100, 5_000), diskWriteMibps: between(200, 3_000) },
+    rates: {
+      downMbps: between(100, 5_000),
+      upMbps: between(100, 5_000),
+      diskWriteMibps: between(200, 3_000),
+    },
     devices: [
       encodeDevice({ figures: cpu, hardware: { kind: "cpu", cores } }),
       ...Array.from({ length: gpus }, () =>
@@ -92,7 +97,12 @@ function nodeOf({ random, between }: Market, nodeId: number): GeneratedNode {
   };
 }
 
-function specOf(given: { cores: number; gpus: number; model: { name: string; memoryGib: number }; region: Hex }) {
+function specOf(given: {
+  cores: number;
+  gpus: number;
+  model: { name: string; memoryGib: number };
+  region: Hex;
+}) {
   const { cores, gpus, model, region } = given;
   return {
     gpuModel: gpus === 0 ? pad("0x", { size: 8 }) : modelHashOf(model.name),
@@ -163,7 +173,10 @@ function writeRound(
 }
 
 /** Some nodes change their price, and some rest for a while. */
-function writeChanges({ add, random, between, blockAt, dayBegin, dayEnd }: Market, node: GeneratedNode): void {
+function writeChanges(
+  { add, random, between, blockAt, dayBegin, dayEnd }: Market,
+  node: GeneratedNode,
+): void {
   const { nodeId, spec, price } = node;
   const at = () => between(blockAt(dayBegin + 600), blockAt(dayEnd - 4_000));
   if (random() < 0.03) {

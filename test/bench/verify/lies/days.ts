@@ -25,13 +25,22 @@ export function* uptimeLies(subject: Subject, count: number): Generator<Planted>
     const leaf = moved(leaves[place] as UptimeLeaf, field, between(subject, 1, 50));
     const root = processProof(uptimeLeafOf(leaf), tree.proofOf(place));
     // The search for the leaf is left out: it costs more than the comparison.
-    const found = { kind: "uptime", id: String(day), block: posted.block, checks: { root: tree.root === root } } as const;
+    const found = {
+      kind: "uptime",
+      id: String(day),
+      block: posted.block,
+      checks: { root: tree.root === root },
+    } as const;
     const record = recordOf(found, () => `The chain has root ${root}; recomputed is ${tree.root}.`);
     yield { field, kind: "uptime", id: String(day), record };
   }
 }
 
-function moved(leaf: UptimeLeaf, field: "presentSlots" | "totalSlots" | "downSeconds" | "rate", by: number): UptimeLeaf {
+function moved(
+  leaf: UptimeLeaf,
+  field: "presentSlots" | "totalSlots" | "downSeconds" | "rate",
+  by: number,
+): UptimeLeaf {
   if (leaf.kind === "node") {
     const name = field === "totalSlots" ? "totalSlots" : "presentSlots";
     return { ...leaf, [name]: leaf[name] + by };
@@ -44,7 +53,9 @@ function moved(leaf: UptimeLeaf, field: "presentSlots" | "totalSlots" | "downSec
 export function* refundLies(subject: Subject, count: number): Generator<Planted> {
   const refunds = named(subject, "Refunded");
   const opened = new Map(named(subject, "LeaseOpened").map((log) => [leaseKey(log.args), log]));
-  const authorized = new Map(named(subject, "Authorized").map((log) => [text(log.args.authorizationId), log]));
+  const authorized = new Map(
+    named(subject, "Authorized").map((log) => [text(log.args.authorizationId), log]),
+  );
   const more = () => BigInt(between(subject, 1, 1_000_000));
   const changes: [string, (log: ChainLog) => Record<string, unknown>][] = [
     ["downSeconds", ({ args }) => ({ downSeconds: number(args.downSeconds) + between(subject, 1, 600) })],
@@ -57,7 +68,9 @@ export function* refundLies(subject: Subject, count: number): Generator<Planted>
     const log = pick(subject, refunds);
     const lie = changed(log, change(log));
     const lease = opened.get(leaseKey(lie.args));
-    const logs = [authorized.get(text(lease?.args.authorizationId)), lease, lie].filter((one) => one !== undefined);
+    const logs = [authorized.get(text(lease?.args.authorizationId)), lease, lie].filter(
+      (one) => one !== undefined,
+    );
     const [record] = refundRecords({ logs }, subject.day);
     if (record === undefined) throw new RangeError("A refund has a record.");
     yield { field, kind: "refund", id: `${subject.day.day} ${leaseKey(lie.args)}`, record };

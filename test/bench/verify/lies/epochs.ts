@@ -1,4 +1,10 @@
-import { closeNext, nothingClosed, type PostedEpoch, postedEpoch, type RewardHistory } from "@ngpu/audit/epochAudit";
+import {
+  closeNext,
+  nothingClosed,
+  type PostedEpoch,
+  postedEpoch,
+  type RewardHistory,
+} from "@ngpu/audit/epochAudit";
 import { claimTreeOf } from "@ngpu/protocol/claimTree";
 import type { Closed, ClosedEpoch } from "@ngpu/rewards/close";
 import { type EpochDocument, hashDocument } from "@ngpu/rewards/document";
@@ -11,7 +17,10 @@ import { between, named, type Planted, pick, type Subject } from "./subject.ts";
 export type Epoch = { before: Closed; closed: ClosedEpoch; stated: PostedEpoch };
 
 /** Closes each epoch of a day once. */
-export async function closedEpochs({ history, waves }: Subject): Promise<{ rewards: RewardHistory; epochs: Epoch[] }> {
+export async function closedEpochs({
+  history,
+  waves,
+}: Subject): Promise<{ rewards: RewardHistory; epochs: Epoch[] }> {
   const { deployment, clock } = history;
   const rewards = { deployment, logs: sortLogs(history.logs), waves, clock };
   const epochs: Epoch[] = [];
@@ -41,7 +50,9 @@ export function* epochLies(subject: Subject, epochs: readonly Epoch[], count: nu
 function changesIn(subject: Subject): Record<string, Change> {
   const more = () => BigInt(between(subject, 1, 1_000_000));
   const leaf =
-    (change: (leaf: { account: string; cumulative: bigint }) => { account: string; cumulative: bigint }): Change =>
+    (
+      change: (leaf: { account: string; cumulative: bigint }) => { account: string; cumulative: bigint },
+    ): Change =>
     ({ closed, stated }) => {
       const place = between(subject, 0, closed.leaves.length - 1);
       const leaves = closed.leaves.map((one, index) => (index === place ? change(one) : one));

@@ -47,7 +47,12 @@ function factsIn(subject: Subject): Fact[] {
   const slotTime = ({ args }: ChainLog) => number(args.slot) * 60;
   const first = () => subject.history.deployment.parameters.genesis;
   return [
-    { field: "bits", name: "HeartbeatsCommitted", change: (log) => withoutNode(subject, log), timeOf: slotTime },
+    {
+      field: "bits",
+      name: "HeartbeatsCommitted",
+      change: (log) => withoutNode(subject, log),
+      timeOf: slotTime,
+    },
     {
       // One node is not restored.
       field: "bits",

@@ -1,5 +1,5 @@
-import { judgedWaves } from "@ngpu/waves/history";
 import { auditDayOfLogs } from "@ngpu/audit/dayAudit";
+import { judgedWaves } from "@ngpu/waves/history";
 import type { MarketHistory } from "../../../../cli/audit/record.ts";
 import { randomFrom } from "../../../packages/chain-reader/scriptedChain.ts";
 import { refundLies, uptimeLies } from "./days.ts";
@@ -7,7 +7,7 @@ import { closedEpochs, epochLies } from "./epochs.ts";
 import { factLies } from "./facts.ts";
 import { placementLies } from "./placements.ts";
 import { receiptLies } from "./receipts.ts";
-import { type Planted, type Subject } from "./subject.ts";
+import type { Planted, Subject } from "./subject.ts";
 import { waveLies } from "./waves.ts";
 
 /** Of a thousand lies, by what they are about. A fact is expensive: an epoch is closed again for each. */

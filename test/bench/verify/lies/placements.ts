@@ -1,6 +1,6 @@
 import { createAssignmentLogs } from "@ngpu/audit/assignmentLogs";
-import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import { packNodes, unpackNodes } from "@ngpu/protocol/placement/nodeList";
+import { countPresence, type PresenceFacts } from "@ngpu/protocol/presence";
 import { amount, type ChainLog, number } from "@ngpu/rewards/chainLogs";
 import { presenceOf } from "@ngpu/rewards/logFacts";
 import { leaseKey } from "@ngpu/rewards/uptimeLogs";
@@ -39,7 +39,9 @@ function changesIn(subject: Subject): Record<string, Change> {
   );
   return {
     nodeId: ({ args }) => ({ nodeId: 1 + ((number(args.nodeId) + between(subject, 0, nodes - 2)) % nodes) }),
-    pricePerSecond: ({ args }) => ({ pricePerSecond: amount(args.pricePerSecond) + pick(subject, [-1n, 1n]) }),
+    pricePerSecond: ({ args }) => ({
+      pricePerSecond: amount(args.pricePerSecond) + pick(subject, [-1n, 1n]),
+    }),
     // Before the workspace was published, or when the assignment was on the chain.
     decidedAt: ({ args, block }) => ({
       decidedAt:
@@ -62,7 +64,9 @@ function faithfulNodes({ history: { logs, upTo } }: Subject, nodes: number): num
   const seen = new Set<number>();
   for (const { name, args } of logs)
     if (["NodeStatusChanged", "Released", "DeleteRequested"].includes(name)) seen.add(number(args.nodeId));
-  const slots = logs.filter(({ name }) => name === "HeartbeatsCommitted").map(({ args }) => number(args.slot));
+  const slots = logs
+    .filter(({ name }) => name === "HeartbeatsCommitted")
+    .map(({ args }) => number(args.slot));
   const range = { firstSlot: Math.min(...slots), endSlot: Math.max(...slots) + 1 };
   const facts: PresenceFacts = presenceOf(logs, upTo, range);
   countPresence({ ...facts, disputes: [] }, (nodeId) => seen.add(nodeId));

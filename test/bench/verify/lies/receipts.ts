@@ -18,9 +18,16 @@ export function* receiptLies(subject: Subject, count: number): Generator<Planted
   );
   const follower = createBatchFollower();
   for (const log of subject.history.logs) {
-    for (const { change: [field, change] } of lies.get(log) ?? []) {
+    for (const {
+      change: [field, change],
+    } of lies.get(log) ?? []) {
       const lie = changed(log, change(log));
-      yield { field, kind: "receipts", id: String(lie.args.number), record: batchRecord(follower.judge(lie)) };
+      yield {
+        field,
+        kind: "receipts",
+        id: String(lie.args.number),
+        record: batchRecord(follower.judge(lie)),
+      };
     }
     follower.take(log);
   }

@@ -13,11 +13,13 @@ export async function* waveLies(subject: Subject, count: number): AsyncGenerator
   const terms = history.deployment.parameters.waves;
   const byWave = Map.groupBy(history.logs, ({ args }) => args.waveId);
   const flipped = (hash: Hex) => toHex(BigInt(hash) ^ (1n << BigInt(between(subject, 0, 255))), { size: 32 });
-  const seeded = (name: "chase" | "work" | "audit") => (told: Told): Told => {
-    const { seeds } = told.wave;
-    if (seeds === undefined) return told;
-    return { ...told, wave: { ...told.wave, seeds: { ...seeds, [name]: flipped(seeds[name]) } } };
-  };
+  const seeded =
+    (name: "chase" | "work" | "audit") =>
+    (told: Told): Told => {
+      const { seeds } = told.wave;
+      if (seeds === undefined) return told;
+      return { ...told, wave: { ...told.wave, seeds: { ...seeds, [name]: flipped(seeds[name]) } } };
+    };
   const changes: [string, (told: Told) => Told][] = [
     ["fillHash", ({ wave, own }) => ({ wave: { ...wave, fillHash: flipped(wave.fillHash) }, own })],
     [
