@@ -18,7 +18,7 @@ export type PlacementAudit = (
 ) => AsyncGenerator<MarketRecord>;
 
 /** An assignment to compare. */
-export type Assignment = {
+type Assignment = {
   assigned: ChainLog;
   /** The block that it names; undefined where the chain has none with this number. */
   decided: FleetBlock | undefined;
@@ -46,7 +46,7 @@ export function createPlacementAudit(): PlacementAudit {
 }
 
 /** A compared assignment. Early: its exclusions may still get their reason. */
-export type JudgedPlacement = { record: MarketRecord; isEarly: boolean };
+type JudgedPlacement = { record: MarketRecord; isEarly: boolean };
 
 /**
  * Compares assignments with what the logs lead to. The nodes are followed once for all of them, so their blocks of decision may not

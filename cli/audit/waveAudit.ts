@@ -24,7 +24,7 @@ export type WaveAudit = {
 };
 
 /** The checks of a wave that need no evidence; true: passed. */
-export type WaveChecks = Record<
+type WaveChecks = Record<
   "firstBlockDrawn" | "firstBlockOnChain" | "seedsOnChain" | "postsInTheirBlocks",
   boolean
 >;

@@ -52,7 +52,9 @@ export function shareMeasurers(
     if (!agrees(one)) known.outliers += 1;
     counts.set(one.measurerId, known);
   }
-  const paid = [...counts].filter(([, own]) => own.outliers === 0 && own.results > 0).sort(([a], [b]) => a - b);
+  const paid = [...counts]
+    .filter(([, own]) => own.outliers === 0 && own.results > 0)
+    .sort(([a], [b]) => a - b);
   const sum = paid.reduce((total, [, one]) => total + BigInt(one.results), 0n);
   const part = (emission * BigInt(terms.measurerBasisPoints)) / 10_000n;
   return paid.map(([measurerId, { account, results: count }]) => {

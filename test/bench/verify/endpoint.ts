@@ -62,6 +62,9 @@ const server = createServer(async (request, response) => {
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify(Array.isArray(body) ? body.map(one) : one(body)));
 });
+// The auditor may be busy for longer between two requests.
+server.keepAliveTimeout = 600_000;
+server.requestTimeout = 0;
 server.listen(0, "127.0.0.1", () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   process.stdout.write(`${JSON.stringify({ url, document: market.document, logs: logs.length })}\n`);

@@ -5,8 +5,8 @@ import { windowOf } from "@ngpu/rewards/epochs";
 import { sortLogs } from "@ngpu/rewards/logFacts";
 import { judgedWaves } from "@ngpu/waves/history";
 import { pad } from "viem";
-import { makeBatch, type ServedTask } from "../../../../services/pomc/taskReceipts/decide.ts";
-import { type GeneratedLease, settle } from "./leases.ts";
+import { leaseKey, makeBatch, type ServedTask } from "../../../../services/pomc/taskReceipts/decide.ts";
+import { type GeneratedLease, settle } from "./leaseSteps.ts";
 import type { Market } from "./market.ts";
 import { sortedLogs } from "./market.ts";
 
@@ -43,25 +43,20 @@ function sumsOf(leases: readonly GeneratedLease[], before: ReadonlyMap<Generated
     nodes: new Map<number, bigint>(),
   };
   for (const own of leases) {
+    const { ids } = own;
     const paid = own.paid - (before.get(own) ?? 0n);
-    sums.leases.set(`${own.workspaceId}/${own.replica}/${own.lease}`, paid);
+    sums.leases.set(leaseKey(ids), paid);
     sums.payers.set(own.owner, (sums.payers.get(own.owner) ?? 0n) + paid);
-    sums.nodes.set(own.nodeId, (sums.nodes.get(own.nodeId) ?? 0n) + paid);
+    sums.nodes.set(ids.nodeId, (sums.nodes.get(ids.nodeId) ?? 0n) + paid);
   }
   return sums;
 }
 
-function tasksOf(
-  { owner, nodeId, workspaceId, replica, lease, rate }: GeneratedLease,
-  time: number,
-): ServedTask[] {
+function tasksOf({ ids, owner, rate }: GeneratedLease, time: number): ServedTask[] {
   return [1, 2].map((place) => ({
-    id: `${workspaceId}/${replica}/${lease}/${time}/${place}`,
+    id: `${leaseKey(ids)}/${time}/${place}`,
     payer: owner,
-    nodeId,
-    workspaceId,
-    replica,
-    lease,
+    ...ids,
     finishedAt: BigInt(time - place) * 1_000n,
     durationMs: 40_000 * place,
     succeeded: true,
