@@ -23,7 +23,8 @@ export async function* dayRecords(history: MarketHistory, isNew: IsNew): AsyncGe
   }
 }
 
-function uptimeRecord(
+/** The record of a day's root. @param over Whether the evidence of the day was complete. */
+export function uptimeRecord(
   audited: AuditedDay,
   { root, block }: NonNullable<AuditedDay["posted"]>,
   over: boolean,
@@ -40,7 +41,11 @@ function uptimeRecord(
 
 const refundChecks = ["downSeconds", "amount", "owner", "once"] as const;
 
-function refundRecords({ logs }: MarketHistory, { day, leaves }: AuditedDay): MarketRecord[] {
+/** The records of a day's refunds. @param logs Of the leases that are refunded at least. */
+export function refundRecords(
+  { logs }: Pick<MarketHistory, "logs">,
+  { day, leaves }: Pick<AuditedDay, "day" | "leaves">,
+): MarketRecord[] {
   const downtime = leaves.filter((leaf) => leaf.kind === "lease");
   const paid = logs.filter(({ name, args }) => name === "Refunded" && amount(args.day) === day);
   return checkRefunds(logs, day, downtime).map((refund, place) => {

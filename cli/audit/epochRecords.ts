@@ -1,5 +1,5 @@
 import { closeNext, nothingClosed, type PostedEpoch, postedEpoch } from "@ngpu/audit/epochAudit";
-import type { Closed } from "@ngpu/rewards/close";
+import type { Closed, ClosedEpoch } from "@ngpu/rewards/close";
 import { hashDocument } from "@ngpu/rewards/document";
 import { windowOf } from "@ngpu/rewards/epochs";
 import { sortLogs } from "@ngpu/rewards/logFacts";
@@ -45,22 +45,28 @@ export function createEpochAudit(): EpochAudit {
       const closed = await closeNext({ deployment, logs, waves, clock }, before);
       before = closed.closed;
       if (stated === undefined) continue;
-      const total = closed.leaves.reduce((sum, { cumulative }) => sum + cumulative, 0n);
-      const { root, block } = stated;
-      const checks = {
-        root: closed.root?.toLowerCase() === root.toLowerCase(),
-        total: total === stated.total,
-        dataHash: hashDocument(closed.document) === stated.dataHash.toLowerCase(),
-      };
-      const record = recordOf({ kind: "epoch", id: String(number), block, checks }, () =>
-        [
-          `The chain has root ${root} and a total of ${stated.total} token units;`,
-          `recomputed are ${closed.root ?? "none"} and ${total}, ${total - stated.total} more.`,
-        ].join(" "),
-      );
-      yield { ...record, kind: "epoch", number, root, activatesAt: stated.activatesAt };
+      yield epochRecord(closed, stated);
     }
   };
+}
+
+/** The record of an epoch: what was recomputed, and what the chain has. */
+export function epochRecord(closed: ClosedEpoch, stated: PostedEpoch): EpochRecord {
+  const { number } = closed.closed;
+  const { root, block, activatesAt } = stated;
+  const total = closed.leaves.reduce((sum, { cumulative }) => sum + cumulative, 0n);
+  const checks = {
+    root: closed.root?.toLowerCase() === root.toLowerCase(),
+    total: total === stated.total,
+    dataHash: hashDocument(closed.document) === stated.dataHash.toLowerCase(),
+  };
+  const record = recordOf({ kind: "epoch", id: String(number), block, checks }, () =>
+    [
+      `The chain has root ${root} and a total of ${stated.total} token units;`,
+      `recomputed are ${closed.root ?? "none"} and ${total}, ${total - stated.total} more.`,
+    ].join(" "),
+  );
+  return { ...record, kind: "epoch", number, root, activatesAt };
 }
 
 /** One that was posted before its evidence was complete. */

@@ -1,16 +1,16 @@
 import type { WantedEvents } from "@ngpu/audit/chainHistory";
 import { placementEvents } from "@ngpu/audit/fleetLogs";
 import { receiptEvents } from "@ngpu/audit/receiptAudit";
-import { auditBatches } from "@ngpu/audit/receiptTotals";
-import { rewardEvents } from "@ngpu/rewards/chainLogs";
+import { auditBatches, type BatchAudit } from "@ngpu/audit/receiptTotals";
+import { type ChainLog, rewardEvents } from "@ngpu/rewards/chainLogs";
 import { uptimeEvents } from "@ngpu/rewards/uptimeLogs";
 import { type JudgedWave, judgedWaves } from "@ngpu/waves/history";
-import { waveEvents } from "@ngpu/waves/waveLogs";
+import { type Wave, waveEvents } from "@ngpu/waves/waveLogs";
 import { dayRecords } from "./dayRecords.ts";
 import { createEpochAudit, type EpochRecord } from "./epochRecords.ts";
 import { createPlacementAudit } from "./placementRecords.ts";
 import { type IsNew, type MarketHistory, type MarketRecord, recordOf } from "./record.ts";
-import { auditWave, type WaveHeaders } from "./waveAudit.ts";
+import { checkWave, type WaveHeaders } from "./waveAudit.ts";
 
 /** Recomputes the records of a market, and later those that were added. */
 export type MarketAudit = (
@@ -27,10 +27,7 @@ export function createMarketAudit(): MarketAudit {
     const isNew: IsNew = ({ block }) => block >= from;
     const waves = judgedWaves(logs, deployment.parameters.waves, upTo);
     for await (const record of placementRecords(history, waves, isNew)) yield record;
-    for (const { number, block, total, checks } of auditBatches(logs).filter(isNew)) {
-      const detail = `The batch states a total of ${total} token units.`;
-      yield recordOf({ kind: "receipts", id: String(number), block, checks }, () => detail);
-    }
+    for (const batch of auditBatches(logs).filter(isNew)) yield batchRecord(batch);
     for await (const record of dayRecords(history, isNew)) yield record;
     for await (const record of waveRecords(history, waves, isNew)) yield record;
     for await (const record of epochRecords(history, waves, isNew)) yield record;
@@ -49,26 +46,51 @@ export function marketEvents(): WantedEvents {
 }
 
 async function* waveRecords(
-  { logs, clock, deployment, upTo }: MarketHistory,
+  history: MarketHistory,
   waves: readonly JudgedWave[],
   isNew: IsNew,
 ): AsyncGenerator<MarketRecord> {
+  const byWave = Map.groupBy(history.logs, ({ args }) =>
+    args.waveId === undefined ? undefined : Number(args.waveId),
+  );
   for (const wave of waves.filter(({ blocks }) => isNew({ block: BigInt(blocks.revealed) }))) {
-    const headers: WaveHeaders = {};
-    for (const name of ["fill", "chase", "work", "answered", "audit"] as const) {
-      const block = BigInt(wave.blocks[name]);
-      if (block <= upTo) headers[name] = await clock.at(block);
-    }
-    const { checks } = auditWave({
-      wave,
-      logs,
-      terms: deployment.parameters.waves,
-      headers,
-      evidence: [],
-    });
-    yield recordOf(
-      { kind: "wave", id: String(wave.waveId), block: BigInt(wave.blocks.revealed), checks },
-      () => `Wave ${wave.waveId} began at block ${wave.blocks.fill}.`,
-    );
+    yield waveRecord(wave, byWave.get(wave.waveId) ?? [], history, await waveHeaders(wave, history));
   }
+}
+
+/** The headers of a wave's blocks. */
+export async function waveHeaders({ blocks }: Wave, { clock, upTo }: MarketHistory): Promise<WaveHeaders> {
+  const headers: WaveHeaders = {};
+  for (const name of ["fill", "chase", "work", "answered", "audit"] as const) {
+    const block = BigInt(blocks[name]);
+    if (block <= upTo) headers[name] = await clock.at(block);
+  }
+  return headers;
+}
+
+/**
+ * The record of a wave. Its verdict is compared by the epochs that follow from it.
+ *
+ * @param own The wave's logs.
+ */
+export function waveRecord(
+  wave: Wave,
+  own: readonly ChainLog[],
+  { deployment }: Pick<MarketHistory, "deployment">,
+  headers: WaveHeaders,
+): MarketRecord {
+  const { waveId, blocks } = wave;
+  const checks = checkWave({ wave, logs: own, terms: deployment.parameters.waves, headers });
+  return recordOf(
+    { kind: "wave", id: String(waveId), block: BigInt(blocks.revealed), checks },
+    () => `Wave ${waveId} began at block ${blocks.fill}.`,
+  );
+}
+
+/** The record of a batch of receipts. */
+export function batchRecord({ number, block, total, checks }: BatchAudit): MarketRecord {
+  return recordOf(
+    { kind: "receipts", id: String(number), block, checks },
+    () => `The batch states a total of ${total} token units.`,
+  );
 }

@@ -1,5 +1,5 @@
 import { auditAssignment } from "@ngpu/audit/assignmentAudit";
-import { createAssignmentLogs } from "@ngpu/audit/assignmentLogs";
+import { type AssignmentLogs, createAssignmentLogs } from "@ngpu/audit/assignmentLogs";
 import { decisionTimes } from "@ngpu/audit/assignments";
 import { offlineSeconds } from "@ngpu/audit/exclusionReasons";
 import { createFleetFollower, type FleetFollower } from "@ngpu/audit/fleetFollower";
@@ -17,6 +17,7 @@ export type PlacementAudit = (
   isNew: IsNew,
 ) => AsyncGenerator<MarketRecord>;
 
+/** An assignment to compare. */
 type Assignment = {
   assigned: ChainLog;
   /** The block that it names; undefined where the chain has none with this number. */
@@ -29,36 +30,61 @@ export function createPlacementAudit(): PlacementAudit {
   const index = createAssignmentLogs();
   let indexed = 0;
   return async function* placementRecords(history, waves, isNew) {
-    const { logs, clock, deployment, upTo } = history;
-    const { slotSeconds } = deployment.parameters;
+    const { logs } = history;
     for (; indexed < logs.length; indexed++) index.take(logs[indexed] as ChainLog);
-    const now = await clock.timeOf(upTo);
     const isWanted = ({ name, args, block }: ChainLog) =>
       name === "Assigned" && (isNew({ block }) || waiting.has(leaseKey(args)));
-    const fleetAt = createFleets(logs, waves);
-    for (const { assigned, decided } of await inOrderOfDecision(history, logs.filter(isWanted))) {
-      const own = index.of(assigned, decided?.time ?? 0, slotSeconds);
-      const audit = auditAssignment(own, assigned, {
-        decided,
-        assignedAt: assigned.time,
-        timesOf: await decisionTimes([assigned, ...othersPending(own, assigned)], upTo, clock),
-        slotSeconds,
-        nodes: decided === undefined ? [] : fleetAt(decided),
-        priceNow: index.priceBefore(number(assigned.args.nodeId), assigned),
-      });
-      const id = leaseKey(assigned.args);
-      const { excluded, ...others } = audit.checks;
-      // A node that was lost is marked as offline, or absent in a slot, later than the assignment that avoided it.
-      const isEarly = now <= assigned.time + offlineSeconds + 2 * slotSeconds;
-      if (isEarly && !excluded && Object.values(others).every(Boolean)) {
-        waiting.add(id);
-        continue;
-      }
-      waiting.delete(id);
-      yield recordOf({ kind: "placement", id, block: assigned.block, checks: audit.checks }, () =>
-        detailOf(audit),
-      );
+    const judge = createPlacementJudge({ history, waves, index });
+    for (const assignment of await inOrderOfDecision(history, logs.filter(isWanted))) {
+      const id = leaseKey(assignment.assigned.args);
+      const { record, isEarly } = await judge(assignment);
+      if (isEarly) waiting.add(id);
+      else waiting.delete(id);
+      if (!isEarly) yield record;
     }
+  };
+}
+
+/** A compared assignment. Early: its exclusions may still get their reason. */
+type JudgedPlacement = { record: MarketRecord; isEarly: boolean };
+
+/**
+ * Compares assignments with what the logs lead to. The nodes are followed once for all of them, so their blocks of decision may not
+ * fall.
+ */
+export function createPlacementJudge(given: {
+  history: MarketHistory;
+  waves: readonly JudgedWave[];
+  /** Has taken all logs. */
+  index: AssignmentLogs;
+}): (assignment: Assignment) => Promise<JudgedPlacement> {
+  const { history, waves, index } = given;
+  const { logs, clock, deployment, upTo } = history;
+  const { slotSeconds } = deployment.parameters;
+  const fleetAt = createFleets(logs, waves);
+  return async ({ assigned, decided }) => {
+    const own = index.of(assigned, decided?.time ?? 0, slotSeconds);
+    const audit = auditAssignment(own, assigned, {
+      decided,
+      assignedAt: assigned.time,
+      timesOf: await decisionTimes([assigned, ...othersPending(own, assigned)], upTo, clock),
+      slotSeconds,
+      nodes: decided === undefined ? [] : fleetAt(decided),
+      priceNow: index.priceBefore(number(assigned.args.nodeId), assigned),
+    });
+    const { excluded, ...others } = audit.checks;
+    // A node that was lost is marked as offline, or absent in a slot, later than the assignment that avoided it.
+    const isYoung = (await clock.timeOf(upTo)) <= assigned.time + offlineSeconds + 2 * slotSeconds;
+    const found = {
+      kind: "placement",
+      id: leaseKey(assigned.args),
+      block: assigned.block,
+      checks: audit.checks,
+    } as const;
+    return {
+      record: recordOf(found, () => detailOf(audit)),
+      isEarly: isYoung && !excluded && Object.values(others).every(Boolean),
+    };
   };
 }
 
@@ -77,8 +103,8 @@ function detailOf({
   ].join(" ");
 }
 
-/** So that the nodes are followed once for all of them. */
-async function inOrderOfDecision(
+/** The assignments in the order of the blocks that they name. */
+export async function inOrderOfDecision(
   { clock, upTo }: MarketHistory,
   assignments: readonly ChainLog[],
 ): Promise<Assignment[]> {

@@ -23,6 +23,32 @@ export type WaveAudit = {
   outliers: number[];
 };
 
+/** The checks of a wave that need no evidence; true: passed. */
+type WaveChecks = Record<
+  "firstBlockDrawn" | "firstBlockOnChain" | "seedsOnChain" | "postsInTheirBlocks",
+  boolean
+>;
+
+/**
+ * Compares a wave with the chain: that its first block was drawn, and that its seeds and posts are of their blocks.
+ *
+ * @param logs Those of the wave at least.
+ */
+export function checkWave(given: {
+  wave: Wave;
+  logs: readonly WaveLog[];
+  terms: WaveTerms;
+  headers: WaveHeaders;
+}): WaveChecks {
+  const { wave, logs, terms, headers } = given;
+  return {
+    firstBlockDrawn: beginsAt({ number: wave.blocks.fill, hash: wave.fillHash }, terms),
+    firstBlockOnChain: headers.fill?.hash === wave.fillHash,
+    seedsOnChain: areSeedsOnChain(wave, headers),
+    postsInTheirBlocks: arePostsInTime(logs, wave),
+  };
+}
+
 /**
  * Recomputes a wave: that its first block was drawn, that seeds and posts are of their blocks, what the
  * evidence shows, and the verdict.
@@ -47,10 +73,7 @@ export function auditWave(given: {
   );
   return {
     checks: {
-      firstBlockDrawn: beginsAt({ number: wave.blocks.fill, hash: wave.fillHash }, terms),
-      firstBlockOnChain: headers.fill?.hash === wave.fillHash,
-      seedsOnChain: areSeedsOnChain(wave, headers),
-      postsInTheirBlocks: arePostsInTime(logs, wave),
+      ...checkWave(given),
       evidenceAccepted: judged.every(({ verdict }) => verdict.accepted),
       statementsAgreeWithEvidence: !outliers.some((id) => !wave.withheld.includes(id)),
     },

@@ -54,26 +54,30 @@ export type UptimeLie = { honest: UptimeLeaf; stated: UptimeLeaf };
 
 /** Slots by which one leaf of a false root may differ for it to be found. */
 const maxSlots = 60;
+/** Leaves that are tried: of a large day the smaller differences alone. */
+const maxTries = 50_000;
 
 /** The leaf that a false root states otherwise, where it is the only one. */
 export function falseLeaf({ leaves, tree, slotSeconds }: AuditedDay, posted: Hex): UptimeLie | undefined {
   if (tree === null) return undefined;
-  for (const [index, honest] of leaves.entries()) {
-    const proof = tree.proofOf(index);
-    const stated = changesOf(honest, slotSeconds).find((leaf) => isUnderUptimeRoot(posted, leaf, proof));
-    if (stated !== undefined) return { honest, stated };
+  const proofs = leaves.map((_, index) => tree.proofOf(index));
+  let tries = 0;
+  for (let step = 1; step <= maxSlots && tries < maxTries; step++) {
+    for (const [index, honest] of leaves.entries()) {
+      const changed = [step, -step].flatMap((slots) => changedBy(honest, slots, slotSeconds));
+      tries += changed.length;
+      const stated = changed.find((leaf) => isUnderUptimeRoot(posted, leaf, proofs[index] as Hex[]));
+      if (stated !== undefined) return { honest, stated };
+    }
   }
   return undefined;
 }
 
-function changesOf(leaf: UptimeLeaf, slotSeconds: number): UptimeLeaf[] {
-  const steps = Array.from({ length: maxSlots }, (_, place) => place + 1).flatMap((step) => [step, -step]);
-  return steps.flatMap((step): UptimeLeaf[] => {
-    if (leaf.kind === "node") {
-      const presentSlots = leaf.presentSlots + step;
-      return presentSlots < 0 || presentSlots > leaf.totalSlots ? [] : [{ ...leaf, presentSlots }];
-    }
-    const downSeconds = leaf.downSeconds + step * slotSeconds;
-    return downSeconds < 0 ? [] : [{ ...leaf, downSeconds }];
-  });
+function changedBy(leaf: UptimeLeaf, slots: number, slotSeconds: number): UptimeLeaf[] {
+  if (leaf.kind === "node") {
+    const presentSlots = leaf.presentSlots + slots;
+    return presentSlots < 0 || presentSlots > leaf.totalSlots ? [] : [{ ...leaf, presentSlots }];
+  }
+  const downSeconds = leaf.downSeconds + slots * slotSeconds;
+  return downSeconds < 0 ? [] : [{ ...leaf, downSeconds }];
 }

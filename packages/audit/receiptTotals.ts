@@ -19,41 +19,55 @@ export type BatchAudit = { number: bigint; block: bigint; total: bigint; checks:
 
 const amountMask = (1n << 96n) - 1n;
 
+/** Follows leases and batches log by log. */
+export type BatchFollower = {
+  /** Takes the next log of the chain. */
+  take(log: ChainLog): void;
+  /** Compares a batch with the leases on the chain and with the batch before, as of the logs that were taken. */
+  judge(batch: ChainLog): BatchAudit;
+};
+
+export function createBatchFollower(): BatchFollower {
+  const owners = new Map<string, string>();
+  const leases = new Map<string, OpenedLease>();
+  const numbers = new Map<number, bigint>();
+  return {
+    take: ({ name, args, generation }) => {
+      if (name === "Authorized") owners.set(String(args.authorizationId), text(args.owner));
+      if (name === "LeaseOpened") {
+        const owner = owners.get(String(args.authorizationId));
+        leases.set(leaseKey(args), { nodeId: amount(args.nodeId), owner });
+      }
+      if (name === "ReceiptsCommitted") numbers.set(generation, amount(args.number));
+    },
+    judge: (batch) => {
+      const { args, block, generation } = batch;
+      const number = amount(args.number);
+      const follows = number === (numbers.get(generation) ?? 0n) + 1n;
+      const checks = { number: follows, ...totalsOf(batch, leases) };
+      return { number, block, total: amount(args.total), checks };
+    },
+  };
+}
+
 /**
  * Compares the totals of each batch of receipts with the leases on the chain. Single receipts are not on the chain.
  *
  * @param logs Of `rewardEvents` at least, in order.
  */
 export function auditBatches(logs: readonly ChainLog[]): BatchAudit[] {
-  const owners = new Map<string, string>();
-  const leases = new Map<string, { nodeId: bigint; owner: string | undefined }>();
-  const numbers = new Map<number, bigint>();
+  const follower = createBatchFollower();
   const batches: BatchAudit[] = [];
   for (const log of logs) {
-    const { name, args, block, generation } = log;
-    if (name === "Authorized") owners.set(String(args.authorizationId), text(args.owner));
-    if (name === "LeaseOpened") {
-      const owner = owners.get(String(args.authorizationId));
-      leases.set(leaseKey(args), { nodeId: amount(args.nodeId), owner });
-    }
-    if (name !== "ReceiptsCommitted") continue;
-    const number = amount(args.number);
-    const follows = number === (numbers.get(generation) ?? 0n) + 1n;
-    numbers.set(generation, number);
-    batches.push({
-      number,
-      block,
-      total: amount(args.total),
-      checks: { number: follows, ...totalsOf(log, leases) },
-    });
+    if (log.name === "ReceiptsCommitted") batches.push(follower.judge(log));
+    follower.take(log);
   }
   return batches;
 }
 
-function totalsOf(
-  { args }: ChainLog,
-  leases: ReadonlyMap<string, { nodeId: bigint; owner: string | undefined }>,
-): Omit<BatchChecks, "number"> {
+type OpenedLease = { nodeId: bigint; owner: string | undefined };
+
+function totalsOf({ args }: ChainLog, leases: ReadonlyMap<string, OpenedLease>): Omit<BatchChecks, "number"> {
   const words = (args.leaseTotals as Hex[]).map((word) => BigInt(word));
   const stated = (args.payerTotals as Hex[]).map((word) => BigInt(word));
   const expected = new Map<string, bigint>();

@@ -76,13 +76,16 @@ export function createHistoryReader(
 
 type Filter = { client: RpcClient; addresses: Address[]; topics: [Hex[]] };
 
-/** The blocks of a range, in halves where the endpoint refuses it. */
+/** The endpoint refuses a range, answers with more than is read, or takes too long for it. */
+const tooLarge = new Set(["rpc_limit", "rpc_timeout"]);
+
+/** The blocks of a range, in halves where it is too large for the endpoint. */
 async function readRange(filter: Filter, first: bigint, last: bigint): Promise<FollowedBlock[]> {
   try {
     return await blocksByRange(filter, first, last);
   } catch (error) {
-    const isLimit = error instanceof RetryableError && error.code === "rpc_limit";
-    if (!isLimit || last - first < smallest) throw error;
+    const isTooLarge = error instanceof RetryableError && tooLarge.has(error.code);
+    if (!isTooLarge || last - first < smallest) throw error;
     const middle = (first + last) / 2n;
     return [...(await readRange(filter, first, middle)), ...(await readRange(filter, middle + 1n, last))];
   }

@@ -9,6 +9,7 @@ import {
   MethodNotSupportedRpcError,
   numberToHex,
   type PublicClient,
+  ResponseBodyTooLargeError,
   TimeoutError,
 } from "viem";
 import { endpointError, refusalError } from "./endpoints/endpointError.ts";
@@ -158,6 +159,7 @@ function translateRpcError(error: unknown): NgpuError {
     });
   }
   if (is(TimeoutError)) return endpointError("rpc_timeout", error);
+  if (is(ResponseBodyTooLargeError)) return endpointError("rpc_limit", error);
   const status =
     error instanceof BaseError
       ? (error.walk((e) => e instanceof HttpRequestError) as HttpRequestError | null)?.status

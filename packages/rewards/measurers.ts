@@ -17,12 +17,18 @@ export type MeasuredValues = {
 
 export type MeasurerShare = { measurerId: number; account: string; results: number; amount: bigint };
 
-/** Whether a result is near what the others saw: the same ports, and rates within a factor of two. Latency depends on the place. */
-export function isNear({ result, median }: MeasurerResult): boolean {
+/** Whether a result says of the node what the others do: the same absence, and the same ports. */
+function agrees({ result, median }: MeasurerResult): boolean {
   if (result === null || median === null) return result === median;
+  return result.portsReachable === median.portsReachable;
+}
+
+/** Whether a result is near what the others saw: it agrees, and its rates are within a factor of two. Latency depends on the place. */
+export function isNear(one: MeasurerResult): boolean {
+  const { result, median } = one;
+  if (result === null || median === null || !agrees(one)) return agrees(one);
   const similar = (a: bigint, b: bigint) => a <= 2n * b + 1n && b <= 2n * a + 1n;
   return (
-    result.portsReachable === median.portsReachable &&
     similar(result.downMbps, median.downMbps) &&
     similar(result.upMbps, median.upMbps) &&
     similar(result.diskWriteMibps, median.diskWriteMibps)
@@ -30,8 +36,9 @@ export function isNear({ result, median }: MeasurerResult): boolean {
 }
 
 /**
- * Shares the measurers' part M = E · μ ÷ 10⁴. A measurer with k results gets min(M · k ÷ Σk, q · k), whatever its results
- * say. One outlier loses it the epoch's pay.
+ * Shares the measurers' part M = E · μ ÷ 10⁴. A measurer with k results near the others' gets min(M · k ÷ Σk, q · k), whatever they
+ * say. One that does not agree loses it the epoch's pay. One whose rates alone differ is not paid, and loses it nothing else: its own
+ * line may be slower or faster than the others', and the node's busy with a tenant while it measures.
  */
 export function shareMeasurers(
   results: readonly MeasurerResult[],
@@ -42,10 +49,12 @@ export function shareMeasurers(
   for (const one of results) {
     const known = counts.get(one.measurerId) ?? { account: one.account, results: 0, outliers: 0 };
     if (isNear(one)) known.results += 1;
-    else known.outliers += 1;
+    if (!agrees(one)) known.outliers += 1;
     counts.set(one.measurerId, known);
   }
-  const paid = [...counts].filter(([, { outliers }]) => outliers === 0).sort(([a], [b]) => a - b);
+  const paid = [...counts]
+    .filter(([, own]) => own.outliers === 0 && own.results > 0)
+    .sort(([a], [b]) => a - b);
   const sum = paid.reduce((total, [, one]) => total + BigInt(one.results), 0n);
   const part = (emission * BigInt(terms.measurerBasisPoints)) / 10_000n;
   return paid.map(([measurerId, { account, results: count }]) => {

@@ -17,33 +17,35 @@ function receiptsOf(log: ChainLog): { key: string; amount: bigint }[] {
   });
 }
 
+/** A log as it changes the sums of a lease. */
+type Entry = { log: ChainLog; amount: bigint };
+
 /** What a lease had paid, and the receipts for it, by the end of a day, as the logs up to `asOf` state. */
-function sumsBy(
-  own: readonly ChainLog[],
-  key: string,
-  day: number,
-  asOf: bigint,
-  daySeconds: number,
-): LeaseSums {
+function sumsBy(own: readonly Entry[], day: number, asOf: bigint, daySeconds: number): LeaseSums {
   const sums = { paid: 0n, receipts: 0n };
-  for (const log of own.filter(by(asOf))) {
+  for (const { log, amount: part } of own) {
+    if (log.block > asOf) continue;
     const isBefore = log.time < (day + 1) * daySeconds;
-    if (log.name === "Settled" && isBefore) sums.paid += amount(log.args.amount);
-    if (log.name === "Refunded" && number(log.args.day) <= day) sums.paid -= amount(log.args.amount);
-    if (log.name !== "ReceiptsCommitted" || !isBefore) continue;
-    for (const one of receiptsOf(log)) if (one.key === key) sums.receipts += one.amount;
+    if (log.name === "Settled" && isBefore) sums.paid += part;
+    if (log.name === "Refunded" && number(log.args.day) <= day) sums.paid -= part;
+    if (log.name === "ReceiptsCommitted" && isBefore) sums.receipts += part;
   }
   return sums;
 }
 
-/** The logs that concern each lease. */
-function byLease(logs: readonly ChainLog[]): Map<string, ChainLog[]> {
-  const leases = new Map<string, ChainLog[]>();
-  const add = (key: string, log: ChainLog) => leases.set(key, [...(leases.get(key) ?? []), log]);
+/** The entries of each lease. A batch of receipts is read once for all of its leases. */
+function byLease(logs: readonly ChainLog[]): Map<string, Entry[]> {
+  const leases = new Map<string, Entry[]>();
+  const add = (key: string, entry: Entry) => {
+    const own = leases.get(key);
+    if (own === undefined) leases.set(key, [entry]);
+    else own.push(entry);
+  };
   for (const log of logs) {
-    if (log.name === "Settled" || log.name === "Refunded") add(keyOf(log.args), log);
+    if (log.name === "Settled" || log.name === "Refunded")
+      add(keyOf(log.args), { log, amount: amount(log.args.amount) });
     if (log.name !== "ReceiptsCommitted") continue;
-    for (const key of new Set(receiptsOf(log).map((one) => one.key))) add(key, log);
+    for (const one of receiptsOf(log)) add(one.key, { log, amount: one.amount });
   }
   return leases;
 }
@@ -59,7 +61,10 @@ export function leasesOf(
   periods: Periods,
 ): LeaseFacts[] {
   const { daySeconds, feeBasisPoints } = periods;
-  const collected = logs.filter(({ name }) => name === "Collected").filter(by(upTo));
+  const collected = Map.groupBy(
+    logs.filter(({ name }) => name === "Collected").filter(by(upTo)),
+    ({ generation, args }) => `${generation}/${args.nodeId}`,
+  );
   const lastDay = (own: readonly ChainLog[]) => {
     const time = own.reduce((latest, log) => Math.max(latest, log.time), -1);
     return time < 0 ? -1 : maturedDay(time, periods);
@@ -74,18 +79,15 @@ export function leasesOf(
   return opened
     .flatMap(({ args, generation }): LeaseFacts[] => {
       const nodeId = number(args.nodeId);
-      const payouts = collected.filter(
-        (log) => log.generation === generation && number(log.args.nodeId) === nodeId,
-      );
+      const payouts = collected.get(`${generation}/${nodeId}`) ?? [];
       const now = lastDay(payouts);
       const earlier = lastDay(payouts.filter(by(after)));
       const [node, payer] = [accounts.get(nodeId), owners.get(text(args.authorizationId))];
       if (now <= earlier || node === undefined || payer === undefined) return [];
-      const key = keyOf(args);
-      const own = books.get(key) ?? [];
-      const sums = sumsBy(own, key, now, upTo, daySeconds);
+      const own = books.get(keyOf(args)) ?? [];
+      const sums = sumsBy(own, now, upTo, daySeconds);
       if (sums.paid <= 0n) return [];
-      const before = sumsBy(own, key, earlier, after, daySeconds);
+      const before = sumsBy(own, earlier, after, daySeconds);
       return [
         {
           workspaceId: amount(args.workspaceId),

@@ -125,16 +125,30 @@ describe("the measurers' part", () => {
     expect(scarce.map(({ amount }) => amount)).to.deep.equal([(3n * token) / 2n, token / 2n]);
   });
 
-  it("is lost for an epoch by one result that differs from what the others saw", () => {
+  it("is lost for an epoch by one result that contradicts what the others saw", () => {
     const terms = plainTerms({ measurerBasisPoints: 200, measurerRate: token });
-    const far = { ...seen, downMbps: 100n };
-    expect(isNear(result(1, { result: far }))).to.equal(false);
-    expect(isNear(result(1, { result: null }))).to.equal(false);
     expect(isNear(result(1, { result: null, median: null }))).to.equal(true);
-    const results = [result(1), result(1, { result: far }), result(2)];
-    expect(shareMeasurers(results, 1_000n * token, terms)).to.deep.equal([
-      { measurerId: 2, account: account(2), results: 1, amount: token },
-    ]);
+    for (const other of [null, { ...seen, portsReachable: 3n }]) {
+      expect(isNear(result(1, { result: other }))).to.equal(false);
+      const results = [result(1), result(1, { result: other }), result(2)];
+      expect(shareMeasurers(results, 1_000n * token, terms)).to.deep.equal([
+        { measurerId: 2, account: account(2), results: 1, amount: token },
+      ]);
+    }
+  });
+
+  it("is not paid for a result with other rates, and a line slower or faster than the others' loses nothing else", () => {
+    const terms = plainTerms({ measurerBasisPoints: 200, measurerRate: token });
+    for (const downMbps of [100n, 9_000n]) {
+      const far = { ...seen, downMbps };
+      expect(isNear(result(1, { result: far }))).to.equal(false);
+      const results = [result(1), result(1, { result: far }), result(2), result(3, { result: far })];
+      expect(shareMeasurers(results, 1_000n * token, terms)).to.deep.equal([
+        { measurerId: 1, account: account(1), results: 1, amount: token },
+        { measurerId: 2, account: account(2), results: 1, amount: token },
+      ]);
+      expect(shareMeasurers([result(3, { result: far })], 1_000n * token, terms)).to.deep.equal([]);
+    }
   });
 
   it("never exceeds its part of the emission", () => {
