@@ -13,6 +13,8 @@ import type { DiskResult } from "../../images/probe/disk.ts";
 import { registryRouter } from "../../services/registry/router.ts";
 import { type Completion, chunksOf, jsonOf, until } from "../images/helpers.ts";
 import { makeCheckout, repoRoot } from "../packages/image-store/helpers.ts";
+import { runCli } from "../support/runCli.ts";
+import { startPushMarket } from "./pushMarket.ts";
 
 const docker = new Docker();
 
@@ -182,6 +184,31 @@ describe("images on a real engine", function () {
         ["volume", "/data", true],
       ]);
       expect(HostConfig.ReadonlyRootfs).to.equal(true);
+    });
+  });
+
+  describe("pushed with ngpu push", () => {
+    it("is pulled by everybody under the printed digest, and a second push sends no layer again", async () => {
+      const chat = images.get("chat");
+      const local = `${host}/${chat?.repository}@${chat?.digest}`;
+      await pull(local);
+      await using market = await startPushMarket(join(dir, "pushed"));
+      const push = (args: string[] = []) => runCli(["push", local, "--json", ...args], { env: market.env });
+      const first = await push();
+      expect(first.stderr).to.include("Pushed");
+      const { image } = JSON.parse(first.stdout) as { image: string };
+      expect(image).to.match(new RegExp(`^${market.host}/${market.account}/chat@sha256:[0-9a-f]{64}$`));
+      await docker.getImage(local).remove();
+      await pull(image);
+      references.push(image);
+      expect((await docker.getImage(image).inspect()).RepoDigests).to.include(image);
+      const again = await runCli(["push", image, "--json"], { env: market.env });
+      expect(JSON.parse(again.stdout)).to.have.property("image", image);
+      expect(again.stderr).to.include("Layer already exists").and.not.include(": Pushed");
+      const other = await runCli(["push", image], {
+        env: { ...market.env, NGPU_API_KEY: `ngpu_${"0".repeat(16)}_${"0".repeat(64)}` },
+      });
+      expect(other.stderr).to.include("image_push_failed");
     });
   });
 
