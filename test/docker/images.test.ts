@@ -193,20 +193,21 @@ describe("images on a real engine", function () {
       const local = `${host}/${chat?.repository}@${chat?.digest}`;
       await pull(local);
       await using market = await startPushMarket(join(dir, "pushed"));
-      const push = (args: string[] = []) => runCli(["push", local, "--json", ...args], { env: market.env });
+      const engine = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
+      const push = (args: string[] = []) =>
+        runCli(["push", local, "--json", ...args], { env: { ...market.env, ...engine } });
       const first = await push();
       expect(first.stderr).to.include("Pushed");
       const { image } = JSON.parse(first.stdout) as { image: string };
       expect(image).to.match(new RegExp(`^${market.host}/${market.account}/chat@sha256:[0-9a-f]{64}$`));
-      await docker.getImage(local).remove();
       await pull(image);
       references.push(image);
       expect((await docker.getImage(image).inspect()).RepoDigests).to.include(image);
-      const again = await runCli(["push", image, "--json"], { env: market.env });
+      const again = await runCli(["push", image, "--json"], { env: { ...market.env, ...engine } });
       expect(JSON.parse(again.stdout)).to.have.property("image", image);
       expect(again.stderr).to.include("Layer already exists").and.not.include(": Pushed");
       const other = await runCli(["push", image], {
-        env: { ...market.env, NGPU_API_KEY: `ngpu_${"0".repeat(16)}_${"0".repeat(64)}` },
+        env: { ...market.env, ...engine, NGPU_API_KEY: `ngpu_${"0".repeat(16)}_${"0".repeat(64)}` },
       });
       expect(other.stderr).to.include("image_push_failed");
     });
