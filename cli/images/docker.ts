@@ -63,7 +63,7 @@ function notInstalled(cause: NodeJS.ErrnoException): Error {
   if (cause.code !== "ENOENT") return cause;
   return new FatalError("The program docker is not installed.", {
     code: "docker_not_installed",
-    hint: "Install Docker or Podman's docker command, or push with another tool: docs/cli.md names the registry.",
+    hint: "Install it, or push with another tool to the host of probeImage in GET /v1/network.",
     cause,
   });
 }

@@ -193,23 +193,20 @@ describe("images on a real engine", function () {
       const local = `${host}/${chat?.repository}@${chat?.digest}`;
       await pull(local);
       await using market = await startPushMarket(join(dir, "pushed"));
-      const engine = { DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
-      const push = (args: string[] = []) =>
-        runCli(["push", local, "--json", ...args], { env: { ...market.env, ...engine } });
+      const env = { ...market.env, DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
+      const push = (key = env.NGPU_API_KEY) =>
+        runCli(["push", local, "--json"], { env: { ...env, NGPU_API_KEY: key } });
       const first = await push();
-      expect(first.stderr).to.include("Pushed");
+      expect(first.stderr).to.include(": Pushed");
       const { image } = JSON.parse(first.stdout) as { image: string };
       expect(image).to.match(new RegExp(`^${market.host}/${market.account}/chat@sha256:[0-9a-f]{64}$`));
       await pull(image);
-      references.push(image);
       expect((await docker.getImage(image).inspect()).RepoDigests).to.include(image);
-      const again = await runCli(["push", image, "--json"], { env: { ...market.env, ...engine } });
+      const again = await push();
       expect(JSON.parse(again.stdout)).to.have.property("image", image);
       expect(again.stderr).to.include("Layer already exists").and.not.include(": Pushed");
-      const other = await runCli(["push", image], {
-        env: { ...market.env, ...engine, NGPU_API_KEY: `ngpu_${"0".repeat(16)}_${"0".repeat(64)}` },
-      });
-      expect(other.stderr).to.include("image_push_failed");
+      const refused = await push(`ngpu_${"0".repeat(16)}_${"0".repeat(64)}`);
+      expect(refused.stderr).to.include("image_push_failed");
     });
   });
 

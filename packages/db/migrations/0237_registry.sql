@@ -39,6 +39,7 @@ create table app.registry_manifest (
   primary key (account, repository, digest)
 );
 
+-- Names of manifests, which pushes move.
 create table app.registry_tag (
   account text not null,
   repository text not null,
