@@ -9,7 +9,7 @@ type Options = GlobalOptions & { name?: string };
  * Pushes an image of the local engine to the market's registry and prints the reference that workspaces name. Layers that the
  * registry has are not sent again.
  *
- * @throws FatalError `docker_not_installed`, `image_not_local` or `image_push_failed`.
+ * @throws FatalError `docker_not_installed`, `docker_not_running`, `image_not_local` or `image_push_failed`.
  */
 export async function push(image: string, options: Options): Promise<void> {
   const settings = settingsOf(options);
@@ -33,6 +33,13 @@ export async function push(image: string, options: Options): Promise<void> {
 
 /** @returns The digest of the pushed manifest. */
 async function pushAs(docker: DockerCli, image: string, target: string): Promise<string> {
+  const engine = await docker.run(["version", "--format", "{{.Server.Version}}"]);
+  if (engine.code !== 0) {
+    throw new FatalError(`Docker cannot be used: ${said(engine)}`, {
+      code: "docker_not_running",
+      hint: "Start it, or set DOCKER_HOST to the socket of its engine.",
+    });
+  }
   const tagged = await docker.run(["tag", image, target]);
   if (tagged.code !== 0) {
     throw new FatalError(`The local engine has no image ${image}: ${said(tagged)}`, {

@@ -277,7 +277,7 @@ export const errorMeanings: Readonly<Record<string, string>> = {
   proof_failed: "The prover's process failed for a reason without a code of its own.",
   proof_size_invalid: "The declared memory is outside the sizes that can be proven.",
   proof_step_missing: "The prover was asked for a step before the one that it needs.",
-  push_store_incomplete: "Of the registry's store for pushes and its database only one is set.",
+  push_store_incomplete: "The registry has a store for pushes and no database.",
   prover_answer_invalid: "The prover's process wrote something that is not an answer.",
   prover_ended: "The prover's process ended.",
   prover_silent: "The prover's process did not answer in time.",

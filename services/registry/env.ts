@@ -8,7 +8,7 @@ export const registryVariables = {
   PUSH_STORE: z
     .string()
     .optional()
-    .describe("Directory of the images that accounts push; without it and DATABASE_URL nobody can push"),
+    .describe("Directory of the images that accounts push; without it nobody can push"),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")

@@ -43,11 +43,11 @@ export async function startRegistry(
 /** @throws FatalError `push_store_incomplete` */
 async function openPushes(settings: RegistrySettings, context: ServiceContext): Promise<Router | undefined> {
   const { PUSH_STORE: storeDir, DATABASE_URL: url } = settings;
-  if (storeDir === undefined && url === undefined) return undefined;
-  if (storeDir === undefined || url === undefined) {
-    throw new FatalError("Pushes need both PUSH_STORE and DATABASE_URL.", {
+  if (storeDir === undefined) return undefined;
+  if (url === undefined) {
+    throw new FatalError("PUSH_STORE is set, and DATABASE_URL is not.", {
       code: "push_store_incomplete",
-      hint: "Set both, or neither for a registry that is read-only.",
+      hint: "Set DATABASE_URL with the role ngpu_registry, or unset PUSH_STORE for a registry that is read-only.",
     });
   }
   await mkdir(storeDir, { recursive: true });

@@ -207,6 +207,8 @@ describe("images on a real engine", function () {
       expect(again.stderr).to.include("Layer already exists").and.not.include(": Pushed");
       const refused = await push(`ngpu_${"0".repeat(16)}_${"0".repeat(64)}`);
       expect(refused.stderr).to.include("image_push_failed");
+      const away = { ...env, DOCKER_HOST: "unix:///nowhere.sock" };
+      expect((await runCli(["push", local], { env: away })).stderr).to.include("docker_not_running");
     });
   });
 
