@@ -6,6 +6,7 @@ import { create, start } from "./containerActions.ts";
 import { removeContainer, stopContainer } from "./docker/containers.ts";
 import { saidBy, statusOf } from "./docker/engine.ts";
 import { findImage } from "./docker/images.ts";
+import { touchPulled } from "./journal/pulled.ts";
 import { forgetRun } from "./journal/runs.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import type { Action, FailedStart } from "./reconcileFacts.ts";
@@ -44,6 +45,8 @@ export async function act(deps: ActDependencies, action: Action): Promise<void> 
       return loadPublication(deps, action);
     case "inspect": {
       const image = await findImage(engine, action.reference);
+      // Every minute, while a lease has it.
+      touchPulled(journal, [action.reference], Date.now());
       observed.images.set(
         action.reference,
         image

@@ -9,8 +9,10 @@ import { download } from "./download.ts";
 import type { DownloadPriority } from "./downloadPriority.ts";
 import { elapsed } from "./elapsed.ts";
 import { checkHealth } from "./health.ts";
+import type { ImageRoom } from "./imageRoom.ts";
 import type { Journal } from "./journal/open.ts";
 import { takeSequence } from "./journal/outbox.ts";
+import { putPulled } from "./journal/pulled.ts";
 import { putPublication } from "./journal/workspaces.ts";
 import { type Assignment, fencedKey, publicationKey } from "./leases.ts";
 import type { ObservedState } from "./observedState.ts";
@@ -30,6 +32,7 @@ export type ActDependencies = {
   observed: ObservedState;
   outbox: Outbox;
   downloadPriority: DownloadPriority;
+  room: ImageRoom;
   /** The healthy GPUs that the node offers now. */
   gpus: () => readonly Gpu[];
   sickGpus: () => readonly SickGpu[];
@@ -62,6 +65,7 @@ export async function pull(deps: ActDependencies, action: Of<"pull">): Promise<v
     }),
   );
   await Promise.all(stages);
+  if (state.type === "present") putPulled(deps.journal, { reference, usedAt: Date.now() });
   observed.images.set(reference, state);
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from "@ngpu/runtime/logger";
 import { longestPullPause } from "./decideRun.ts";
 import { type Engine, saidBy } from "./docker/engine.ts";
 import { findImage, type PullProgress, pullImage } from "./docker/images.ts";
+import type { ImageRoom } from "./imageRoom.ts";
 import { freeDiskGib } from "./probe/hardware.ts";
 import { pullReason } from "./reasons/engineReasons.ts";
 import type { ImageState } from "./reconcileFacts.ts";
@@ -26,7 +27,14 @@ const unknownGib = 2;
  * @returns The image's state: present, or absent with the reason and the time of the next attempt.
  */
 export async function download(
-  deps: { engine: Engine; dataDir: string; logger: Logger; signal: AbortSignal },
+  deps: {
+    engine: Engine;
+    dataDir: string;
+    logger: Logger;
+    signal: AbortSignal;
+    /** Makes room for the image of a lease. Without it only what is free is used. */
+    room?: ImageRoom;
+  },
   image: { reference: string; sizeBytes: bigint | undefined; before: ImageState | undefined },
   callbacks: { onStage: (stage: Stage) => void; onProgress: (progress: PullProgress) => void },
 ): Promise<ImageState> {
@@ -35,7 +43,7 @@ export async function download(
   const failures = (image.before?.type === "absent" ? image.before.failures : 0) + 1;
   const started = performance.now();
   try {
-    const missing = await missingGib(deps.dataDir, image.sizeBytes);
+    const missing = await missingGib(deps, image.sizeBytes);
     if (missing > 0) {
       logger.error({ event: "image_too_large", reference, missingGib: Math.ceil(missing) });
       const cause: NodeReason = { code: "disk_full", details: { missingGib: Math.ceil(missing) } };
@@ -75,7 +83,11 @@ function absent(state: Pick<Absent, "failures" | "reason" | "permanent" | "cause
 }
 
 /** GiB of disk missing for an image; zero or less when it fits. */
-async function missingGib(dataDir: string, sizeBytes: bigint | undefined): Promise<number> {
-  const wanted = sizeBytes === undefined ? unknownGib : unpackedBytes(sizeBytes) / 2 ** 30;
-  return wanted + marginGib - (await freeDiskGib(dataDir));
+async function missingGib(
+  { dataDir, room }: { dataDir: string; room?: ImageRoom },
+  sizeBytes: bigint | undefined,
+): Promise<number> {
+  const image = sizeBytes === undefined ? unknownGib : unpackedBytes(sizeBytes) / 2 ** 30;
+  const wanted = image + marginGib;
+  return room === undefined ? wanted - (await freeDiskGib(dataDir)) : room.make(wanted);
 }

@@ -14,13 +14,14 @@ import {
 } from "./docker/containers.ts";
 import { removeInspected } from "./docker/imageUser.ts";
 import { currentLease, runningLeases } from "./heldLeases.ts";
+import { createImageRoom, type ImageRoom } from "./imageRoom.ts";
 import { forgetRun } from "./journal/runs.ts";
 import { fencedKey, type LeaseKey, type LeaseRef } from "./leases.ts";
-import { collectFacts, forgetStale } from "./observedState.ts";
+import { collectFacts, forgetStale, imagesInUse } from "./observedState.ts";
 import type { ReasonReporter } from "./reasons/reasonReporter.ts";
 import type { Action, Container, Facts } from "./reconcileFacts.ts";
 
-export type ReconcileDependencies = ActDependencies & {
+export type ReconcileDependencies = Omit<ActDependencies, "room"> & {
   view: () => ChainView;
   /** Time of the last contact with the chain or match, in milliseconds. */
   lastContactAt: () => number;
@@ -55,6 +56,7 @@ const clockTolerance = 2_000;
 
 /** A reconciler's dependencies and its actions in progress. */
 type Reconciling = ReconcileDependencies & {
+  room: ImageRoom;
   inProgress: Map<string, Promise<void>>;
   lastRecheckAt: number;
   /** When the engine last listed the containers, in milliseconds, and whether it has not answered since. */
@@ -68,8 +70,10 @@ type Reconciling = ReconcileDependencies & {
 };
 
 export function createReconciler(deps: ReconcileDependencies): Reconciler {
+  const { journal, view } = deps;
   const state: Reconciling = {
     ...deps,
+    room: createImageRoom({ ...deps, inUse: () => imagesInUse(journal, view()) }),
     inProgress: new Map(),
     lastRecheckAt: Date.now(),
     hasLeftovers: true,

@@ -7,6 +7,12 @@ const idText = "id or name of the workspace";
 
 /** Publishes and shows workspaces. */
 export function addWorkspaceCommands(program: Command): void {
+  program
+    .command("push")
+    .description("push an image of the local Docker engine to the market's registry; prints its reference")
+    .argument("<image>", "name of the local image, such as model:v2")
+    .option("--name <name>", "its name in the registry (default: the local one)")
+    .action(lazy(async () => (await import("../images/push.ts")).push));
   addDeploy(program);
   program
     .command("templates")

@@ -32,11 +32,13 @@ export async function findImage(engine: Engine, reference: string): Promise<Imag
   return { id: info.Id, user: info.Config?.User || undefined, sizeBytes: info.Size, platform, volumes };
 }
 
-/** Removes an image from the engine. Does nothing if a container uses it or it is not present. */
-export async function removeImage(engine: Engine, reference: string): Promise<void> {
-  await tolerating([404, 409], undefined, async () => {
+/** Removes an image from the engine. @returns False when a container uses it. */
+export async function removeImage(engine: Engine, reference: string): Promise<boolean> {
+  const remove = async () => {
     await calling(engine.docker, () => engine.docker.getImage(reference).remove());
-  });
+    return true;
+  };
+  return tolerating([409], false, () => tolerating([404], true, remove));
 }
 
 export type PullProgress = { percent: number; bytesPerSecond: number };

@@ -49,6 +49,8 @@ create table if not exists wave (wave_id integer primary key, state text not nul
 -- Prefetched images.
 create table if not exists prefetched (
   reference text primary key, size_bytes integer not null, used_at integer not null) strict;
+-- Images that were pulled for leases.
+create table if not exists pulled (reference text primary key, used_at integer not null) strict;
 -- Evicted ones: reported to match again in each session, since a report can be lost.
 create table if not exists prefetched_evicted (reference text primary key) strict;
 `;

@@ -18,6 +18,7 @@ export const databaseRoles = {
   apiServer: "ngpu_api",
   gateway: "ngpu_gateway",
   webhooks: "ngpu_webhooks",
+  registry: "ngpu_registry",
 } as const;
 
 export type DatabaseUrls = { admin: string; services: Record<keyof typeof databaseRoles, string> };

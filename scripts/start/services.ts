@@ -53,7 +53,7 @@ export async function startServices(
   const startOne = async (name: ServiceName | Power, onAnswer?: () => void) => {
     const service = isPower(name) ? "match" : name;
     const role = name === "witness" ? name : service;
-    const env = { ...own[service], ...databaseOf(given.databases, role) };
+    const env = { ...own[service], DATABASE_URL: given.databases[role] };
     if (isPower(name)) await startService(market, service, await powerOf(market, name, env));
     else await startService(market, service, { env, port: given.ports[name], onAnswer });
     awaited.delete(name);
@@ -123,7 +123,13 @@ function environments(
       PRIVATE_ADDRESSES: "1",
     },
     workspace: {},
-    registry: { IMAGE_STORE: join(market.stateDir, "images") },
+    registry: {
+      IMAGE_STORE: join(market.stateDir, "images"),
+      PUSH_STORE: join(market.stateDir, "pushed-images"),
+      // A market for trying out takes no room that the machine needs.
+      PUSH_QUOTA_GIB: "10",
+      PUSH_RESERVE_GIB: "1",
+    },
     dispense: {},
     pomc: {},
     gateway: { PUBLIC_URL: addresses.gateway, GATEWAY_TOKEN: gatewayToken, INSTANCE: "gateway-1" },
@@ -183,14 +189,6 @@ async function startService(market: Market, name: ServiceName, own: Start): Prom
     healthUrl: `http://${reachable(health.host)}:${health.port}/healthz`,
     onAnswer,
   });
-}
-
-/** The registry has no database role, and a witness one of its own. */
-function databaseOf(
-  databases: DatabaseUrls["services"],
-  name: ServiceName | "witness",
-): Record<string, string> {
-  return name === "registry" ? {} : { DATABASE_URL: databases[name] };
 }
 
 function signerOf(keys: Keys, name: ServiceName): Record<string, string> {

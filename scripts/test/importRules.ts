@@ -65,8 +65,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     of: "services/registry",
-    may: ["packages/runtime", "packages/image-store"],
-    because: "the registry reads no database and no chain",
+    may: ["packages/runtime", "packages/db", "packages/image-store"],
+    because: "the registry needs files and the accounts of pushes",
   },
   {
     of: "services/config",

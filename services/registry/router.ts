@@ -1,12 +1,10 @@
 import { blobSize } from "@ngpu/image-store/blobs";
-import { type Digest, hexOf, isDigest } from "@ngpu/image-store/digest";
+import { type Digest, isDigest } from "@ngpu/image-store/digest";
 import { readIndex, type StoreIndex } from "@ngpu/image-store/index-file";
 import { mediaTypes } from "@ngpu/image-store/manifest";
 import type { Logger } from "@ngpu/runtime/logger";
 import { type ErrorRequestHandler, type Request, type Response, Router } from "express";
-
-/** @deadline A puller to read a byte of an image. Its connection is closed, which frees the file; it pulls the rest again. */
-const transferSilence = 60_000;
+import { nameOf, namePattern, type Refusal, refuse, sendBlob, tagPattern } from "./answers.ts";
 
 type Deps = {
   /** Milliseconds that a puller may read nothing. Default 60,000. */
@@ -16,25 +14,10 @@ type Deps = {
   logger?: Pick<Logger, "debug" | "error">;
 };
 
-/** Error codes of the OCI distribution specification. */
-type RegistryCode =
-  | "BLOB_UNKNOWN"
-  | "DIGEST_INVALID"
-  | "MANIFEST_UNKNOWN"
-  | "NAME_INVALID"
-  | "NAME_UNKNOWN"
-  | "RANGE_INVALID"
-  | "UNSUPPORTED"
-  | "UNKNOWN";
-
 const nameHint = "use the repository that the image's workspace names";
 
 type Kind = "manifest" | "blob";
-type Refusal = { code: RegistryCode; message: string; hint: string };
 type Located = { digest: Digest } | (Refusal & { status: 400 | 404 });
-
-const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
-const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
  * A read-only OCI distribution server for the image store. Nodes pull the market's images with a plain
@@ -48,8 +31,8 @@ export function registryRouter(deps: Deps): Router {
     response.set("Allow", "GET, HEAD");
     refuse(response, 405, {
       code: "UNSUPPORTED",
-      message: "this registry is read-only",
-      hint: "use GET or HEAD",
+      message: "this repository is read-only",
+      hint: "use GET or HEAD; push to <your wallet's address>/<name>",
     });
   });
   router.get("/v2", (_request, response) => void response.json({}));
@@ -71,9 +54,8 @@ export function registryRouter(deps: Deps): Router {
 }
 
 async function serve(deps: Deps, kind: Kind, request: Request, response: Response): Promise<void> {
-  const segments: unknown = request.params.name;
-  const name = Array.isArray(segments) ? segments.join("/") : "";
-  const found = locate(await readIndex(deps.storeDir), kind, name, String(request.params.reference));
+  const index = await readIndex(deps.storeDir);
+  const found = locate(index, kind, nameOf(request), String(request.params.reference));
   if ("code" in found) return refuse(response, found.status, found);
   if ((await blobSize(deps.storeDir, found.digest)) === undefined) {
     return refuse(response, 404, {
@@ -82,12 +64,10 @@ async function serve(deps: Deps, kind: Kind, request: Request, response: Respons
       hint: "pull the image by the digest that its workspace names",
     });
   }
-  return send(
-    deps,
-    response,
-    found.digest,
-    kind === "blob" ? "application/octet-stream" : mediaTypes.manifest,
-  );
+  return sendBlob(deps, response, {
+    digest: found.digest,
+    type: kind === "blob" ? "application/octet-stream" : mediaTypes.manifest,
+  });
 }
 
 /** Resolves a request to a digest, or to an error. Only a digest becomes part of a file path. */
@@ -128,33 +108,6 @@ function locate(index: StoreIndex, kind: Kind, name: string, reference: string):
 /** Reads an own property: `constructor` is a valid repository name and tag, and must not match an inherited one. */
 function own<T>(record: Record<string, T>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
-/** Streams a blob. express handles ranges, HEAD and conditional requests; a client that disconnects is not an error. */
-function send(deps: Deps, response: Response, digest: Digest, type: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  response.set({ "Content-Type": type, "Docker-Content-Digest": digest, ETag: `"${digest}"` });
-  const started = performance.now();
-  response.setTimeout(deps.silence ?? transferSilence, () => response.destroy());
-  const options = { root: `${deps.storeDir}/blobs/sha256`, lastModified: false, cacheControl: false };
-  response.sendFile(hexOf(digest), options, (error?: Error) => {
-    if (error && !response.headersSent) return reject(error);
-    const range = response.req.headers.range;
-    const facts = { digest, status: response.statusCode, duration: Math.round(performance.now() - started) };
-    deps.logger?.debug({
-      event: error ? "registry_aborted" : "registry_served",
-      ...facts,
-      ...(range && { range }),
-    });
-    resolve();
-  });
-  return promise;
-}
-
-function refuse(response: Response, status: number, { code, message, hint }: Refusal): void {
-  // These headers describe the blob, not the error.
-  for (const header of ["Content-Type", "Docker-Content-Digest", "ETag"]) response.removeHeader(header);
-  response.status(status).json({ errors: [{ code, message, detail: { hint } }] });
 }
 
 function onError({ logger }: Deps): ErrorRequestHandler {

@@ -13,6 +13,8 @@ import type { DiskResult } from "../../images/probe/disk.ts";
 import { registryRouter } from "../../services/registry/router.ts";
 import { type Completion, chunksOf, jsonOf, until } from "../images/helpers.ts";
 import { makeCheckout, repoRoot } from "../packages/image-store/helpers.ts";
+import { runCli } from "../support/runCli.ts";
+import { startPushMarket } from "./pushMarket.ts";
 
 const docker = new Docker();
 
@@ -182,6 +184,31 @@ describe("images on a real engine", function () {
         ["volume", "/data", true],
       ]);
       expect(HostConfig.ReadonlyRootfs).to.equal(true);
+    });
+  });
+
+  describe("pushed with ngpu push", () => {
+    it("is pulled by everybody under the printed digest, and a second push sends no layer again", async () => {
+      const chat = images.get("chat");
+      const local = `${host}/${chat?.repository}@${chat?.digest}`;
+      await pull(local);
+      await using market = await startPushMarket(join(dir, "pushed"));
+      const env = { ...market.env, DOCKER_HOST: process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock" };
+      const push = (key = env.NGPU_API_KEY) =>
+        runCli(["push", local, "--json"], { env: { ...env, NGPU_API_KEY: key } });
+      const first = await push();
+      expect(first.stderr).to.include(": Pushed");
+      const { image } = JSON.parse(first.stdout) as { image: string };
+      expect(image).to.match(new RegExp(`^${market.host}/${market.account}/chat@sha256:[0-9a-f]{64}$`));
+      await pull(image);
+      expect((await docker.getImage(image).inspect()).RepoDigests).to.include(image);
+      const again = await push();
+      expect(JSON.parse(again.stdout)).to.have.property("image", image);
+      expect(again.stderr).to.include("Layer already exists").and.not.include(": Pushed");
+      const refused = await push(`ngpu_${"0".repeat(16)}_${"0".repeat(64)}`);
+      expect(refused.stderr).to.include("image_push_failed");
+      const away = { ...env, DOCKER_HOST: "unix:///nowhere.sock" };
+      expect((await runCli(["push", local], { env: away })).stderr).to.include("docker_not_running");
     });
   });
 

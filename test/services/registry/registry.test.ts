@@ -59,6 +59,22 @@ describe("registry: the service", () => {
   });
 });
 
+describe("registry without a database", () => {
+  it("is read-only without PUSH_STORE, and does not start with it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ngpu-registry-"));
+    const { context, stop } = createContext();
+    const store = { IMAGE_STORE: folder };
+    const { url } = await startRegistry(readRegistryEnv(store), context);
+    expect((await fetch(`${url}/v2/ngpu/chat/blobs/uploads/`, { method: "POST" })).status).to.equal(405);
+    await stop();
+    const refused = await startRegistry(readRegistryEnv({ ...store, PUSH_STORE: folder }), context).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).to.include({ code: "push_store_incomplete" });
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe("registry", () => {
   let storeDir: string;
   let server: Server;
