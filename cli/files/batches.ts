@@ -72,7 +72,10 @@ async function waitFor(settings: Settings, id: string, { wait, timeout }: WaitOp
 function showOne(settings: Settings, batch: Batch): void {
   if (ended.includes(batch.status) && (batch.status !== "completed" || batch.request_counts.failed > 0))
     endWith("workload");
-  if (settings.json) return print(json(batch));
+  if (settings.json) {
+    print(json(batch));
+    return;
+  }
   const lines: [string, string | null][] = [
     ["batch", batch.id],
     ["status", status(batch.status)],

@@ -9,7 +9,7 @@ import { type GlobalOptions, partnerApi, settingsOf } from "../shared/settings.t
 import { table } from "../shared/table.ts";
 import { parseSeconds } from "../shared/units.ts";
 
-/** A file may take hours. */
+/** @deadline The upload or download of a file, which may take hours. The command fails. */
 const timeoutMs = 6 * 3_600_000;
 
 const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
@@ -17,7 +17,9 @@ const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0
 /** Lists files, newest first. */
 export async function listFiles(options: GlobalOptions & { limit: string }): Promise<void> {
   const settings = settingsOf(options);
-  const { data } = await partnerApi(settings).call("GET /v1/files", { query: { limit: Number(options.limit) } });
+  const { data } = await partnerApi(settings).call("GET /v1/files", {
+    query: { limit: Number(options.limit) },
+  });
   if (settings.json) return printEach(data);
   const columns = [
     { title: "FILE" },

@@ -50,7 +50,11 @@ export const apiServerVariables = {
     .string()
     .default("")
     .transform((list) => list.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()])))
-    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "is not a list of addresses and subnets")))
+    .pipe(
+      z.array(
+        z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "is not a list of addresses and subnets"),
+      ),
+    )
     .describe(
       "Addresses and subnets of the proxies before apiServer, comma-separated: only their x-forwarded-for names a caller",
     ),

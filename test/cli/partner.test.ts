@@ -430,7 +430,14 @@ env:
     const text = await done(["invoices", month, "--dollars", "0.25"]);
     expect(text).to.include(` NGPU (${dollars.total} USD at 0.25), `);
     const file = join(home.path, "invoice.pdf");
-    const written = await read<{ file: string; bytes: number }>("invoices", month, "--dollars", "0.25", "--pdf", file);
+    const written = await read<{ file: string; bytes: number }>(
+      "invoices",
+      month,
+      "--dollars",
+      "0.25",
+      "--pdf",
+      file,
+    );
     const pdf = readFileSync(file);
     expect([written, pdf.subarray(0, 5).toString()]).to.deep.equal([{ file, bytes: pdf.length }, "%PDF-"]);
     const wrong = await cli(["invoices", month, "--dollars", "many"]);

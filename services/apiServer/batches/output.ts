@@ -55,7 +55,7 @@ async function* textsOf(db: Database, batchId: string, outcome: LineEnd["outcome
 }
 
 /** A line of an output, as OpenAI's clients read it. The response's JSON is that of the task. */
-export function outputLine(batchId: string, line: EndedLine): string {
+function outputLine(batchId: string, line: EndedLine): string {
   const { line: number, custom_id, task_id, error_code: code, error_message: message } = line;
   const id = `batch_req_${(task_id ?? `${batchId}.${number}`).replaceAll("-", "")}`;
   const head = { id, custom_id, task_id };

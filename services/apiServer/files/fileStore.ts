@@ -52,7 +52,9 @@ export function createFileStore({
         // Open before anything can fail, so that what is removed is there.
         const file = await open(pathOf(content.id), "wx", 0o600);
         const target = file.createWriteStream({ flush: true });
-        await pipeline(bytes, counted.stream, sealing(keys.keyOf(content)), target).finally(() => file.close());
+        await pipeline(bytes, counted.stream, sealing(keys.keyOf(content)), target).finally(() =>
+          file.close(),
+        );
         await syncFolder(folder);
       } catch (error) {
         await rm(pathOf(content.id), { force: true });

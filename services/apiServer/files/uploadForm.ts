@@ -7,7 +7,7 @@ import { InputError } from "@ngpu/runtime/errors";
 const limits = { files: 1, fields: 20, parts: 22, fieldSize: 4 << 10, headerSize: 16 << 10 };
 
 /** A form whose file is read while it arrives. Fields may come after the file. */
-export type UploadForm<Result> = { fields: Record<string, string>; filename: string; result: Result };
+type UploadForm<Result> = { fields: Record<string, string>; filename: string; result: Result };
 
 /**
  * Reads a form with one file.

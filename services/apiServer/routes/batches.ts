@@ -16,7 +16,7 @@ export function batchRoutes(deps: ApiDeps): Endpoint[] {
 const seconds = (at: Date | null) => (at === null ? null : Math.floor(at.getTime() / 1000));
 
 /** A batch as OpenAI's clients read it. */
-export function batchOf(row: BatchRow): z.input<typeof batchAnswer> {
+function batchOf(row: BatchRow): z.input<typeof batchAnswer> {
   const ended = (status: BatchRow["status"]) => (row.status === status ? seconds(row.ended_at) : null);
   return {
     id: row.id,

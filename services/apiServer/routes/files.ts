@@ -28,7 +28,7 @@ export function fileRoutes(deps: ApiDeps): Endpoint[] {
 const seconds = (at: Date) => Math.floor(at.getTime() / 1000);
 
 /** A file as OpenAI's clients read it. */
-export const fileOf = (row: FileRow) => ({
+const fileOf = (row: FileRow) => ({
   id: row.id,
   object: "file" as const,
   bytes: row.bytes,

@@ -3,7 +3,7 @@ import { text, unixTime } from "./common.ts";
 import { fileId, openAiPage } from "./files.ts";
 
 /** Endpoints whose requests may be lines of a batch. */
-export const batchEndpoints = [
+const batchEndpoints = [
   "/v1/chat/completions",
   "/v1/completions",
   "/v1/embeddings",
@@ -36,7 +36,7 @@ export const newBatch = z
 
 export const batchId = z.string().regex(/^batch_[0-9a-f]{24}$/, "is not the id of a batch");
 
-export const batchStatuses = [
+const batchStatuses = [
   "validating",
   "failed",
   "in_progress",

@@ -4,7 +4,7 @@ import { text, unixTime } from "./common.ts";
 /** Seconds for which a file is kept: the least, the most, and what is usual. */
 export const keptSeconds = { least: 3_600, most: 2_592_000, usual: 2_592_000 };
 
-export const filePurposes = ["assistants", "batch", "evals", "fine-tune", "user_data", "vision"] as const;
+const filePurposes = ["assistants", "batch", "evals", "fine-tune", "user_data", "vision"] as const;
 
 export const fileId = z
   .string()

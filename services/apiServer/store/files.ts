@@ -50,7 +50,7 @@ export function reserveContent(
 }
 
 /** What the contents of a wallet have, and those that are written may have, in bytes. */
-export async function storedBytes(db: Queryable, wallet: string): Promise<number> {
+async function storedBytes(db: Queryable, wallet: string): Promise<number> {
   const { rows } = await db.query<{ bytes: number }>(
     `select coalesce(sum(bytes), 0)::float8 as bytes from app.file_content
      where wallet = $1 and dropped_at is null`,

@@ -1,8 +1,8 @@
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { RunningProcess } from "../../../scripts/embedded/process.ts";
 import type { ApiEnv } from "../../../services/apiServer/env.ts";
-import { startLeaseNode } from "../../services/apiServer/leaseNode.ts";
 import type { Client } from "../../services/apiServer/client.ts";
+import { startLeaseNode } from "../../services/apiServer/leaseNode.ts";
 import { join, newWorkspace, runWorkspace } from "../../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
 import { echo } from "../../services/gateway/node.ts";

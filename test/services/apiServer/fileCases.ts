@@ -26,8 +26,11 @@ type OutputLine = {
 export function fileCases(market: () => LeaseMarket): void {
   const clientFor = async (owner: string) =>
     new OpenAI({ apiKey: await market().keyFor(owner), baseURL: `${market().url}/v1`, maxRetries: 0 });
-  const upload = async (client: OpenAI, text: string | Uint8Array, purpose: "batch" | "user_data" = "batch") =>
-    client.files.create({ file: await toFile(Buffer.from(text), "in.jsonl"), purpose });
+  const upload = async (
+    client: OpenAI,
+    text: string | Uint8Array,
+    purpose: "batch" | "user_data" = "batch",
+  ) => client.files.create({ file: await toFile(Buffer.from(text), "in.jsonl"), purpose });
   const linesOf = async (client: OpenAI, id: string | null | undefined) =>
     (await (await client.files.content(id ?? "")).text())
       .split("\n")
@@ -107,8 +110,11 @@ export function fileCases(market: () => LeaseMarket): void {
     const client = await clientFor(wallet);
     const large = upload(client, Buffer.alloc(filesQuota + 1), "user_data");
     expect(await thrown(large)).to.deep.equal([413, "file_quota_exceeded"]);
-    expect(await thrown(client.files.create({ file: await toFile(Buffer.from("a"), "a"), purpose: "x" as "batch" })))
-      .to.deep.equal([400, "request_invalid"]);
+    expect(
+      await thrown(
+        client.files.create({ file: await toFile(Buffer.from("a"), "a"), purpose: "x" as "batch" }),
+      ),
+    ).to.deep.equal([400, "request_invalid"]);
     const own = await market().as(wallet);
     const send = async (body: string, type: string) => {
       const answer = await own.raw("/v1/files", { method: "POST", body, headers: { "content-type": type } });
@@ -143,7 +149,9 @@ export function fileCases(market: () => LeaseMarket): void {
 
   it("run each request of a batch once, and write what came of it", async () => {
     const client = await clientFor(wallet);
-    const lines = Array.from({ length: 40 }, (_, at) => requestOf(`ok ${at}`, { model: "1/llama", prompt: `${at}` }));
+    const lines = Array.from({ length: 40 }, (_, at) =>
+      requestOf(`ok ${at}`, { model: "1/llama", prompt: `${at}` }),
+    );
     lines.splice(7, 0, requestOf("refused", { model: "1", prompt: "a", input: "refuse" }));
     lines.splice(9, 0, requestOf("unknown", { model: "77", prompt: "a" }));
     const created = await run(client, lines);
@@ -152,7 +160,9 @@ export function fileCases(market: () => LeaseMarket): void {
     expect(batch.status).to.equal("completed");
     expect(batch.request_counts).to.deep.equal({ total: 42, completed: 40, failed: 2 });
     const output = await linesOf(client, batch.output_file_id);
-    expect(output.map((one) => one.custom_id)).to.deep.equal(Array.from({ length: 40 }, (_, at) => `ok ${at}`));
+    expect(output.map((one) => one.custom_id)).to.deep.equal(
+      Array.from({ length: 40 }, (_, at) => `ok ${at}`),
+    );
     expect(output[0]?.response).to.deep.include({ status_code: 200 });
     expect(output[0]?.response?.body.object).to.equal("text_completion");
     const errors = await linesOf(client, batch.error_file_id);
