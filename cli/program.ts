@@ -1,6 +1,7 @@
 import { version } from "@ngpu/runtime/version";
 import { Command, Option } from "commander";
 import { addAccountCommands } from "./commands/account.ts";
+import { addFileCommands } from "./commands/files.ts";
 import { addMarketCommands } from "./commands/market.ts";
 import { addMoneyCommands } from "./commands/money.ts";
 import { addNodeCommands } from "./commands/nodes.ts";
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   addUpdateCommands(program);
   program.commandsGroup("Tasks:");
   addTaskCommands(program);
+  addFileCommands(program);
   addWebhookCommands(program);
   program.commandsGroup("Money:");
   addMoneyCommands(program);

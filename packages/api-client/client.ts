@@ -1,6 +1,6 @@
 import { openLines } from "./lines.ts";
 import { createPages } from "./pages.ts";
-import { type ApiClientOptions, baseUrl, type Call, exchange, exchangeBytes } from "./requests.ts";
+import { type ApiClientOptions, baseUrl, type Call, exchange, exchangeBytes, openBody } from "./requests.ts";
 import {
   addressOf,
   type EntryOf,
@@ -41,6 +41,8 @@ export type ApiClient = {
   call<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<ResultOf<Name>>;
   /** The body of a route's success as it is, such as a PDF. */
   bytes<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<Uint8Array>;
+  /** The response of a route's success, whose body is read while it arrives, such as that of a large file. */
+  open<Name extends Route>(route: Name, input: InputOf<Name>, options?: CallOptions): Promise<Response>;
   /** Every entry of a list. The pages are read as they are needed. */
   list<Name extends PagedRoute>(
     route: Name,
@@ -93,6 +95,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     url: baseUrl(options),
     call: (route, input, given = {}) => send(callOf(route, input, given)),
     bytes: (route, input, given = {}) => exchangeBytes(options, callOf(route, input, given)),
+    open: (route, input, given = {}) => openBody(options, callOf(route, input, given)),
     list: (route, input, given = {}) =>
       createPages(input, (query) => send(callOf(route, { ...input, query }, given))),
     stream: (route, input, given = {}) => {

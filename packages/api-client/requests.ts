@@ -24,7 +24,7 @@ export type Call = {
   method: string;
   /** With the query. */
   path: string;
-  /** Sent as JSON. */
+  /** Sent as JSON, or as a form with files. */
   body?: unknown;
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
@@ -59,6 +59,20 @@ export async function exchangeBytes(options: ApiClientOptions, call: Call): Prom
     if (!response.ok)
       throw errorOf(response, parse(await response.text()), `${call.method} ${baseUrl(options)}${call.path}`);
     return new Uint8Array(await response.arrayBuffer());
+  });
+}
+
+/** Sends a request and returns its success, whose body is read by the caller. */
+export async function openBody(options: ApiClientOptions, call: Call): Promise<Response> {
+  return withRetries(options, call, async () => {
+    const longestSilence = call.timeoutMs ?? options.timeoutMs ?? defaultTimeoutMs;
+    const response = await send(options, call, {
+      signal: signalOf(options, call),
+      accept: "*/*",
+      longestSilence,
+    });
+    if (response.ok) return response;
+    throw errorOf(response, parse(await response.text()), `${call.method} ${baseUrl(options)}${call.path}`);
   });
 }
 
@@ -106,11 +120,12 @@ export async function send(
       ...(signal === undefined ? {} : { signal }),
       headers: {
         accept,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        // A form says its type itself.
+        ...(body === undefined || body instanceof FormData ? {} : { "content-type": "application/json" }),
         ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
     });
   } catch (cause) {
     throw unreachable(options, cause);

@@ -31,7 +31,9 @@ type BodyOf<Operation> = Operation extends {
   requestBody: { content: { "application/json": infer Body } };
 }
   ? Body
-  : never;
+  : Operation extends { requestBody: { content: { "multipart/form-data": unknown } } }
+    ? FormData
+    : never;
 
 type JsonOf<Response> = Response extends { content: { "application/json": infer Json } } ? Json : never;
 

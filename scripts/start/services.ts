@@ -149,6 +149,7 @@ function environments(
       // On other chains tokens and ETH have value.
       ...(market.chain.embedded ? { FAUCET_KEY: market.keys.faucet.key } : {}),
       CLIENT_RELEASES: releasesDir(market.stateDir),
+      FILES_FOLDER: join(market.stateDir, "files"),
       TEMPLATES_FILE: join(market.stateDir, "templates.json"),
     },
     // Partners of a market on one machine receive events on it.

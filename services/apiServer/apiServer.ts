@@ -15,6 +15,8 @@ import type { Express } from "express";
 import type { Registry } from "prom-client";
 import { privateKeyToAccount } from "viem/accounts";
 import { createApiApp } from "./app.ts";
+import { startBatches } from "./batches/batchRunner.ts";
+import { boundBodies, uploadDeadline } from "./boundBodies.ts";
 import { createCallLog } from "./calls.ts";
 import { createCancellations, watchCancellations } from "./cancellations.ts";
 import { createWriter } from "./chainWriter.ts";
@@ -22,7 +24,11 @@ import { createChangeFeed } from "./changeFeed.ts";
 import type { ApiDeps } from "./deps.ts";
 import type { ApiEnv } from "./env.ts";
 import { createFaucet } from "./faucet.ts";
+import { type Contents, createContents, startFileSweep } from "./files/contents.ts";
+import { createFileKeys } from "./files/fileKeys.ts";
+import { createFileStore } from "./files/fileStore.ts";
 import { createGateway } from "./gatewayClient.ts";
+import { createHotFacts } from "./hotFacts.ts";
 import { connectCounters, createLimits, defaultLimits, type Limits } from "./limits.ts";
 import { refuseMalformedRequests, requireTarget } from "./malformedRequests.ts";
 import { createMatchClient } from "./matchClient.ts";
@@ -58,6 +64,9 @@ export async function startApiServer(
   const account = privateKeyToAccount(env.SIGNER_KEY);
   const sender = await createSender({ pool: db, client: chain, account, deployment, logger, signal });
   const registry = createRegistry("apiServer");
+  // Their lines end when the runner of tasks has stopped, which is undone before.
+  const running: { batches?: Promise<void> } = {};
+  context.onStop("batches", async () => running.batches);
   const { gateway, tasks, runner, cancellations } = await startTasks(context, env, db);
   const calls = createCallLog({ db, logger, onEnd: callHistogram(registry) });
   context.onStop("calls", () => calls.flush());
@@ -74,6 +83,7 @@ export async function startApiServer(
   const orders = createWorkspaceOrders({ db, writer, runner, logger, signal });
   const scaler = startAutoscaler({ db, orders, deployment, delegate: account.address, logger, signal });
   context.onStop("autoscaler", () => scaler.done);
+  const contents = startFiles(context, env, { db, runner });
   const deps: Omit<ApiDeps, "hot"> = {
     db,
     writer,
@@ -91,12 +101,15 @@ export async function startApiServer(
     tasks,
     changes,
     vault,
+    contents,
     ...faucetOf(env, { client: chain, deployment }),
     logger,
   };
+  running.batches = startBatches({ ...deps, hot: createHotFacts(db, changes), runner, signal }).done;
   const app = createApiApp(deps, {
     isHealthy: () => isReachable(db),
     calls,
+    proxies: env.TRUSTED_PROXIES,
     releases: env.CLIENT_RELEASES,
     console: builtConsole,
     limits: createLimits(redis, limits),
@@ -115,6 +128,20 @@ function deliverSecrets(
     const concerns = payload === undefined || payload === "secret_request" || channel === chainChannel;
     if (concerns) delivery.wake();
   });
+}
+
+/** The files of accounts, and the sweep over those whose time is over. */
+function startFiles(
+  { logger, signal, onStop }: ServiceContext,
+  env: ApiEnv,
+  given: { db: Database; runner: bigint },
+): Contents {
+  const keys = createFileKeys(env.SECRET_KEYS as [string, ...string[]]);
+  const files = createFileStore({ folder: env.FILES_FOLDER, keys, quota: env.FILES_QUOTA_BYTES });
+  const contents = createContents({ ...given, files });
+  const sweep = startFileSweep(contents, { logger, signal });
+  onStop("file sweep", () => sweep.done);
+  return contents;
 }
 
 /** Starts the runner of tasks and the sweep over tasks of stopped instances. */
@@ -152,8 +179,12 @@ function internalApp({ db, delegate }: Pick<ApiDeps, "db" | "delegate">, registr
 
 async function serve(context: ServiceContext, env: ApiEnv, app: Express, internalApp: Express) {
   const internal = await listen(internalApp, { host: env.INTERNAL_HOST, port: env.INTERNAL_PORT }, context);
-  const handler = requireTarget(app);
-  const options = { requireHostHeader: false, shouldUpgradeCallback: isForWebSocket };
+  const handler = boundBodies(requireTarget(app));
+  const options = {
+    requireHostHeader: false,
+    shouldUpgradeCallback: isForWebSocket,
+    requestTimeout: uploadDeadline,
+  };
   const server = refuseMalformedRequests(createHttpServer(handler, options), handler);
   serveUpgrades(server, handler);
   const { url } = await listen(server, { host: env.HOST, port: env.PORT }, context);

@@ -22,11 +22,13 @@ import { accountRoutes } from "./routes/account.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { authRoutes } from "./routes/auth.ts";
 import { authorizationRoutes } from "./routes/authorizations.ts";
+import { batchRoutes } from "./routes/batches.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { depositRoutes } from "./routes/deposits.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { execRoutes } from "./routes/exec.ts";
 import { faucetRoutes } from "./routes/faucet.ts";
+import { fileRoutes } from "./routes/files.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { invoiceRoutes } from "./routes/invoices.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -82,6 +84,8 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...fileRoutes(deps),
+    ...batchRoutes(deps),
     ...webhookRoutes(deps),
     ...webhookEventRoutes(deps),
     ...marketSummaryRoutes(deps),
@@ -118,6 +122,8 @@ export function createApiApp(
     isHealthy: () => Promise<boolean>;
     calls: CallLog;
     limits: CallLimits;
+    /** Addresses and subnets of proxies whose `x-forwarded-for` names the caller. */
+    proxies: readonly string[];
     /** Directory with the node client's releases; undefined: none are served. */
     releases: string | undefined;
     /** Directory with the built console; undefined: none is served. */
@@ -126,6 +132,8 @@ export function createApiApp(
 ): Express {
   const deps = { ...given, hot: createHotFacts(given.db, given.changes) };
   const app = createPublicApp();
+  // Otherwise anyone could name an address.
+  if (parts.proxies.length > 0) app.set("trust proxy", [...parts.proxies]);
   app.use(requireHost);
   app.use(["/v1", "/openapi.json", "/llms.txt"], cors);
   const endpoints = endpointsOf(deps);

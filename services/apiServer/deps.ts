@@ -7,6 +7,7 @@ import type { Address } from "viem";
 import type { Writer } from "./chainWriter.ts";
 import type { ChangeFeed } from "./changeFeed.ts";
 import type { Faucet } from "./faucet.ts";
+import type { Contents } from "./files/contents.ts";
 import type { Gateway } from "./gatewayClient.ts";
 import type { HotFacts } from "./hotFacts.ts";
 import type { MatchClient } from "./matchClient.ts";
@@ -38,6 +39,8 @@ export type ApiDeps = {
   webhookSecrets: WebhookSecrets;
   /** Encrypts the secrets of workspaces. */
   vault: SecretVault;
+  /** Files of accounts. */
+  contents: Contents;
   /** Workspaces that anyone can publish with one call. */
   templates: readonly Template[];
   /** Registries and webhooks may be at addresses that are not public. */

@@ -49,6 +49,8 @@ export type EndpointFacts = Shapes & {
   answer: z.ZodType;
   /** The body is a form with files. Its field `model` is what `body` describes; the bytes are passed on. */
   isForm?: boolean;
+  /** The handler reads the request's body itself, while it arrives. */
+  isUpload?: boolean;
   /** True when a container's response passes with its own status, headers and body. */
   passes?: boolean;
   /** The response when it is not JSON. */
@@ -79,6 +81,7 @@ export function endpoint<const Facts extends EndpointFacts>(
     call: Call<Facts> & (Facts["access"] extends "partner" ? { partner: Partner } : unknown),
   ) => Promise<z.input<Facts["answer"]> | Reply<z.input<Facts["answer"]>> | undefined>,
 ): Endpoint {
+  const bodySchema = facts.body ?? (facts.method === "post" ? nothing : undefined);
   const handler: RequestHandler = async (request, response) => {
     const partner = facts.access === "partner" ? { partner: requirePartner(response) } : {};
     const call = {
@@ -86,7 +89,7 @@ export function endpoint<const Facts extends EndpointFacts>(
       params: read("path", facts.params, request.params),
       query: read("query", (facts.query ?? nothing).strict(), request.query),
       headers: read("header", facts.headers, request.headers),
-      body: read("body", facts.body ?? (facts.method === "post" ? nothing : undefined), request.body ?? {}),
+      body: facts.isUpload === true ? undefined : read("body", bodySchema, request.body ?? {}),
       request,
       response,
       requestId: requestIdIn(response),

@@ -46,6 +46,18 @@ export const apiServerVariables = {
     .string()
     .regex(/^.+@sha256:[0-9a-f]{64}$/, "is not a reference with a digest")
     .describe("Image that nodes run for measurements: reference@sha256:digest"),
+  TRUSTED_PROXIES: z
+    .string()
+    .default("")
+    .transform((list) => list.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()])))
+    .pipe(
+      z.array(
+        z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "is not a list of addresses and subnets"),
+      ),
+    )
+    .describe(
+      "Addresses and subnets of the proxies before apiServer, comma-separated: only their x-forwarded-for names a caller",
+    ),
   PRIVATE_ADDRESSES: z
     .enum(["0", "1"])
     .default("0")
@@ -57,6 +69,14 @@ export const apiServerVariables = {
     .privateKey()
     .optional()
     .describe("Private key of the faucet's account; only for markets whose tokens are worth nothing"),
+  FILES_FOLDER: z
+    .string()
+    .default(".ngpu/files")
+    .describe("Folder with the encrypted files of accounts; all instances of apiServer need the same one"),
+  FILES_QUOTA_BYTES: envTypes
+    .count()
+    .default(20_000_000_000)
+    .describe("Most bytes that one account may have in all its files"),
   TEMPLATES_FILE: z
     .string()
     .optional()

@@ -71,7 +71,7 @@ function handlersOf(one: Endpoint, { limits, budget, audit }: EndpointLimits): R
     ...(one.access === "partner" && one.method !== "get" && !runsTasks(one) ? [audit(actionOf(one))] : []),
     // The key is checked before the body is read.
     ...(one.access === "partner" ? [requireKey(scopesOf(one))] : []),
-    ...(one.method === "post" ? [budget(largest), ...read(largest)] : []),
+    ...(one.method === "post" && one.isUpload !== true ? [budget(largest), ...read(largest)] : []),
     one.handler,
   ];
 }
@@ -81,8 +81,8 @@ const actionOf = ({ method, path }: Endpoint) =>
   `${method.toUpperCase()} ${path.replaceAll(/:(\w+)/g, "{$1}")}`;
 
 /** Whether a call sends its body to a container. */
-const runsTasks = ({ method, path, openAiErrors }: Endpoint) =>
-  method === "post" && (path === "/v1/tasks" || openAiErrors === true);
+const runsTasks = ({ method, path, passes }: Endpoint) =>
+  method === "post" && (path === "/v1/tasks" || passes === true);
 
 /** Answers OPTIONS, and refuses every other method that a path does not have. */
 function answerOtherMethod(request: Request, response: Response, allow: string[]): void {

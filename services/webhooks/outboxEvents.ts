@@ -32,7 +32,28 @@ type ReasonRow = {
   details: Record<string, unknown>;
 };
 
-type OutboxRow = { outboxId: bigint; at: Date; reason: ReasonRow | null; owner: string | null } & {
+/** A row of app.batch that has ended. */
+type BatchRow = {
+  id: string;
+  wallet: string;
+  endpoint: string;
+  status: "completed" | "failed" | "expired" | "cancelled";
+  input_file_id: string;
+  output_file_id: string | null;
+  error_file_id: string | null;
+  total: number;
+  completed: number;
+  failed: number;
+  metadata: Record<string, string> | null;
+};
+
+type OutboxRow = {
+  outboxId: bigint;
+  at: Date;
+  reason: ReasonRow | null;
+  owner: string | null;
+  batch: BatchRow | null;
+} & {
   [Key in keyof TaskRow]: TaskRow[Key] | null;
 };
 
@@ -44,14 +65,14 @@ export async function outboxEvents(
   const { rows } = await db.query<OutboxRow>(
     `with taken as (
        delete from app.webhook_outbox where id in (select id from app.webhook_outbox order by id limit $1)
-       returning id, task_id, reason, at
+       returning id, task_id, reason, batch_id, at
      )
      select taken.id as "outboxId", taken.at, taken.reason,
        (select owner from chain.workspace where workspace_id = (taken.reason ->> 'workspace_id')::int8) as owner,
        task.id, task.wallet, task.workspace_id::text, task.kind, task.status, task.node_id::float8 as node_id, task.http_status,
        task.error_code, task.error_message, task.error_hint, task.created_at, task.finished_at, task.duration_ms,
-       task.cold_start_ms
-     from taken left join app.task as task on task.id = taken.task_id
+       task.cold_start_ms, to_jsonb(batch) as batch
+     from taken left join app.batch as batch on batch.id = taken.batch_id left join app.task as task on task.id = taken.task_id
      where taken.reason is null or exists (
        select from app.webhook_audience as audience join chain.workspace as workspace on workspace.owner = audience.wallet
        where workspace.workspace_id = (taken.reason ->> 'workspace_id')::int8 and audience.until > now())
@@ -63,6 +84,7 @@ export async function outboxEvents(
 
 function happeningOf(row: OutboxRow): Happening[] {
   if (row.reason !== null) return row.owner === null ? [] : [reasonEvent(row.reason, row.owner, row.at)];
+  if (row.batch !== null) return [batchEvent(row.batch, row.at)];
   // A task that was deleted meanwhile has no event.
   return row.id === null ? [] : [taskEvent(row as TaskRow & { at: Date })];
 }
@@ -93,6 +115,23 @@ export function taskEvent(row: TaskRow & { at: Date }): Happening {
   };
   const at = row.finished_at ?? row.at;
   return { wallet, at, type: taskEventType(row), data: { task }, sourceKey: `task ${id}` };
+}
+
+/** The event of a batch's end. `data.id` is where OpenAI's events have it. */
+function batchEvent(row: BatchRow, at: Date): Happening {
+  const { id, wallet, endpoint, status, input_file_id, output_file_id, error_file_id, metadata } = row;
+  const { total, completed, failed } = row;
+  const batch = {
+    id,
+    endpoint,
+    status,
+    input_file_id,
+    output_file_id,
+    error_file_id,
+    request_counts: { total, completed, failed },
+    metadata,
+  };
+  return { wallet, at, type: `batch.${status}`, data: { id, batch }, sourceKey: `batch ${id}` };
 }
 
 function taskEventType({

@@ -415,6 +415,35 @@ env:
     expect(await done(["ps"])).to.match(/ late +pending /);
   });
 
+  /** A month's invoice in dollars at a stated rate, as text and as a document. */
+  const showsInvoices = async () => {
+    const [{ month, total } = { month: "", total: "" }] =
+      await read<{ month: string; total: string }[]>("invoices");
+    const { dollars } = await read<{ dollars: { total: string; perToken: string } }>(
+      "invoices",
+      month,
+      "--dollars",
+      "0.25",
+    );
+    expect(dollars.perToken).to.equal("0.25");
+    expect(BigInt(total) > 0n).to.equal(true);
+    const text = await done(["invoices", month, "--dollars", "0.25"]);
+    expect(text).to.include(` NGPU (${dollars.total} USD at 0.25), `);
+    const file = join(home.path, "invoice.pdf");
+    const written = await read<{ file: string; bytes: number }>(
+      "invoices",
+      month,
+      "--dollars",
+      "0.25",
+      "--pdf",
+      file,
+    );
+    const pdf = readFileSync(file);
+    expect([written, pdf.subarray(0, 5).toString()]).to.deep.equal([{ file, bytes: pdf.length }, "%PDF-"]);
+    const wrong = await cli(["invoices", month, "--dollars", "many"]);
+    expect([wrong.code, wrong.stderr.includes("(request_invalid)")]).to.deep.equal([1, true]);
+  };
+
   it("updates, stops, starts and closes", async () => {
     expect(await done(["update", "chat", "--max-price", "7.2/h"])).to.match(/^Updated in 0x/);
     expect(await done(["stop", "chat"])).to.match(/^Stopped workspace \d+ \(\d leases\) in 0x/);
@@ -424,6 +453,7 @@ env:
     expect((await done(["ps"])).trim().split("\n")).to.have.length(1);
     expect(await done(["ps", "--all"])).to.match(/ chat +closed /);
     expect(await done(["usage", "--since", "1d"])).to.match(/^Total: /m);
+    await showsInvoices();
     const { code, stderr } = await cli(["describe", "chat"]);
     expect([code, stderr.split("\n")[0]]).to.deep.equal([1, "You have no open workspace named chat."]);
   });

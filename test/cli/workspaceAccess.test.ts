@@ -155,4 +155,23 @@ describe("a workspace's containers on the command line", function () {
     const unclear = await cli(["cp", "a", "b"]);
     expect([unclear.code, unclear.stderr.includes("(copy_unclear)")]).to.deep.equal([1, true]);
   });
+
+  it("uploads, lists, downloads and deletes files, and says what is wrong with the file of a batch", async () => {
+    using dir = temporaryDir();
+    const [source, target] = [join(dir.path, "lines.jsonl"), join(dir.path, "copy")];
+    writeFileSync(source, "{\n");
+    const uploaded = await cli(["files", "upload", source, "--keep", "2h", "--json"]);
+    expect([uploaded.code, uploaded.stderr]).to.deep.equal([0, ""]);
+    const { id, sha256 } = JSON.parse(uploaded.stdout) as { id: string; sha256: string };
+    expect((await cli(["files"])).stdout).to.include(`${id}  lines.jsonl  user_data`);
+    expect((await cli(["files", "download", `sha256:${sha256}`, "-o", target])).code).to.equal(0);
+    expect(readFileSync(target).equals(readFileSync(source))).to.equal(true);
+    expect((await cli(["files", "download", id])).stdout).to.equal("{\n");
+    const batch = await cli(["batches", "create", id, "--wait"]);
+    expect([batch.code, batch.stdout.includes("line 1: line_json_invalid")]).to.deep.equal([3, true]);
+    expect((await cli(["batches"])).stdout).to.match(/^batch_\w+ +failed +0\/0/m);
+    expect((await cli(["files", "rm", id])).stdout).to.equal(`Deleted ${id}.\n`);
+    const gone = await cli(["batches", "create", id]);
+    expect([gone.code, gone.stderr.includes("(file_not_found)")]).to.deep.equal([1, true]);
+  });
 });

@@ -340,6 +340,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your batches, newest first
+         * @description Scope: read or tasks.
+         */
+        get: operations["getV1Batches"];
+        put?: never;
+        /**
+         * Run the requests of a file
+         * @description Compatible with OpenAI's endpoint. Each line of the file becomes a task of the workspace that its `model` names, by the key of this call, and costs what any task costs. Lines wait for replicas; each has one result, also after a restart of the market. The results are files of JSON lines.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1Batches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a batch
+         * @description Scope: read or tasks.
+         */
+        get: operations["getV1BatchesId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a batch
+         * @description Its requests in progress are cancelled. The results of those that have ended are in its files.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1BatchesIdCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/chat/completions": {
         parameters: {
             query?: never;
@@ -518,6 +586,80 @@ export interface paths {
          * @description Available only where the token is worth nothing, such as on a market of `npm start`. Sends 100 NGPU to a wallet that has less, and 0.1 ETH if it has less ETH than that.
          */
         post: operations["postV1Faucet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your files
+         * @description Scope: read or tasks.
+         */
+        get: operations["getV1Files"];
+        put?: never;
+        /**
+         * Upload a file
+         * @description Compatible with OpenAI's endpoint. The bytes are encrypted while they are written, and stored once for each content: `sha256` is its address. Files of an account have a quota together, and each is deleted at `expires_at`.
+         *
+         *     Scope: tasks.
+         */
+        post: operations["postV1Files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a file
+         * @description Scope: read or tasks.
+         */
+        get: operations["getV1FilesId"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a file
+         * @description Its bytes are removed from the disk once no file and no open batch refers to them, within a minute.
+         *
+         *     Scope: tasks.
+         */
+        delete: operations["deleteV1FilesId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file
+         * @description The bytes as they were sent, decrypted while they are read. A file that was changed on disk breaks off.
+         *
+         *     Scope: read or tasks.
+         */
+        get: operations["getV1FilesIdContent"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1880,6 +2022,57 @@ export interface components {
             txHash: string;
             workspaceId: string | null;
         };
+        Batch: {
+            cancelled_at: number | null;
+            cancelling_at: number | null;
+            completed_at: number | null;
+            completion_window: string;
+            /**
+             * @description Unix time in seconds
+             * @example 1800000000
+             */
+            created_at: number;
+            /** @enum {string} */
+            endpoint: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/responses";
+            /** @description What came of the other lines */
+            error_file_id: string | null;
+            /** @description What is wrong with the input; null: nothing */
+            errors: {
+                data: {
+                    code: string;
+                    line: number | null;
+                    message: string;
+                    param: string | null;
+                }[];
+                /** @constant */
+                object: "list";
+            } | null;
+            expired_at: number | null;
+            /**
+             * @description Unix time in seconds
+             * @example 1800000000
+             */
+            expires_at: number;
+            failed_at: number | null;
+            finalizing_at: number | null;
+            id: string;
+            in_progress_at: number | null;
+            input_file_id: string;
+            metadata: {
+                [key: string]: string;
+            } | null;
+            /** @constant */
+            object: "batch";
+            /** @description Responses of the lines with a status of 2xx */
+            output_file_id: string | null;
+            request_counts: {
+                completed: number;
+                failed: number;
+                total: number;
+            };
+            /** @enum {string} */
+            status: "validating" | "failed" | "in_progress" | "finalizing" | "completed" | "expired" | "cancelling" | "cancelled";
+        };
         /**
          * @description wallet: the wallet's own tokens; deposit: what it deposited and no lease has locked; lock: what its open leases have locked; rewards: granted and not claimed; bond: withheld of its nodes' rewards; tasks: the part of its lease payments that task receipts account for
          * @enum {string}
@@ -1960,6 +2153,29 @@ export interface components {
             nodeId: number | null;
             replica: number;
             tty: boolean;
+        };
+        File: {
+            bytes: number;
+            /**
+             * @description Unix time in seconds
+             * @example 1800000000
+             */
+            created_at: number;
+            /**
+             * @description When the file is deleted, Unix time in seconds
+             * @example 1800000000
+             */
+            expires_at: number;
+            filename: string;
+            id: string;
+            /** @constant */
+            object: "file";
+            /** @description That of the upload, or `batch_output` */
+            purpose: string;
+            /** @description Address of the content: `sha256:<hex>` finds the file, too */
+            sha256: string;
+            /** @constant */
+            status: "processed";
         };
         /** @description OpenAI's fields and files, in at most 32 MiB; all but the workspace's name are passed to the container */
         FormRequest: {
@@ -2223,6 +2439,51 @@ export interface components {
             matchUrls: string[];
             probeImage: string;
             rpcUrls: string[];
+        };
+        NewBatch: {
+            /**
+             * @description Lines that have not ended after it are not run any more
+             * @constant
+             */
+            completion_window: "24h";
+            /**
+             * @description `url` of each line
+             * @enum {string}
+             */
+            endpoint: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/responses";
+            /**
+             * @description A file of JSON lines `{custom_id, method, url, body}`: at most 50,000 lines of at most 4 MiB, each with a `custom_id` of its own
+             * @example file-0123456789abcdef01234567
+             */
+            input_file_id: string;
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /** @description Ignored: files of results are kept for 30 days */
+            output_expires_after?: {
+                /** @constant */
+                anchor: "created_at";
+                seconds: number;
+            };
+        };
+        NewFile: {
+            /** @constant */
+            "expires_after[anchor]"?: "created_at";
+            /**
+             * @description How long the file is kept; default: 30 days, which is the longest time
+             * @default 2592000
+             */
+            "expires_after[seconds]"?: number;
+            /**
+             * Format: binary
+             * @description The file, of at most 5,000,000,000 bytes, with its name
+             */
+            file: string;
+            /**
+             * @description `batch`: lines for POST /v1/batches; no other has a meaning here
+             * @enum {string}
+             */
+            purpose: "assistants" | "batch" | "evals" | "fine-tune" | "user_data" | "vision";
         };
         NewSecret: {
             /**
@@ -3205,7 +3466,7 @@ export interface components {
         };
         /** @description The body of a webhook's request */
         WebhookEvent: {
-            /** @description `task` without its result, `replica`, `workspace` or `webhook`, by the type */
+            /** @description `task` without its result, `batch` and its `id`, `replica`, `workspace` or `webhook`, by the type */
             data: {
                 [key: string]: unknown;
             };
@@ -3230,6 +3491,14 @@ export interface components {
          *
          *     `task.aborted`: The client of a task disconnected before its end.
          *
+         *     `batch.completed`: Each request of a batch has ended.
+         *
+         *     `batch.failed`: The input of a batch has faults, and none of its requests was run.
+         *
+         *     `batch.expired`: The completion window of a batch ended before all of its requests.
+         *
+         *     `batch.cancelled`: A batch was cancelled.
+         *
          *     `replica.running`: A node reported that a replica runs.
          *
          *     `replica.stopped`: A node reported that a replica has stopped.
@@ -3245,7 +3514,7 @@ export interface components {
          *     `webhook.test`: The partner asked for an event to test an endpoint.
          * @enum {string}
          */
-        WebhookEventType: "task.succeeded" | "task.failed" | "task.cut" | "task.cancelled" | "task.aborted" | "replica.running" | "replica.stopped" | "replica.failed" | "replica.blocked" | "replica.lost" | "workspace.closed" | "webhook.test";
+        WebhookEventType: "task.succeeded" | "task.failed" | "task.cut" | "task.cancelled" | "task.aborted" | "batch.completed" | "batch.failed" | "batch.expired" | "batch.cancelled" | "replica.running" | "replica.stopped" | "replica.failed" | "replica.blocked" | "replica.lost" | "workspace.closed" | "webhook.test";
         Workspace: {
             authorizationId: string;
             config: unknown;
@@ -4827,6 +5096,173 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getV1Batches: {
+        parameters: {
+            query?: {
+                /** @description Continue after this batch */
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Batch"][];
+                        first_id: string | null;
+                        has_more: boolean;
+                        /** @description Value of `after` for the next page */
+                        last_id: string | null;
+                        /** @constant */
+                        object: "list";
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    postV1Batches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    getV1BatchesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    postV1BatchesIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
     postV1ChatCompletions: {
         parameters: {
             query?: never;
@@ -5337,6 +5773,224 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getV1Files: {
+        parameters: {
+            query?: {
+                /** @description Continue after this file */
+                after?: string;
+                limit?: number;
+                /** @description Oldest or newest first */
+                order?: "asc" | "desc";
+                purpose?: "assistants" | "batch" | "evals" | "fine-tune" | "user_data" | "vision" | "batch_output";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["File"][];
+                        first_id: string | null;
+                        has_more: boolean;
+                        /** @description Value of `after` for the next page */
+                        last_id: string | null;
+                        /** @constant */
+                        object: "list";
+                    };
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    postV1Files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["NewFile"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            413: components["responses"]["OpenAiPayloadTooLarge"];
+            415: components["responses"]["OpenAiUnsupportedMediaType"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    getV1FilesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id, or `sha256:<hex>`: the newest file with this content */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["File"];
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    deleteV1FilesId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id, or `sha256:<hex>`: the newest file with this content */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        deleted: true;
+                        id: string;
+                        /** @constant */
+                        object: "file";
+                    };
+                };
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            406: components["responses"]["OpenAiNotAcceptable"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
+        };
+    };
+    getV1FilesIdContent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's id, or `sha256:<hex>`: the newest file with this content */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified, when the request has If-None-Match */
+            304: {
+                headers: {
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["OpenAiBadRequest"];
+            401: components["responses"]["OpenAiUnauthorized"];
+            403: components["responses"]["OpenAiForbidden"];
+            404: components["responses"]["OpenAiNotFound"];
+            429: components["responses"]["OpenAiTooManyRequests"];
+            500: components["responses"]["OpenAiInternalServerError"];
+            503: components["responses"]["OpenAiServiceUnavailable"];
         };
     };
     getV1Images: {

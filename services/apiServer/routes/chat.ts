@@ -214,7 +214,12 @@ const modelEntryOf = (workspace: WorkspaceRow, id: string, wallet: string) => ({
   name: workspace.name,
 });
 
-async function requireModel(deps: ApiDeps, wallet: string, model: string): Promise<WorkspaceRow> {
+/** The workspace that a model names. @throws InputError `model_not_found` (404). */
+export async function requireModel(
+  deps: Pick<ApiDeps, "hot">,
+  wallet: string,
+  model: string,
+): Promise<WorkspaceRow> {
   const parsed = parseModel(model);
   const found =
     parsed !== undefined && "id" in parsed

@@ -126,7 +126,8 @@ export const webhookEvent = z
     type: eventType,
     timestamp: isoTime,
     data: z.record(z.string(), z.unknown()).meta({
-      description: "`task` without its result, `replica`, `workspace` or `webhook`, by the type",
+      description:
+        "`task` without its result, `batch` and its `id`, `replica`, `workspace` or `webhook`, by the type",
     }),
   })
   .meta({ id: "WebhookEvent", description: "The body of a webhook's request" });

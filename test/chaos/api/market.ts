@@ -1,6 +1,7 @@
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { RunningProcess } from "../../../scripts/embedded/process.ts";
 import type { ApiEnv } from "../../../services/apiServer/env.ts";
+import type { Client } from "../../services/apiServer/client.ts";
 import { startLeaseNode } from "../../services/apiServer/leaseNode.ts";
 import { join, newWorkspace, runWorkspace } from "../../services/apiServer/partner.ts";
 import { type ApiMarket, setup } from "../../services/apiServer/setup.ts";
@@ -57,6 +58,7 @@ async function factsOf(api: ApiMarket, node: Awaited<ReturnType<typeof startLeas
   const task = await partner.post<{ id: string }>("/v1/tasks", { workspaceId: running, path: "/" });
   const { body: key } = await partner.post<{ apiKey: string }>("/v1/keys", { name: "fuzz" });
   const hook = await partner.post<{ id: string }>("/v1/webhooks", { url: "http://127.0.0.1:9/hook" });
+  const file = await uploadFile(partner);
   const digest = `sha256:${"cd".repeat(32)}`;
   return {
     apiKey: key.apiKey,
@@ -90,7 +92,17 @@ async function factsOf(api: ApiMarket, node: Awaited<ReturnType<typeof startLeas
       "/v1/tasks": { id: [task.body.id] },
       "/v1/webhooks": { id: [hook.body.id] },
       "/v1/webhook-events": { wait: [0] },
+      "/v1/files": { id: [file.body.id] },
+      "/v1/batches": { id: [`batch_${"0".repeat(24)}`] },
       "/v1/nodes": { id: [String(nodeId)] },
     },
   };
+}
+
+async function uploadFile(partner: Client): Promise<{ body: { id: string } }> {
+  const form = new FormData();
+  form.set("purpose", "user_data");
+  form.set("file", new Blob(["a"]), "a");
+  const answer = await partner.raw("/v1/files", { method: "POST", body: form });
+  return { body: (await answer.json()) as { id: string } };
 }

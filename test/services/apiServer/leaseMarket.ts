@@ -1,6 +1,9 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseDeployment } from "@ngpu/contracts-sdk/deployment";
 import { createPool } from "@ngpu/db/pool";
 import { createHttpServer } from "@ngpu/runtime/http";
@@ -11,11 +14,16 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { createTunnels } from "../../../node-client/tunnels.ts";
 import { createKey } from "../../../services/apiServer/access.ts";
 import { createApiApp } from "../../../services/apiServer/app.ts";
+import { startBatches } from "../../../services/apiServer/batches/batchRunner.ts";
 import { createCallLog } from "../../../services/apiServer/calls.ts";
 import { createCancellations } from "../../../services/apiServer/cancellations.ts";
 import { createChangeFeed } from "../../../services/apiServer/changeFeed.ts";
 import type { ApiDeps } from "../../../services/apiServer/deps.ts";
+import { createContents } from "../../../services/apiServer/files/contents.ts";
+import { createFileKeys } from "../../../services/apiServer/files/fileKeys.ts";
+import { createFileStore } from "../../../services/apiServer/files/fileStore.ts";
 import { createGateway } from "../../../services/apiServer/gatewayClient.ts";
+import { createHotFacts } from "../../../services/apiServer/hotFacts.ts";
 import type { Scope } from "../../../services/apiServer/scopes.ts";
 import { insertKey } from "../../../services/apiServer/store/keys.ts";
 import { createTaskRunner } from "../../../services/apiServer/taskRunner.ts";
@@ -39,8 +47,9 @@ export const stranger = "0x00000000000000000000000000000000000000b2";
 export async function openLeaseMarket() {
   const gateway = await openGateway({ port: await getPort({ host: "127.0.0.1" }) });
   const db = createPool({ url: asRole(gateway.databaseUrl, "ngpu_api"), name: "apiServer" });
-  const api = await startApi(gateway, db, 1n);
-  const other = await startApi(gateway, db, 2n);
+  const folder = mkdtempSync(join(tmpdir(), "ngpu-files-"));
+  const api = await startApi(gateway, { db, folder }, 1n);
+  const other = await startApi(gateway, { db, folder }, 2n);
   const contract = createContract((await (await fetch(`${api.url}/openapi.json`)).json()) as OpenApi);
   const node = await startLeaseNode(echo("one"));
   const stopped = new AbortController();
@@ -80,6 +89,10 @@ export async function openLeaseMarket() {
     /** The port of the program that serves the tasks of workspace 1. */
     serveTasks: (port: number) => ports.set("1/0/4", port),
     url: api.url,
+    /** The folder of encrypted files. */
+    folder,
+    /** Removes from it what nothing refers to. */
+    sweepFiles: () => contentsOf(db, folder, 1n).sweep(),
     restartApi: api.restart,
     restartGateway: gateway.restart,
     db: gateway.db,
@@ -97,6 +110,7 @@ export async function openLeaseMarket() {
       await db.end();
       await gateway.stop();
       node.stop();
+      rmSync(folder, { recursive: true });
     },
   };
 }
@@ -107,7 +121,7 @@ const noLimit: RequestHandler = (_request, _response, next) => next();
 
 async function startApi(
   { url, databaseUrl }: { url: string; databaseUrl: string },
-  db: ApiDeps["db"],
+  { db, folder }: { db: ApiDeps["db"]; folder: string },
   runner: bigint,
 ): Promise<{ url: string; stop: () => Promise<void>; restart: () => Promise<void> }> {
   const port = await getPort({ host: "127.0.0.1" });
@@ -123,31 +137,41 @@ async function startApi(
       onCancel: cancellations.cancel,
     });
     const tasks = createTaskRunner({ db, gateway, runner, cancellations, logger });
+    const contents = contentsOf(db, folder, runner);
     // The routes under test need no chain; those that do are not called.
     const deps = {
       db,
       gateway,
       changes,
       tasks,
+      contents,
       logger,
       publicUrl: `http://127.0.0.1:${port}`,
       deployment: parseDeployment(deploymentDocument),
       delegate: wallet,
       network: {},
     } as unknown as ApiDeps;
+    const batches = startBatches({
+      ...deps,
+      hot: createHotFacts(db, changes),
+      runner,
+      logger,
+      signal: stopping.signal,
+    });
     const calls = createCallLog({ db, logger, onEnd: () => undefined });
     const limits = { general: noLimit, signIn: noLimit, writes: noLimit };
     const app = createApiApp(deps, {
       isHealthy: async () => true,
       calls,
       limits,
+      proxies: ["127.0.0.1"],
       releases: undefined,
       console: undefined,
     });
     const server = createHttpServer(app, { shouldUpgradeCallback: isForWebSocket });
     serveUpgrades(server, app);
     await once(server.listen(port, "127.0.0.1"), "listening");
-    return { server, stop: () => stopServer(server, { stopping, gateway, calls }) };
+    return { server, stop: () => stopServer(server, { stopping, gateway, calls, tasks, batches }) };
   };
   let running = await start();
   return {
@@ -166,10 +190,14 @@ async function stopServer(
     stopping,
     gateway,
     calls,
+    tasks,
+    batches,
   }: {
     stopping: AbortController;
     gateway: ReturnType<typeof createGateway>;
     calls: { flush: () => Promise<void> };
+    tasks: ApiDeps["tasks"];
+    batches: { done: Promise<void> };
   },
 ): Promise<void> {
   stopping.abort();
@@ -177,8 +205,18 @@ async function stopServer(
   server.close();
   server.closeAllConnections();
   await closed;
+  await tasks.stop();
+  await batches.done;
   gateway.close();
   await calls.flush();
+}
+
+/** Bytes that an account may have in its files. */
+export const filesQuota = 3_000_000;
+
+function contentsOf(db: ApiDeps["db"], folder: string, runner: bigint) {
+  const keys = createFileKeys(["a-key-of-more-than-thirty-two-characters"]);
+  return createContents({ db, runner, files: createFileStore({ folder, keys, quota: filesQuota }) });
 }
 
 const workspace = (id: number) => ({

@@ -4,6 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
 import OpenAI, { toFile } from "openai";
 import { eventually } from "../support/context.ts";
+import { fileCases } from "./fileCases.ts";
 import { type LeaseMarket, openLeaseMarket, stranger, wallet } from "./leaseMarket.ts";
 
 type Json = Record<string, unknown>;
@@ -260,13 +261,16 @@ describe("apiServer: OpenAI's own client", function () {
     expect([away.status, away.code, away.type]).to.deep.equal([503, "replica_unavailable", "api_error"]);
   });
 
+  fileCases(() => market);
+
   it("aborts a request in the container, and has deadlines", async () => {
+    const before = closed;
     const abort = new AbortController();
     const call = client.responses.create({ model: "1", input: "wait" }, { signal: abort.signal });
     await eventually("the request", () => asked.length === 1);
     abort.abort();
     expect(await call.then(undefined, (error: unknown) => error)).to.be.instanceOf(OpenAI.APIUserAbortError);
-    await eventually("the end in the container", () => closed === 1);
+    await eventually("the end in the container", () => closed === before + 1);
     const headers = { "x-ngpu-timeout": "1" };
     const late = client.completions.create({ model: "1", prompt: "wait" }, { headers });
     expect(await late.then(undefined, (error: { status: number; code: string }) => error)).to.include({

@@ -101,6 +101,9 @@ export async function setup(
     PRIVATE_ADDRESSES: true,
     WEBHOOK_KEYS: [webhookKey],
     SECRET_KEYS: [secretKey],
+    TRUSTED_PROXIES: [],
+    FILES_FOLDER: join(folder, "files"),
+    FILES_QUOTA_BYTES: 20_000_000_000,
     ...templatesIn(folder, options.templates),
     ...(options.faucetKey === undefined ? {} : { FAUCET_KEY: options.faucetKey }),
   };

@@ -204,6 +204,7 @@ export async function startApi(db: Database, owner: string): Promise<Api> {
     isHealthy: async () => true,
     calls: { record: pass, flush: async () => undefined } as never,
     limits: { general: pass, signIn: pass, writes: pass } as never,
+    proxies: [],
     releases: undefined,
     console: undefined,
   });

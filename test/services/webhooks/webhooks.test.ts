@@ -125,6 +125,32 @@ describe("webhooks", function () {
     expect(failed.received.map(({ event: { type } }) => type)).to.deep.equal(["task.failed"]);
   });
 
+  it("send how batches end, with the id where OpenAI's events have it", async () => {
+    const target = await receiver();
+    await create(target.url);
+    const form = new FormData();
+    form.set("purpose", "batch");
+    const requests = [
+      { custom_id: "a", method: "POST", url: "/v1/completions", body: { model: workspace.id, prompt: "a" } },
+      { custom_id: "b", method: "POST", url: "/v1/completions", body: { model: "77", prompt: "b" } },
+    ];
+    form.set("file", new Blob([requests.map((one) => JSON.stringify(one)).join("\n")]), "in.jsonl");
+    const uploaded = await partner.raw("/v1/files", { method: "POST", body: form });
+    const { id: input } = (await uploaded.json()) as { id: string };
+    const created = await partner.post<{ id: string }>("/v1/batches", {
+      input_file_id: input,
+      endpoint: "/v1/completions",
+      completion_window: "24h",
+    });
+    const { event } = await target.has("the batch", ({ type }) => type === "batch.completed");
+    expect(event.data).to.deep.include({ id: created.body.id });
+    expect(event.data.batch).to.deep.include({
+      status: "completed",
+      input_file_id: input,
+      request_counts: { total: 2, completed: 1, failed: 1 },
+    });
+  });
+
   it("send what nodes report of replicas, why they do not run, and each once", async () => {
     const target = await receiver();
     await create(target.url);
