@@ -147,10 +147,20 @@ describe("Events: an act emits all of its changes, with every value in its field
       [() => requestStop([[ref]], as), [ordered("StopRequested")]],
     ] as const;
     for (const [order, events] of orders) expect(await said(market, order())).to.deep.equal(events);
+    const opened = Number((await market.escrow.read.leaseOf([workspaceId, 1]))[4]);
     const deleted = await said(market, requestDelete([[ref]], as));
-    const clock = { ...ref, nodeId: 2, clock: leaseClock.ended, since: await market.time.latest() };
+    const since = await market.time.latest();
+    const clock = { ...ref, nodeId: 2, clock: leaseClock.ended, since };
+    const amount = 100n * BigInt(since - opened);
+    const burned = { from: market.escrow.address, to: zeroAddress, value: amount };
     expect(deleted).to.have.deep.members([
       ordered("DeleteRequested"),
+      {
+        of: "escrow",
+        name: "WaitCharged",
+        args: { ...ref, nodeId: 2, amount, waited: since - opened },
+      },
+      { of: "token", name: "Transfer", args: burned },
       { of: "escrow", name: "LeaseClockSet", args: clock },
     ]);
   });

@@ -100,11 +100,14 @@ async function refOf({ docker }: PartnerFixture, workspaceId: bigint) {
   return { ref: { workspaceId, replica: 0, lease }, ...assignment };
 }
 
-/** deposits = balances + owed + paid, in each. */
+/** deposits = balances + owed + paid + burned for waits, in each. */
 async function checkBooks({ market, deposited, withdrawn }: Generation): Promise<void> {
   const { escrow, token } = market;
   const balance = await escrow.read.balanceOf([partner.address]);
-  expect(balance + (await escrow.read.totalSpentBy([partner.address]))).to.equal(deposited - withdrawn);
+  const waits = await escrow.getEvents.WaitCharged({}, { fromBlock: 0n });
+  const burned = waits.reduce((sum, { args }) => sum + (args.amount ?? 0n), 0n);
+  const spent = burned + (await escrow.read.totalSpentBy([partner.address]));
+  expect(balance + spent).to.equal(deposited - withdrawn);
   const owed = (await escrow.read.earnedBy([1])) + (await escrow.read.earnedBy([2]));
   expect(await token.read.balanceOf([escrow.address])).to.equal(balance + owed);
 }

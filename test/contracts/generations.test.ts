@@ -69,12 +69,14 @@ async function settleIn(market: PartnerFixture, changes: Partial<typeof workspac
   return { authorizationId, ...(await publish(market, changes, { authorizationId })) };
 }
 
-/** An escrow's deposits are still there or were paid: nothing else ever leaves it. */
+/** An escrow's deposits are still there, were paid, or were burned for waits: nothing else ever leaves it. */
 async function expectBalanced(market: PartnerFixture, deposited: bigint, withdrawn = 0n) {
   const { escrow, token } = market;
   const spent = await escrow.read.totalSpentBy([partner.address]);
   const balance = await escrow.read.balanceOf([partner.address]);
-  expect(balance + spent).to.equal(deposited - withdrawn);
+  const waits = await escrow.getEvents.WaitCharged({}, { fromBlock: 0n });
+  const burned = waits.reduce((sum, { args }) => sum + (args.amount ?? 0n), 0n);
+  expect(balance + spent + burned).to.equal(deposited - withdrawn);
   const owed = (await escrow.read.earnedBy([1])) + (await escrow.read.earnedBy([2]));
   expect(await token.read.balanceOf([escrow.address])).to.equal(balance + owed);
 }

@@ -184,6 +184,34 @@ export const messages: Record<string, (market: Market) => Promise<Signed> | Sign
       },
     };
   },
+  measurerConsentTypes: (market) => {
+    const signer = keyOf("consenting wallet");
+    const measurers = [keyOf("measurer one"), keyOf("measurer two")] as const;
+    const of = (measurer: PrivateKeyAccount) => ({ key: measurer.address, wallet: signer.address });
+    const domain = typed.domainOf(market.deployment, "Measure");
+    const send = async (given: Fields, consent: Hex, account: Hex) => {
+      const measurer = measurers.find(({ address }) => address === given.key) ?? measurers[0];
+      const message = { ...of(measurer), region: "0x4445" as Hex, deadline: later };
+      const types = typed.measurerRegistrationTypes;
+      const primaryType = "MeasurerRegistration";
+      const signature = await measurer.signTypedData({ domain, types, primaryType, message });
+      const registration = { ...message, consent };
+      return market.mined(
+        market.measure.write.registerMeasurerBatch([[registration], [signature]], { account }),
+      );
+    };
+    return {
+      signer,
+      domain,
+      types: typed.measurerConsentTypes,
+      primaryType: "MeasurerConsent",
+      message: of(measurers[0]),
+      second: { signer, message: of(measurers[1]) },
+      repeated: "MeasurerKeyTaken",
+      deadline: undefined,
+      send,
+    };
+  },
   revealTypes: revealMessage,
   hardwareClaimTypes: async (market) => {
     const deadline = BigInt((await market.time.latest()) + 3_600);
