@@ -172,6 +172,6 @@ describe("a workspace's containers on the command line", function () {
     expect((await cli(["batches"])).stdout).to.match(/^batch_\w+ +failed +0\/0/m);
     expect((await cli(["files", "rm", id])).stdout).to.equal(`Deleted ${id}.\n`);
     const gone = await cli(["batches", "create", id]);
-    expect([gone.code, gone.stderr.includes("(file_not_found)")]).to.deep.equal([1, true]);
+    expect([gone.code, gone.stderr.includes("(file_not_found, request ")]).to.deep.equal([1, true]);
   });
 });

@@ -2040,6 +2040,7 @@ export interface components {
             errors: {
                 data: {
                     code: string;
+                    hint: string;
                     line: number | null;
                     message: string;
                     param: string | null;

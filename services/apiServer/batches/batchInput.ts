@@ -50,23 +50,19 @@ export async function* linesOf(input: Readable): AsyncGenerator<{ line: number; 
 
 const hasText = (bytes: Buffer) => bytes.some((byte) => byte !== 0x20 && byte !== 0x0d && byte !== 0x09);
 
-/** Faults of a line; null: of the input. */
-export const faultsOf =
-  (line: number | null) =>
-  (code: string, message: string, param: string | null = null): InputFault => ({
-    code,
-    line,
-    message,
-    param,
-  });
-
 /** The request of a line, or what is wrong with it. */
 export function inputLineOf(
   line: number,
   bytes: Buffer | undefined,
   endpoint: string,
 ): InputLine | InputFault {
-  const fault = faultsOf(line);
+  const fault = (code: string, message: string, param: string | null = null): InputFault => ({
+    code,
+    line,
+    message,
+    hint: "Correct the line, upload the file again, and create another batch.",
+    param,
+  });
   if (bytes === undefined)
     return fault("line_too_long", `The line is longer than ${batchLimits.lineBytes} bytes.`);
   const parsed = parsedOf(bytes);

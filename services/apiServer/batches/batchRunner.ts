@@ -85,8 +85,16 @@ async function run(deps: BatchDeps, claimed: BatchRow): Promise<void> {
   if (batch.ended_at !== null) return;
   const isCancelled = batch.status === "cancelling";
   const rest = isCancelled
-    ? { code: "batch_cancelled", message: "The batch was cancelled before the request ended." }
-    : { code: "batch_expired", message: "The request did not end within the batch's completion window." };
+    ? {
+        code: "batch_cancelled",
+        message: "The batch was cancelled before the request ended.",
+        hint: "Send it in another batch if you need its result.",
+      }
+    : {
+        code: "batch_expired",
+        message: "The request did not end within the batch's completion window.",
+        hint: "Send it in another batch, and raise the number of replicas.",
+      };
   await finalizeBatch(db, batch.id);
   const left = await endRest(db, batch.id, rest);
   await writeOutput(deps, batch, left === 0);

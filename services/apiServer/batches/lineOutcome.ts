@@ -5,7 +5,7 @@ export type TaskOutcome = {
   /** The container's status; null: there was no whole response. */
   httpStatus: number | null;
   /** Why there is none. */
-  error: { code: string; message: string } | null;
+  error: { code: string; message: string; hint?: string } | null;
 };
 
 /** Times that a line is sent when it may have reached a container. */
@@ -37,8 +37,13 @@ export function outcomeOf(task: TaskOutcome, attempts: number): LineEnd | "again
     const isLast = !busy.includes(httpStatus) || attempts >= mostAttempts;
     return isLast ? { outcome: "failed", error: undefined } : "again";
   }
-  const { code, message } = error ?? { code: "task_interrupted", message: "The task was not stored." };
+  const reason = error ?? {
+    code: "task_interrupted",
+    message: "The task was not stored.",
+    hint: "Send the request again.",
+  };
+  const { code } = reason;
   if (notTaken.includes(code)) return "again";
   if (temporary.includes(code) && attempts < mostAttempts) return "again";
-  return { outcome: "failed", error: { code, message } };
+  return { outcome: "failed", error: reason };
 }

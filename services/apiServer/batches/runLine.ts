@@ -58,6 +58,9 @@ export async function runLine(deps: LineDeps, line: RunningLine): Promise<void> 
   }
 }
 
+/** What to do about a task whose own hint is not known. */
+const again = "Send the request again.";
+
 /** What came of the task of an earlier process; undefined: it was not stored. Waits until it is known that the process has ended. */
 async function endOfEarlier(
   { db }: LineDeps,
@@ -68,8 +71,11 @@ async function endOfEarlier(
     const task = await findTask(db, batch.wallet, taskId);
     if (task === undefined) return undefined;
     if (task.status !== "queued" && task.status !== "running") {
-      const { http_status: httpStatus, error_code: code, error_message: message } = task;
-      return { httpStatus, error: code === null ? null : { code, message: message ?? "" } };
+      const { http_status: httpStatus, error_code: code, error_message: message, error_hint: hint } = task;
+      return {
+        httpStatus,
+        error: code === null ? null : { code, message: message ?? "", hint: hint ?? again },
+      };
     }
     await rest(lookPause, stopped);
   }
@@ -77,10 +83,7 @@ async function endOfEarlier(
 }
 
 /** The task of a line was not stored, or not to its end. */
-const notStored: TaskOutcome = {
-  httpStatus: null,
-  error: { code: "task_interrupted", message: "The task was not stored." },
-};
+const notStored: TaskOutcome = { httpStatus: null, error: null };
 
 async function attempt(deps: LineDeps, line: RunningLine): Promise<TaskOutcome> {
   const { batch, pending, onTask } = line;

@@ -3,7 +3,7 @@ import type { Database } from "@ngpu/db/pool";
 import { batchLimits } from "../schemas/batches.ts";
 import { type BatchRow, beginBatch, failBatch, type InputFault } from "../store/batches.ts";
 import { deleteLines, insertLines } from "../store/batchLines.ts";
-import { faultsOf, inputLineOf, linesOf } from "./batchInput.ts";
+import { inputLineOf, linesOf } from "./batchInput.ts";
 
 /** Most faults that a batch shows. */
 const mostFaults = 100;
@@ -17,7 +17,6 @@ export async function validateBatch(
   input: Readable,
   signal: AbortSignal,
 ): Promise<void> {
-  const fault = faultsOf(null);
   const faults: InputFault[] = [];
   const seen = new Map<string, number>();
   let waiting: { line: number; customId: string }[] = [];
@@ -36,23 +35,37 @@ export async function validateBatch(
       continue;
     }
     const first = seen.get(found.customId);
-    if (first !== undefined) {
-      const message = `Line ${first} has the same custom_id.`;
-      faults.push(faultsOf(line)("line_custom_id_repeated", message, "custom_id"));
-    }
+    if (first !== undefined) faults.push(repeated(line, first));
     seen.set(found.customId, line);
     if (seen.size > batchLimits.lines) {
-      faults.push(fault("batch_too_long", `The file has more than ${batchLimits.lines} requests.`));
+      faults.push(ofInput("batch_too_long", `The file has more than ${batchLimits.lines} requests.`));
       break;
     }
     if (first === undefined) waiting.push({ line, customId: found.customId });
     if (waiting.length >= together) await store();
   }
   await store();
-  if (seen.size === 0 && faults.length === 0) faults.push(fault("batch_empty", "The file has no requests."));
+  if (seen.size === 0 && faults.length === 0)
+    faults.push(ofInput("batch_empty", "The file has no requests."));
   if (faults.length === 0) await beginBatch(db, batch.id, seen.size);
   else {
     await deleteLines(db, batch.id);
     await failBatch(db, batch.id, faults);
   }
 }
+
+const ofInput = (code: string, message: string): InputFault => ({
+  code,
+  line: null,
+  message,
+  hint: "Put 1 to 50,000 requests into the file, one on each line.",
+  param: null,
+});
+
+const repeated = (line: number, first: number): InputFault => ({
+  code: "line_custom_id_repeated",
+  line,
+  message: `Line ${first} has the same custom_id.`,
+  hint: "Give each request of the file a custom_id of its own.",
+  param: "custom_id",
+});

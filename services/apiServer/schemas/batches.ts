@@ -62,6 +62,7 @@ export const batchAnswer = z
             code: z.string(),
             line: z.number().int().nullable(),
             message: z.string(),
+            hint: z.string(),
             param: z.string().nullable(),
           }),
         ),

@@ -13,7 +13,13 @@ type BatchStatus =
   | "cancelled";
 
 /** What is wrong with a line of an input, or with the input: `line` is null. */
-export type InputFault = { code: string; line: number | null; message: string; param: string | null };
+export type InputFault = {
+  code: string;
+  line: number | null;
+  message: string;
+  hint: string;
+  param: string | null;
+};
 
 export type BatchRow = {
   id: string;
