@@ -14,6 +14,8 @@ type Fact = {
   change: (log: ChainLog) => Record<string, unknown>;
   /** The time by which its epoch is known, Unix seconds. */
   timeOf: (log: ChainLog) => number;
+  /** Whether it counts for the log's epoch; default: always. */
+  counts?: (log: ChainLog) => boolean;
 };
 
 /**
@@ -28,8 +30,8 @@ export async function* factLies(
   const facts = factsIn(subject);
   const { genesis, epochSeconds } = subject.history.deployment.parameters;
   for (let turn = 0; turn < count; turn++) {
-    const { field, name, change, timeOf } = facts[turn % facts.length] as Fact;
-    const log = pick(subject, named(subject, name));
+    const { field, name, change, timeOf, counts = () => true } = facts[turn % facts.length] as Fact;
+    const log = pick(subject, named(subject, name).filter(counts));
     const place = Math.max(0, Math.floor((timeOf(log) - genesis) / epochSeconds));
     const epoch = epochs[place];
     if (epoch === undefined) throw new RangeError(`Epoch ${place + 1} is not posted.`);
@@ -46,6 +48,7 @@ export async function* factLies(
 function factsIn(subject: Subject): Fact[] {
   const slotTime = ({ args }: ChainLog) => number(args.slot) * 60;
   const first = () => subject.history.deployment.parameters.genesis;
+  const updated = new Set(named(subject, "NodeSpecUpdated").map(({ args }) => args.nodeId));
   return [
     {
       field: "bits",
@@ -80,6 +83,8 @@ function factsIn(subject: Subject): Fact[] {
         return { spec: { ...spec, total: { ...spec.total, cpuMilli: spec.total.cpuMilli + 1_000 } } };
       },
       timeOf: first,
+      // A spec that its node replaced soon counts for nothing.
+      counts: ({ args }) => !updated.has(args.nodeId),
     },
     {
       field: "measurerId",
