@@ -1,1 +1,0 @@
-export{t as SignIn,n as SignInPage}from"./signIn-DHOW9VJQ.js";
