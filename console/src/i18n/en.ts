@@ -299,6 +299,7 @@ export const en = {
   "cost.deposit": "Deposit",
   "cost.withdrawal": "Withdrawal",
   "cost.settlement": "Settled",
+  "cost.wait": "Wait that ended without a run, burned",
   "cost.refund": "Refund for downtime",
   "cost.more": "Show more",
 

@@ -297,6 +297,7 @@ export const zh: Messages = {
   "cost.deposit": "存入",
   "cost.withdrawal": "提取",
   "cost.settlement": "结算",
+  "cost.wait": "未运行即结束的等待（已销毁）",
   "cost.refund": "停机退款",
   "cost.more": "显示更多",
 

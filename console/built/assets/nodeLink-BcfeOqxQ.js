@@ -1,0 +1,1 @@
+import{t as e}from"./link-Ci5N3qL_.js";import{g as t,s as n}from"./notices-iGb4B2Kp.js";var r=t();function i({id:t}){let i=n();return(0,r.jsx)(e,{to:`/nodes/$id`,params:{id:String(t)},children:i(`node.name`,{id:t})})}export{i as t};

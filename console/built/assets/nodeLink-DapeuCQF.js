@@ -1,1 +1,0 @@
-import{t as e}from"./link-KrO3y7Wf.js";import{g as t,s as n}from"./notices-eRxxILXO.js";var r=t();function i({id:t}){let i=n();return(0,r.jsx)(e,{to:`/nodes/$id`,params:{id:String(t)},children:i(`node.name`,{id:t})})}export{i as t};

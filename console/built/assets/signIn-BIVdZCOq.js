@@ -1,1 +1,0 @@
-export{t as SignIn,n as SignInPage}from"./signIn-BNHtHj98.js";

@@ -1,0 +1,1 @@
+export{t as SignIn,n as SignInPage}from"./signIn-C162j61g.js";

@@ -1,1 +1,0 @@
-export{t as Use}from"./stats-BrRCdRGy.js";

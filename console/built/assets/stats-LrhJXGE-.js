@@ -1,0 +1,1 @@
+export{t as Use}from"./stats-CXSACtyQ.js";

@@ -1,1 +1,0 @@
-import{g as e,s as t}from"./notices-eRxxILXO.js";import{t as n}from"./page-DGG5N6lV.js";var r=e(),i={pending:`idle`,idle:`idle`,distributing:`warn`,starting:`warn`,running:`good`,stopped:`idle`,failed:`bad`,closed:`idle`,expired:`idle`};function a({status:e}){let a=t();return(0,r.jsx)(n,{tone:i[e],children:a(`workspace.status.${e}`)})}export{a as t};

@@ -1,0 +1,1 @@
+import{g as e,s as t}from"./notices-iGb4B2Kp.js";import{t as n}from"./page-hClW2IQk.js";var r=e(),i={queued:`idle`,running:`warn`,succeeded:`good`,failed:`bad`,aborted:`idle`};function a({status:e}){let a=t();return(0,r.jsx)(n,{tone:i[e],children:a(`tasks.status.${e}`)})}export{a as t};
