@@ -1,9 +1,10 @@
 import { defineConfig } from "vite";
+import { bootScript } from "./build/boot.ts";
 import { manualPages } from "./build/manual.ts";
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [manualPages()],
+  plugins: [manualPages(), bootScript()],
   // The same sources give the same files, in whatever directory and by whomever they are built.
   build: {
     outDir: "built",

@@ -12,3 +12,13 @@ const language = readLanguage();
 const messages = await loadMessages(language);
 const root = document.getElementById("root");
 if (root !== null) createRoot(root).render(<App initial={{ language, messages }} />);
+forgetReloads();
+
+/** `boot.js` counts how often the page was loaded in vain. */
+function forgetReloads(): void {
+  try {
+    sessionStorage.removeItem("ngpu.reloads");
+  } catch {
+    // Without storage there is nothing to forget.
+  }
+}

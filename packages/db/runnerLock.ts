@@ -24,7 +24,7 @@ type LockContext = Pick<ServiceContext, "fail" | "onStop" | "logger">;
  * lock knows that the process has ended, and that its claims and tasks are abandoned.
  *
  * The lock is taken again when its connection breaks. If another instance released the work meanwhile, the process fails, since what it
- * began is no longer its own.
+ * began is no longer its own (ADR 73).
  *
  * @returns The number.
  */

@@ -37,6 +37,25 @@ export function journeys(shared: () => Shared): void {
       await context.close();
     });
 
+    it("loads again when a script of its page could not be loaded, and says so when that does not help", async () => {
+      const { page, context } = await visit(browser, view);
+      let failures = 2;
+      await page.route(/\/assets\/index-[\w-]+\.js$/, (route) => {
+        failures -= 1;
+        return failures < 0 ? route.continue() : route.abort("failed");
+      });
+      await page.goto(`${market.api.url}/nodes`);
+      await page.getByRole("heading", { name: "Nodes" }).waitFor();
+      expect(failures).to.be.lessThan(0);
+      failures = Number.POSITIVE_INFINITY;
+      await page.goto(`${market.api.url}/placements`);
+      await page.getByRole("alert").filter({ hasText: "The console could not be loaded." }).waitFor();
+      failures = 0;
+      await page.getByRole("button", { name: "Load again" }).click();
+      await page.getByRole("heading", { name: "Placements" }).waitFor();
+      await context.close();
+    });
+
     it("finds a task in the manual, and follows a link to a task of a chapter", async () => {
       const { page, context, faults } = await visit(browser, view);
       await page.goto(`${market.api.url}/manual`);

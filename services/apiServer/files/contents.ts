@@ -39,7 +39,8 @@ export type Contents = {
 
 type Deps = {
   db: Database;
-  files: FileStore /** The advisory lock that this process holds. */;
+  files: FileStore;
+  /** The advisory lock that this process holds. */
   runner: bigint;
 };
 
