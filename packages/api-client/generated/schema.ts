@@ -2460,7 +2460,7 @@ export interface components {
             metadata?: {
                 [key: string]: string;
             } | null;
-            /** @description Ignored: files of results are kept for 30 days */
+            /** @description How long the files of results are kept after they were written; default: 30 days */
             output_expires_after?: {
                 /** @constant */
                 anchor: "created_at";

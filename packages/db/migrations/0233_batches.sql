@@ -19,6 +19,8 @@ create table app.batch (
   -- What is wrong with the input: { code, line, message, param }.
   errors jsonb,
   metadata jsonb,
+  -- How long the files of its results are kept.
+  output_seconds integer not null default 2592000,
   output_file_id text,
   error_file_id text,
   total integer not null default 0,

@@ -2,7 +2,6 @@ import { Readable } from "node:stream";
 import { type Database, transaction } from "@ngpu/db/pool";
 import { RetryableError } from "@ngpu/runtime/errors";
 import type { Contents, Written } from "../files/contents.ts";
-import { keptSeconds } from "../schemas/files.ts";
 import { type BatchRow, endBatch } from "../store/batches.ts";
 import { type EndedLine, endedLines, type LineEnd } from "../store/batchLines.ts";
 import { nameContent } from "../store/files.ts";
@@ -21,7 +20,7 @@ export async function writeOutput(
   await transaction(db, async (connection) => {
     const name = async (written: Written | undefined, filename: string) => {
       if (written === undefined) return null;
-      const file = { filename, purpose: "batch_output", seconds: keptSeconds.usual };
+      const file = { filename, purpose: "batch_output", seconds: batch.output_seconds };
       return (await nameContent(connection, written, written, file)).id;
     };
     await endBatch(connection, batch.id, {

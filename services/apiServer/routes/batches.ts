@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { batchAnswer, batchId, batchLimits, batchList, batchPage, newBatch } from "../schemas/batches.ts";
+import { keptSeconds } from "../schemas/files.ts";
 import { type BatchRow, findBatch, insertBatch, listBatches, requestBatchCancel } from "../store/batches.ts";
 import { openAiPageOf, requireFile } from "./files.ts";
 
@@ -68,6 +69,7 @@ const create = (deps: ApiDeps) =>
         input_content_id: file.content_id,
         input_key_id: file.key_id,
         metadata: body.metadata ?? null,
+        output_seconds: body.output_expires_after?.seconds ?? keptSeconds.usual,
       };
       const row = await insertBatch(deps.db, batch, batchLimits.open);
       if (row !== undefined) return batchOf(row);

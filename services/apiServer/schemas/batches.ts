@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { text, unixTime } from "./common.ts";
-import { fileId, openAiPage } from "./files.ts";
+import { fileId, keptSeconds, openAiPage } from "./files.ts";
 
 /** Endpoints whose requests may be lines of a batch. */
 const batchEndpoints = [
@@ -28,9 +28,14 @@ export const newBatch = z
       .meta({ description: "Lines that have not ended after it are not run any more" }),
     metadata: metadata.nullish(),
     output_expires_after: z
-      .strictObject({ anchor: z.literal("created_at"), seconds: z.number().int().min(3_600).max(2_592_000) })
+      .strictObject({
+        anchor: z.literal("created_at"),
+        seconds: z.number().int().min(keptSeconds.least).max(keptSeconds.most),
+      })
       .optional()
-      .meta({ description: "Ignored: files of results are kept for 30 days" }),
+      .meta({
+        description: "How long the files of results are kept after they were written; default: 30 days",
+      }),
   })
   .meta({ id: "NewBatch" });
 

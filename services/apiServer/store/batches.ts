@@ -33,6 +33,7 @@ export type BatchRow = {
   status: BatchStatus;
   errors: InputFault[] | null;
   metadata: Record<string, string> | null;
+  output_seconds: number;
   output_file_id: string | null;
   error_file_id: string | null;
   total: number;
@@ -48,7 +49,14 @@ export type BatchRow = {
 
 export type NewBatch = Pick<
   BatchRow,
-  "wallet" | "key_id" | "endpoint" | "completion_window" | "input_file_id" | "input_key_id" | "metadata"
+  | "wallet"
+  | "key_id"
+  | "endpoint"
+  | "completion_window"
+  | "input_file_id"
+  | "input_key_id"
+  | "metadata"
+  | "output_seconds"
 > & { input_content_id: string };
 
 /** Seconds within which a batch ends. */
@@ -63,8 +71,8 @@ export function insertBatch(db: Database, batch: NewBatch, mostOpen: number): Pr
     ]);
     const { rows } = await connection.query<BatchRow>(
       `insert into app.batch (id, wallet, key_id, endpoint, completion_window, input_file_id, input_content_id, metadata, status,
-         expires_at, input_key_id)
-       select $1, $2, $3, $4, $5, $6, $7, $8, 'validating', now() + make_interval(secs => ${windowSeconds}), $10
+         expires_at, input_key_id, output_seconds)
+       select $1, $2, $3, $4, $5, $6, $7, $8, 'validating', now() + make_interval(secs => ${windowSeconds}), $10, $11::integer
        where (select count(*) from app.batch where wallet = $2 and ended_at is null) < $9
          and exists (select from app.file_content where id = $7 and dropped_at is null)
        returning *`,
@@ -79,6 +87,7 @@ export function insertBatch(db: Database, batch: NewBatch, mostOpen: number): Pr
         batch.metadata === null ? null : JSON.stringify(batch.metadata),
         mostOpen,
         batch.input_key_id,
+        batch.output_seconds,
       ],
     );
     return rows[0];

@@ -43,6 +43,7 @@ export function fileCases(market: () => LeaseMarket): void {
       endpoint: "/v1/completions",
       completion_window: "24h",
       metadata: { run: "one" },
+      output_expires_after: { anchor: "created_at", seconds: 3_600 },
     });
   };
   const ended = async (client: OpenAI, id: string) => {
@@ -165,6 +166,8 @@ export function fileCases(market: () => LeaseMarket): void {
     );
     expect(output[0]?.response).to.deep.include({ status_code: 200 });
     expect(output[0]?.response?.body.object).to.equal("text_completion");
+    const { created_at, expires_at } = await client.files.retrieve(batch.output_file_id ?? "");
+    expect((expires_at ?? 0) - created_at).to.be.closeTo(3_600, 2);
     const errors = await linesOf(client, batch.error_file_id);
     expect(errors.map((one) => [one.custom_id, one.response?.status_code, one.error?.code])).to.deep.equal([
       ["refused", 400, undefined],
