@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import { requireHead } from "@ngpu/chain-reader/requireHead";
 import { requireHistory } from "@ngpu/chain-reader/requireHistory";
 import { addressesOf } from "@ngpu/contracts-sdk/generations";

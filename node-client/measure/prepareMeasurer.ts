@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import type { Logger } from "@ngpu/runtime/logger";
 import type { MeasurerEnv } from "../env.ts";
 import { openJournalOf } from "../journal/open.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { chainChannel } from "@ngpu/db/listen";
 import { openPool } from "@ngpu/db/open";

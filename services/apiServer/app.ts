@@ -37,6 +37,7 @@ import { marketRoutes } from "./routes/market.ts";
 import { marketSummaryRoutes } from "./routes/marketSummary.ts";
 import { matchRoutes } from "./routes/match.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { modelRoutes } from "./routes/models.ts";
 import { nodeHistoryRoutes } from "./routes/nodeHistory.ts";
 import { nodeProofRoutes } from "./routes/nodeProof.ts";
 import { orderRoutes } from "./routes/orders.ts";
@@ -84,6 +85,7 @@ export function endpointsOf(deps: ApiDeps): Endpoint[] {
     ...taskRoutes(deps),
     ...receiptRoutes(deps),
     ...chatRoutes(deps),
+    ...modelRoutes(deps),
     ...fileRoutes(deps),
     ...batchRoutes(deps),
     ...webhookRoutes(deps),

@@ -1,4 +1,5 @@
-import { createFollowClient, requireChain } from "@ngpu/chain-reader/client";
+import { createFollowClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import { requireHead } from "@ngpu/chain-reader/requireHead";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { createPool } from "@ngpu/db/pool";

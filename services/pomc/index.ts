@@ -1,4 +1,5 @@
-import { type ChainClient, createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { type ChainClient, createChainClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import type { Deployment } from "@ngpu/contracts-sdk/deployment";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";

@@ -1,4 +1,5 @@
-import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { createChainClient } from "@ngpu/chain-reader/client";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import { readDeployment } from "@ngpu/contracts-sdk/deploymentFile";
 import { chainChannel, listenForChanges } from "@ngpu/db/listen";
 import { openPool, openRedis } from "@ngpu/db/open";

@@ -7,7 +7,7 @@ import type { ApiDeps } from "../deps.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
 import { withMember } from "../payload.ts";
 import { requireAccess } from "../roles.ts";
-import { requireModel } from "../routes/chat.ts";
+import { requireModel } from "../routes/models.ts";
 import type { BatchRow } from "../store/batches.ts";
 import { beginLine, endLine, type PendingLine } from "../store/batchLines.ts";
 import { findTask } from "../store/taskReads.ts";

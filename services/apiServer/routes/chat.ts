@@ -1,9 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { InputError } from "@ngpu/runtime/errors";
 import type { Request } from "express";
-import { z } from "zod";
 import { headersForContainer } from "../containerHeaders.ts";
-import { coldStartSeconds, innerModel, isOpen, parseModel } from "../decide.ts";
+import { coldStartSeconds, innerModel } from "../decide.ts";
 import type { ApiDeps } from "../deps.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { budgetKeyOf, requireBudget } from "../keyLimits.ts";
@@ -11,17 +9,9 @@ import { shownParts, withField } from "../multipart.ts";
 import { passResponse } from "../passResponse.ts";
 import { withMember } from "../payload.ts";
 import { bodyTextOf } from "../requestBody.ts";
-import {
-  chatAnswer,
-  chatRequest,
-  formRequest,
-  modelEntry,
-  modelList,
-  modelRequest,
-  timeoutHeaders,
-} from "../schemas/tasks.ts";
-import { listReplicas, listWorkspaces, type WorkspaceRow } from "../store/workspaces.ts";
+import { chatAnswer, chatRequest, formRequest, modelRequest, timeoutHeaders } from "../schemas/tasks.ts";
 import type { TaskWork } from "../taskWork.ts";
+import { requireModel } from "./models.ts";
 
 const events = { contentType: "text/event-stream", description: "With `stream: true`" };
 /** Clients accept any type for it. */
@@ -96,7 +86,7 @@ const passed: Passed[] = [
 ];
 
 export function chatRoutes(deps: ApiDeps): Endpoint[] {
-  return [...passed.map((one) => passedRoute(deps, one)), models(deps), modelOf(deps)];
+  return passed.map((one) => passedRoute(deps, one));
 }
 
 const passedRoute = (deps: ApiDeps, { path, summary, body, streams, isForm = false }: Passed) =>
@@ -155,81 +145,4 @@ function formOf(
   const type = request.headers["content-type"] ?? "";
   const payload = withField(bytes, type, "model", model);
   return { payload, input: Buffer.from(JSON.stringify(shownParts(payload, type))) };
-}
-
-const models = (deps: ApiDeps) =>
-  endpoint(
-    {
-      method: "get",
-      path: "/v1/models",
-      tag: "OpenAI-compatible",
-      summary: "List your workspaces that take requests as models",
-      access: "partner",
-      answer: modelList,
-      openAiErrors: true,
-    },
-    async ({ partner }) => {
-      const workspaces = await listWorkspaces(deps.db, partner.wallet, 200, undefined);
-      const replicas = await listReplicas(
-        deps.db,
-        workspaces.map((workspace) => workspace.id),
-      );
-      const running = new Set(
-        replicas
-          .filter((one) => one.state === "running" && one.release_reason === null)
-          .map((one) => one.workspace_id),
-      );
-      return {
-        object: "list" as const,
-        data: workspaces
-          // One at 0 takes requests, too.
-          .filter((one) => running.has(one.id) || coldStartSeconds(one) !== undefined)
-          .filter((one) => isOpen(one, Date.now() / 1000))
-          .map((one) => modelEntryOf(one, `ws-${one.id}`, partner.wallet)),
-      };
-    },
-  );
-
-const modelOf = (deps: ApiDeps) =>
-  endpoint(
-    {
-      method: "get",
-      path: "/v1/models/:model",
-      tag: "OpenAI-compatible",
-      summary: "Show a workspace as a model",
-      access: "partner",
-      params: z.object({ model: modelRequest.shape.model }),
-      answer: modelEntry,
-      openAiErrors: true,
-    },
-    async ({ partner, params: { model } }) =>
-      modelEntryOf(await requireModel(deps, partner.wallet, model), model, partner.wallet),
-  );
-
-const modelEntryOf = (workspace: WorkspaceRow, id: string, wallet: string) => ({
-  id,
-  object: "model" as const,
-  created: Math.floor(workspace.published_at ?? 0),
-  owned_by: wallet,
-  name: workspace.name,
-});
-
-/** The workspace that a model names. @throws InputError `model_not_found` (404). */
-export async function requireModel(
-  deps: Pick<ApiDeps, "hot">,
-  wallet: string,
-  model: string,
-): Promise<WorkspaceRow> {
-  const parsed = parseModel(model);
-  const found =
-    parsed !== undefined && "id" in parsed
-      ? await deps.hot.workspace(wallet, parsed.id)
-      : parsed && (await deps.hot.workspaceByName(wallet, parsed.name));
-  if (found !== undefined && isOpen(found, Date.now() / 1000)) return found;
-  const what = found === undefined ? `You have no workspace ${model}.` : `The workspace ${model} is closed.`;
-  throw new InputError(what, {
-    code: "model_not_found",
-    status: 404,
-    hint: "GET /v1/models lists your running workspaces.",
-  });
 }

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
-import { createChainClient, requireChain } from "@ngpu/chain-reader/client";
+import { createChainClient } from "@ngpu/chain-reader/client";
 import { createEndpoints, type EndpointsOptions } from "@ngpu/chain-reader/endpoints/endpoints";
+import { requireChain } from "@ngpu/chain-reader/requireChain";
 import { FatalError, RetryableError } from "@ngpu/runtime/errors";
 import { expect } from "chai";
 import { numberToHex } from "viem";
