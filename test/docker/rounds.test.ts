@@ -60,8 +60,8 @@ describe("measurement rounds on a real engine", function () {
     });
   const order = async (closesIn: number, change: object = {}) => {
     const closesAt = Math.floor(Date.now() / 1000) + closesIn;
-    const port = await getPort({ port: [42_800, 42_801, 42_802] });
-    const other = await getPort({ port: [42_810, 42_811, 42_812] });
+    const port = await getPort({ port: [24_800, 24_801, 24_802] });
+    const other = await getPort({ port: [24_810, 24_811, 24_812] });
     putProbe(journal, { roundId: 1n, port, ports: [port, other], token, image, closesAt, ...change });
     return { port, other };
   };

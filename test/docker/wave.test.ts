@@ -107,7 +107,7 @@ describe("a wave on a real engine", function () {
     type: "wave",
     nodeId: 7,
     image,
-    port: await getPort({ port: [42_810, 42_811, 42_812] }),
+    port: await getPort({ port: [24_810, 24_811, 24_812] }),
     token,
     blocks,
     milliseconds: { chase: 8_000, work: 6_000 },
