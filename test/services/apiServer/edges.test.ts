@@ -182,16 +182,22 @@ describe("apiServer: edges", function () {
   it("uses OpenAI's shape on its paths, served or not", async () => {
     const kinds = [
       {
-        paths: ["/v1/moderations", "/v1/responses", "/v1/audio/speech", "/v1/images/generations"],
+        paths: [
+          "/v1/moderations",
+          "/v1/responses",
+          "/v1/audio/speech",
+          "/v1/images/generations",
+          "/v1/batches",
+        ],
         refusal: { status: 400, code: "request_invalid" },
       },
       {
         // Forms, which this JSON is not.
-        paths: ["/v1/audio/transcriptions", "/v1/images/edits"],
+        paths: ["/v1/audio/transcriptions", "/v1/images/edits", "/v1/files"],
         refusal: { status: 415, code: "media_type_unsupported" },
       },
       {
-        paths: ["/v1/files", "/v1/batches"],
+        paths: ["/v1/fine_tuning/jobs", "/v1/vector_stores"],
         refusal: { status: 404, code: "endpoint_not_found" },
       },
     ];

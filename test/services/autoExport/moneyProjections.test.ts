@@ -247,7 +247,7 @@ describe("projections of money", function () {
 
   it("count what was burned of a lease's lock for its wait as spent from the lock, and as paid to nobody", async () => {
     const waited = eventLog("Escrow", "WaitCharged", { ...ref, amount: 7n, waited: 70 });
-    await mined([authorized, opened], [waited], [waited]);
+    await mined([authorized], [opened], [waited], [waited]);
     expect(await row("select settled, lock, from_lock, burned from lease")).to.deep.equal({
       settled: 0n,
       lock: 50n,
