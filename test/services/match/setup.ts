@@ -76,7 +76,12 @@ export async function setupMatch(periods?: Parameters<typeof startTestMarket>[0]
       stateDir: await testStateDir(),
       cwd: rootDir,
       env: { ...programEnv(), ...baseEnv(market), ...env, PORT: String(port) },
-      ready: async (stop) => (await fetch(`http://127.0.0.1:${port}/healthz`, { signal: stop })).ok,
+      // The error of a start that takes too long says what the service answered last.
+      ready: async (stop) => {
+        const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: stop });
+        if (!answer.ok) throw new Error(`${name} answers ${answer.status}: ${await answer.text()}`);
+        return true;
+      },
       readyDeadlineMs: 120_000,
     });
     running.push(process_);
